@@ -1,0 +1,89 @@
+import type { Scalar } from "../events/field.ts";
+import type { CircuitState } from "../events/vocabulary.ts";
+import type { Circuit } from "./circuit.ts";
+import type { RefusalFacts } from "./circuit-open-error.ts";
+import { type HalfOpenPeriod, type Period, Probe, type Slot } from "./period.ts";
+
+/** The slot of a call that may run, or null when it must be refused: then `refuse` counts and tells it. */
+export function admit(circuit: Circuit, nowMs: number): Slot | null {
+  const { period } = circuit;
+  switch (period.state) {
+    case "closed":
+    case "disabled":
+      return period;
+    case "open":
+    case "forced_open":
+      return isDue(period, nowMs)
+        ? admitProbe(circuit, circuit.halfOpen(period, nowMs), nowMs)
+        : null;
+    case "half_open":
+      circuit.endLeases(nowMs);
+      if (period.inFlight.size < circuit.settings.maxProbes) {
+        return admitProbe(circuit, period, nowMs);
+      }
+      return null;
+  }
+}
+
+/** Counts and tells a refusal, after `admit` gave no slot. */
+export function refuse(
+  circuit: Circuit,
+  nowMs: number,
+  context: Readonly<Record<string, Scalar>> | undefined,
+): RefusalFacts {
+  const { state } = circuit.period;
+  if (state === "closed" || state === "disabled") {
+    throw new Error(`Cannot refuse a call of breaker "${circuit.name}": it is ${state}`);
+  }
+  const { incident } = circuit;
+  incident?.skip();
+  circuit.tally.skip(state);
+  const facts: RefusalFacts = {
+    breaker: circuit.name,
+    state,
+    // The states that refuse are named as the reasons are.
+    reason: state,
+    retryAfterMs: retryAfterMs(circuit, nowMs),
+    openMs: incident?.openMs(nowMs) ?? 0,
+    skipsSinceOpened: incident?.skipsSinceOpened ?? 0,
+    incidentId: incident?.id,
+    cause: circuit.lastThrown,
+  };
+  circuit.journal?.skip(facts, context);
+  circuit.deliver();
+  return facts;
+}
+
+/** 0 when a call may be tried now, null when that is unknown: forced without an end, or every probe slot held. */
+export function retryAfterMs({ period, settings }: Circuit, nowMs: number): number | null {
+  switch (period.state) {
+    case "closed":
+    case "disabled":
+      return 0;
+    case "open":
+    case "forced_open": {
+      const leftMs = Math.max(0, period.retryMs - nowMs);
+      return Number.isFinite(leftMs) ? leftMs : null;
+    }
+    case "half_open":
+      return period.held(nowMs) < settings.maxProbes ? 0 : null;
+  }
+}
+
+/** The committed state plus the time that passed. */
+export function effectiveState(period: Period, nowMs: number): CircuitState {
+  return isDue(period, nowMs) ? "half_open" : period.state;
+}
+
+/** Whether the cooldown is over, so that the next call is a probe. */
+function isDue(period: Period, nowMs: number): boolean {
+  return (period.state === "open" || period.state === "forced_open") && nowMs >= period.retryMs;
+}
+
+function admitProbe(circuit: Circuit, period: HalfOpenPeriod, nowMs: number): Probe {
+  const probe = new Probe(period, nowMs + circuit.settings.leaseMs);
+  period.inFlight.add(probe);
+  if (circuit.incident !== null) circuit.incident.probes++;
+  circuit.deliver();
+  return probe;
+}

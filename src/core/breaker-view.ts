@@ -1,0 +1,60 @@
+import type { CircuitMatching, CircuitPattern } from "../events/event.ts";
+import type { EventBus, ListenOptions } from "../events/event-bus.ts";
+import type {
+  CircuitState,
+  CountedAs,
+  FailureReason,
+  ProbeOutcome,
+  SkipReason,
+  Transition,
+} from "../events/vocabulary.ts";
+
+/** What a breaker has counted since it was made; frozen. The counters never go back. */
+export interface BreakerStats {
+  /** Finished calls by what they counted as. */
+  readonly calls: Readonly<Record<CountedAs, number>>;
+  /** Refused calls by reason. */
+  readonly skips: Readonly<Record<SkipReason, number>>;
+  /** Opens for reason error or latency. */
+  readonly trips: Readonly<Record<FailureReason, number>>;
+  /** Committed state changes, for example `transitions["closed->open"]`. */
+  readonly transitions: Readonly<Record<Transition, number>>;
+  /** Ended probes by outcome. */
+  readonly probes: Readonly<Record<ProbeOutcome, number>>;
+  /** Failures in a row; survives the trip, grows with each failed probe, 0 after a close. */
+  readonly consecutiveFailures: number;
+  /** Epoch milliseconds; null when there was none. */
+  readonly lastFailureAtMs: number | null;
+  /**
+   * Epoch milliseconds; null when there was none, or when the last one was not timed: a plain `call` of a breaker
+   * on which nothing needs the time reads no clock.
+   */
+  readonly lastSuccessAtMs: number | null;
+  /** Time spent in each committed state; the sum is the breaker's age. */
+  readonly timeInStateMs: Readonly<Record<CircuitState, number>>;
+}
+
+/** What may be read of a breaker; exporters need no more than this. No getter has an effect. */
+export interface BreakerView {
+  readonly name: string;
+  /** The effective state: an open breaker whose cooldown is over reads `half_open`. */
+  readonly state: CircuitState;
+  /** The share of calls that pass, 0 to 1. */
+  readonly trafficShare: number;
+  /** How near the trip is, 0 to 1; 1 unless closed. */
+  readonly tripProgress: number;
+  /** Consecutive failures that trip. */
+  readonly failureThreshold: number;
+  /** Probes under way whose lease has not ended. */
+  readonly probesInFlight: number;
+  /** When the present incident began, in epoch milliseconds; null when there is none. */
+  readonly openedAtMs: number | null;
+  readonly stats: BreakerStats;
+  readonly bus: EventBus;
+  /** Listens to the breaker's own events only. */
+  on<P extends CircuitPattern>(
+    type: P,
+    listener: (event: CircuitMatching<P>) => void,
+    options?: ListenOptions,
+  ): () => void;
+}

@@ -1,0 +1,44 @@
+import type { Scalar } from "../events/field.ts";
+import type { Check } from "./check.ts";
+
+/** What the core needs of an `AbortSignal`: core is compiled without the types of any host. */
+export interface CancelSignal {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+}
+
+/**
+ * A function to guard, whatever its parameter: it is called with the signal when one is given, else with nothing.
+ * The public overloads see to it that its parameter is of the signal's type.
+ */
+export type Guarded<T> = (...args: never[]) => T | PromiseLike<T>;
+
+/** Options of one call. */
+export interface CallOptions {
+  /**
+   * Passed to the function. A call that throws after its signal was aborted counts as `cancelled` and decides
+   * nothing, unless it threw a `TimeoutError`, which is `latency`.
+   */
+  readonly signal?: CancelSignal | undefined;
+  /** Put on the call's events as `context`, for example a delivery id; never on metrics. */
+  readonly context?: Readonly<Record<string, Scalar | undefined>> | undefined;
+}
+
+/** What one call was given besides its function, checked. */
+export interface CheckedOptions {
+  readonly signal: CancelSignal | undefined;
+  readonly context: Readonly<Record<string, Scalar>> | undefined;
+}
+
+const KEYS = ["signal", "context"];
+
+/** Checks the options of one call; the context becomes a frozen copy. */
+export function checkedOptions(check: Check, options: unknown): CheckedOptions {
+  const given = check.object("options", options);
+  check.keys(given, KEYS);
+  const { signal, context }: CallOptions = given;
+  if (signal !== undefined && typeof check.object("signal", signal)["aborted"] !== "boolean") {
+    check.type("signal", "an AbortSignal", signal);
+  }
+  return { signal, context: context === undefined ? undefined : check.scalars("context", context) };
+}

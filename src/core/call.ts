@@ -1,0 +1,18 @@
+import type { Scalar } from "../events/field.ts";
+import type { Outcome } from "../events/vocabulary.ts";
+import type { Slot } from "./period.ts";
+
+/** An admitted call and, when it has finished, its result: what settlement works on. */
+export interface Call {
+  readonly slot: Slot;
+  readonly outcome: Outcome;
+  /** Counts as error and forces the breaker open. */
+  readonly permanent: boolean;
+  /** Null when nothing needed the time when the call was admitted. */
+  readonly latencyMs: number | null;
+  /** What the call threw; a thrown undefined is a value too, hence the box. */
+  readonly thrown: { readonly value: unknown } | null;
+  /** When the dependency wants to be called again, as the classifier read it. */
+  readonly retryAfterMs: number | null;
+  readonly context: Readonly<Record<string, Scalar>> | undefined;
+}

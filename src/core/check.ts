@@ -1,0 +1,123 @@
+import type { Scalar } from "../events/field.ts";
+import { hint } from "../events/nearest.ts";
+
+const LONGEST_SHOWN = 60;
+
+/** A short form of any value for an error message. */
+export function shown(value: unknown): string {
+  switch (typeof value) {
+    case "string": {
+      const quoted = JSON.stringify(value);
+      return quoted.length > LONGEST_SHOWN ? `${quoted.slice(0, LONGEST_SHOWN)}…"` : quoted;
+    }
+    case "function":
+      return "a function";
+    case "object":
+      return value === null ? "null" : Array.isArray(value) ? "an array" : "an object";
+    case "bigint":
+      return `${value}n`;
+    default:
+      return String(value);
+  }
+}
+
+/**
+ * Checks the arguments of one public call. Every refusal reads
+ * `Cannot <action>: <field> must be <allowed>, received <value>`.
+ */
+export class Check {
+  readonly #action: string;
+
+  constructor(action: string) {
+    this.#action = action;
+  }
+
+  type(field: string, allowed: string, value: unknown): never {
+    throw new TypeError(
+      `Cannot ${this.#action}: ${field} must be ${allowed}, received ${shown(value)}`,
+    );
+  }
+
+  range(field: string, allowed: string, value: unknown): never {
+    throw new RangeError(
+      `Cannot ${this.#action}: ${field} must be ${allowed}, received ${shown(value)}`,
+    );
+  }
+
+  positiveInteger(field: string, value: unknown): number {
+    if (typeof value !== "number") return this.type(field, "a positive integer", value);
+    if (!Number.isSafeInteger(value) || value < 1) {
+      return this.range(field, "a positive integer", value);
+    }
+    return value;
+  }
+
+  /** A length of time: more than 0, and finite. */
+  positiveMs(field: string, value: unknown): number {
+    const allowed = "a positive number of milliseconds";
+    if (typeof value !== "number") return this.type(field, allowed, value);
+    if (!Number.isFinite(value) || value <= 0) return this.range(field, allowed, value);
+    return value;
+  }
+
+  /** A length of time: 0 or more, and finite. */
+  durationMs(field: string, value: unknown): number {
+    const allowed = "a non-negative number of milliseconds";
+    if (typeof value !== "number") return this.type(field, allowed, value);
+    if (!Number.isFinite(value) || value < 0) return this.range(field, allowed, value);
+    return value;
+  }
+
+  text(field: string, value: unknown, limit: number): string {
+    if (typeof value !== "string") return this.type(field, "a string", value);
+    if (value.length === 0 || value.length > limit) {
+      return this.range(field, `a string of 1 to ${limit} characters`, value);
+    }
+    return value;
+  }
+
+  /** A function; its signature stays the caller's promise. */
+  function<F>(field: string, value: F): F {
+    if (typeof value !== "function") return this.type(field, "a function", value);
+    return value;
+  }
+
+  /** A plain object, so that a typing slip such as an array or a class name is caught. */
+  object(field: string, value: unknown): Readonly<Record<string, unknown>> {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      return this.type(field, "an object", value);
+    }
+    // Any object may be read by key.
+    return value as Readonly<Record<string, unknown>>;
+  }
+
+  /** Refuses keys that mean nothing, and names the ones that may have been meant. */
+  keys(value: object, known: readonly string[], prefix = ""): void {
+    for (const key of Object.keys(value)) {
+      if (!known.includes(key)) {
+        throw new TypeError(
+          `Cannot ${this.#action}: unknown option "${prefix}${key}", ${hint(key, known)}`,
+        );
+      }
+    }
+  }
+
+  /** A frozen copy of a flat record whose values JSON can hold; undefined values are left out. */
+  scalars(field: string, value: unknown): Readonly<Record<string, Scalar>> {
+    const copy: Record<string, Scalar> = {};
+    for (const [key, held] of Object.entries(this.object(field, value))) {
+      if (held === undefined) continue;
+      if (
+        held !== null &&
+        typeof held !== "string" &&
+        typeof held !== "boolean" &&
+        !(typeof held === "number" && Number.isFinite(held))
+      ) {
+        return this.type(`${field}.${key}`, "a string, a finite number, a boolean or null", held);
+      }
+      // A plain assignment of "__proto__" would be lost.
+      Object.defineProperty(copy, key, { value: held, enumerable: true });
+    }
+    return Object.freeze(copy);
+  }
+}

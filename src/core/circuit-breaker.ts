@@ -1,0 +1,316 @@
+import type { CircuitEvent, CircuitMatching, CircuitPattern } from "../events/event.ts";
+import {
+  checkSubscription,
+  type EventBus,
+  type ListenOptions,
+  SynchronousEventBus,
+} from "../events/event-bus.ts";
+import type { CircuitState, Outcome } from "../events/vocabulary.ts";
+import { admit, effectiveState, refuse, retryAfterMs } from "./admission.ts";
+import type { BreakerStats, BreakerView } from "./breaker-view.ts";
+import {
+  type CallOptions,
+  type CancelSignal,
+  type CheckedOptions,
+  checkedOptions,
+  type Guarded,
+} from "./call-options.ts";
+import { Check } from "./check.ts";
+import { Circuit } from "./circuit.ts";
+import { refusalError } from "./circuit-open-error.ts";
+import { slowed } from "./classification.ts";
+import * as control from "./control.ts";
+import type { ExecuteResult } from "./execute-result.ts";
+import { guard, guardResult, guardSync } from "./guarded-call.ts";
+import type { CircuitBreakerOptions } from "./options.ts";
+import { AdmittedPermit, failed, type Permit, type Refusal } from "./permit.ts";
+import { quietPath } from "./quiet-path.ts";
+import { settingsOf } from "./settings.ts";
+import { settle, settleUnadmitted } from "./settlement.ts";
+import { readStats, tripProgress } from "./stats.ts";
+
+/** Options of {@link CircuitBreaker.forceOpen}. */
+export interface ForceOpenOptions {
+  /**
+   * After this many milliseconds a probe may run.
+   * @default until `reset`
+   */
+  readonly forMs?: number;
+}
+
+const LONGEST_NOTE = 512;
+
+/**
+ * Guards the calls to one dependency: stops them while it fails, tries it again after a cooldown, and tells every
+ * decision as an event. Making one starts no timer and touches nothing global.
+ *
+ * @example
+ * const breaker = new CircuitBreaker("anthropic", { failureThreshold: 5, latencyTripMs: 10_000 });
+ * breaker.on("circuit.skip", (event) => console.warn(event.skipsSinceOpened, "refused in", event.openMs, "ms"));
+ * const reply = await breaker.call(() => fetch("http://127.0.0.1:8080/v1/messages"));
+ */
+export class CircuitBreaker implements BreakerView {
+  readonly #circuit: Circuit;
+
+  /**
+   * @throws {TypeError} when an option is unknown or of the wrong type
+   * @throws {RangeError} when an option is outside its range
+   */
+  constructor(name: string, options?: CircuitBreakerOptions) {
+    this.#circuit = new Circuit(name, settingsOf(name, options));
+  }
+
+  // Calls
+
+  /**
+   * Runs `fn` and passes its value or its error through untouched. `fn` may return a value, a promise or any
+   * thenable, or throw at once.
+   * @throws {CircuitOpenError} when the breaker refuses the call; `fn` has not run then
+   */
+  call<T, S extends CancelSignal>(
+    fn: (signal: S) => T | PromiseLike<T>,
+    options: CallOptions & { readonly signal: S },
+  ): Promise<T>;
+  call<T>(fn: () => T | PromiseLike<T>, options?: CallOptions): Promise<T>;
+  call<T>(fn: Guarded<T>, options?: CallOptions): Promise<T> {
+    if (typeof fn !== "function") return this.#refuseArgument(fn);
+    if (options !== undefined) return this.#withOptions(guard<T>, fn, options);
+    const quiet = quietPath(this.#circuit);
+    return quiet === null ? guard(this.#circuit, fn, undefined) : quiet.run(fn);
+  }
+
+  /**
+   * Runs `fn` and describes how it ended instead of throwing: told apart by `outcome`.
+   * @throws {TypeError} only when `fn` or an option is of the wrong type
+   */
+  execute<T, S extends CancelSignal>(
+    fn: (signal: S) => T | PromiseLike<T>,
+    options: CallOptions & { readonly signal: S },
+  ): Promise<ExecuteResult<T>>;
+  execute<T>(fn: () => T | PromiseLike<T>, options?: CallOptions): Promise<ExecuteResult<T>>;
+  execute<T>(fn: Guarded<T>, options?: CallOptions): Promise<ExecuteResult<T>> {
+    if (typeof fn !== "function") return this.#refuseArgument(fn);
+    if (options !== undefined) return this.#withOptions(guardResult<T>, fn, options);
+    return guardResult(this.#circuit, fn, undefined);
+  }
+
+  /**
+   * Runs a function that returns its value at once.
+   * @throws {CircuitOpenError} when the breaker refuses the call
+   * @throws {TypeError} when `fn` returns a promise, whose end would go unseen: use `call`
+   */
+  callSync<T>(fn: () => T extends PromiseLike<unknown> ? never : T, options?: CallOptions): T {
+    const check = this.#check("call");
+    check.function("fn", fn);
+    // The conditional type only keeps promises out; what comes back is a T.
+    const run = fn as () => T;
+    return guardSync(
+      this.#circuit,
+      run,
+      options === undefined ? undefined : checkedOptions(check, options),
+    );
+  }
+
+  /** Asks for the right to make one call. A refusal is counted and told as a skip. */
+  admit(): Permit | Refusal {
+    const circuit = this.#circuit;
+    const nowMs = circuit.begin();
+    const slot = admit(circuit, nowMs);
+    if (slot === null) return { ok: false, error: refusalError(refuse(circuit, nowMs, undefined)) };
+    return new AdmittedPermit(circuit, slot, nowMs, this.#check("settle a permit of"));
+  }
+
+  /**
+   * Reports a success that happened elsewhere: a verdict when closed or disabled, a probe when one is due and a slot
+   * is free, otherwise late. `latencyMs` above `latencyTripMs` is a failure with reason `latency`.
+   */
+  recordSuccess(latencyMs?: number): void {
+    this.#record({ outcome: "success", latencyMs, thrown: null });
+  }
+
+  /** Reports a failure that happened elsewhere; see {@link CircuitBreaker.recordSuccess}. */
+  recordFailure(error?: unknown, latencyMs?: number): void {
+    this.#record(failed(error, latencyMs));
+  }
+
+  // Control
+
+  /**
+   * Refuses every call from now on, with reason `forced_open`. Within an incident the incident goes on; when already
+   * forced only the end changes.
+   * @throws {TypeError|RangeError} when an argument is of the wrong type or outside its range
+   */
+  forceOpen(reason?: string, options?: ForceOpenOptions): void {
+    const check = this.#check("force open");
+    const note = noteOf(check, reason);
+    let forMs = Number.POSITIVE_INFINITY;
+    if (options !== undefined) {
+      check.object("options", options);
+      check.keys(options, ["forMs"]);
+      if (options.forMs !== undefined) forMs = check.positiveMs("forMs", options.forMs);
+    }
+    control.forceOpen(this.#circuit, { note, forMs }, this.#circuit.begin());
+  }
+
+  /** Closes the breaker, whatever held it open, and clears what it had counted against the dependency. */
+  reset(reason?: string): void {
+    const note = noteOf(this.#check("reset"), reason);
+    control.reset(this.#circuit, note, this.#circuit.begin());
+  }
+
+  /** Lets every call pass, measured, until `enable`; an open breaker is closed first. */
+  disable(): void {
+    control.disable(this.#circuit, this.#circuit.begin());
+  }
+
+  /** Puts a disabled breaker back to work. */
+  enable(): void {
+    control.enable(this.#circuit, this.#circuit.begin());
+  }
+
+  // Events
+
+  /**
+   * Listens to this breaker's events, also when its bus is shared.
+   * @returns a function that unsubscribes
+   * @throws {TypeError} when no event has that name
+   */
+  on<P extends CircuitPattern>(
+    type: P,
+    listener: (event: CircuitMatching<P>) => void,
+    options?: ListenOptions,
+  ): () => void {
+    checkSubscription(type, listener, "circuit.");
+    // The bus hands over only events that the pattern matches.
+    const heard = listener as (event: CircuitEvent) => unknown;
+    const { name } = this;
+    // What the listener returns goes back to the bus, which reports the failure of an async one.
+    const own = (event: CircuitEvent): unknown =>
+      event.breaker === name ? heard(event) : undefined;
+    return this.bus.on<CircuitPattern>(type, own, options);
+  }
+
+  /** Listens to the next such event of this breaker, once. */
+  once<P extends CircuitPattern>(
+    type: P,
+    listener: (event: CircuitMatching<P>) => void,
+    options?: ListenOptions,
+  ): () => void {
+    checkSubscription(type, listener, "circuit.");
+    const off = this.on(
+      type,
+      (event) => {
+        off();
+        return listener(event);
+      },
+      options,
+    );
+    return off;
+  }
+
+  // Reading
+
+  get name(): string {
+    return this.#circuit.name;
+  }
+
+  get bus(): EventBus {
+    const { journal } = this.#circuit;
+    return (journal ?? this.#circuit.listen(new SynchronousEventBus())).bus;
+  }
+
+  get state(): CircuitState {
+    return effectiveState(this.#circuit.period, this.#now());
+  }
+
+  /** Whether `state` is `open` or `forced_open`. */
+  get isOpen(): boolean {
+    const { state } = this;
+    return state === "open" || state === "forced_open";
+  }
+
+  /** 0 when a call may be tried now; null when that is unknown (forced without an end, probes full). */
+  get retryAfterMs(): number | null {
+    return retryAfterMs(this.#circuit, this.#now());
+  }
+
+  get trafficShare(): number {
+    const { state } = this;
+    return state === "closed" || state === "disabled" ? 1 : 0;
+  }
+
+  get tripProgress(): number {
+    return tripProgress(this.#circuit);
+  }
+
+  get failureThreshold(): number {
+    return this.#circuit.settings.failureThreshold;
+  }
+
+  get probesInFlight(): number {
+    const { period } = this.#circuit;
+    return period.state === "half_open" ? period.held(this.#now()) : 0;
+  }
+
+  get openedAtMs(): number | null {
+    return this.#circuit.incident?.startedAtMs ?? null;
+  }
+
+  get stats(): BreakerStats {
+    return readStats(this.#circuit, this.#now());
+  }
+
+  // Details
+
+  #now(): number {
+    return this.#circuit.clock.monotonicMs();
+  }
+
+  #check(action: string): Check {
+    return new Check(`${action} breaker "${this.#circuit.name}"`);
+  }
+
+  #refuseArgument(fn: unknown): Promise<never> {
+    try {
+      return this.#check("call").type("fn", "a function", fn);
+    } catch (refused) {
+      return Promise.reject(refused);
+    }
+  }
+
+  #withOptions<T, R>(
+    run: (circuit: Circuit, fn: Guarded<T>, options: CheckedOptions) => Promise<R>,
+    fn: Guarded<T>,
+    options: CallOptions,
+  ): Promise<R> {
+    let checked: CheckedOptions;
+    try {
+      checked = checkedOptions(this.#check("call"), options);
+    } catch (refused) {
+      return Promise.reject(refused);
+    }
+    return run(this.#circuit, fn, checked);
+  }
+
+  #record({ outcome, latencyMs, thrown }: ReturnType<typeof failed>): void {
+    if (latencyMs !== undefined)
+      this.#check("record a result of").durationMs("latencyMs", latencyMs);
+    const circuit = this.#circuit;
+    const nowMs = circuit.begin();
+    const slot = admit(circuit, nowMs);
+    const call = {
+      outcome: slowed(outcome, latencyMs ?? null, circuit.settings.latencyTripMs) satisfies Outcome,
+      permanent: false,
+      latencyMs: latencyMs ?? null,
+      thrown,
+      retryAfterMs: null,
+      context: undefined,
+    };
+    if (slot === null) settleUnadmitted(circuit, call);
+    else settle(circuit, { ...call, slot }, nowMs);
+  }
+}
+
+function noteOf(check: Check, reason: unknown): string | undefined {
+  return reason === undefined ? undefined : check.text("reason", reason, LONGEST_NOTE);
+}

@@ -1,0 +1,128 @@
+import type { CircuitState, SkipReason } from "../events/vocabulary.ts";
+
+const BRAND = Symbol.for("telltale.CircuitOpenError");
+
+/** What a refusal knows when it happens. */
+export interface RefusalFacts {
+  readonly breaker: string;
+  readonly state: CircuitState;
+  readonly reason: SkipReason;
+  readonly retryAfterMs: number | null;
+  readonly openMs: number;
+  readonly skipsSinceOpened: number;
+  readonly incidentId: string | undefined;
+  readonly cause: unknown;
+}
+
+/**
+ * The call was refused by the breaker and did not run. Carries no stack: where it was thrown says nothing, and
+ * capturing one costs more than the refusal.
+ *
+ * @example
+ * try {
+ *   await breaker.call(fetchQuote);
+ * } catch (error) {
+ *   if (isCircuitOpenError(error)) return reply(503, { "Retry-After": Math.ceil((error.retryAfterMs ?? 1000) / 1000) });
+ *   throw error;
+ * }
+ */
+export class CircuitOpenError extends Error {
+  declare readonly name: "CircuitOpenError";
+  declare readonly code: "ERR_CIRCUIT_OPEN";
+  /** The breaker's name. */
+  readonly breaker: string;
+  /** The state that refused. */
+  readonly state: CircuitState;
+  /** Why it refused. */
+  readonly reason: SkipReason;
+  /** When to try again; null when that is unknown (forced without an end, probes full). */
+  readonly retryAfterMs: number | null;
+  /** Time since the last open; 0 when closed. */
+  readonly openMs: number;
+  /** Calls refused since the last open, this one included. */
+  readonly skipsSinceOpened: number;
+  /** The incident that the refusal belongs to. */
+  readonly incidentId: string | undefined;
+
+  /** Made by breakers; a refusal of your own is rarely what you want. */
+  constructor(facts: RefusalFacts) {
+    super(messageOf(facts), { cause: facts.cause });
+    this.breaker = facts.breaker;
+    this.state = facts.state;
+    this.reason = facts.reason;
+    this.retryAfterMs = facts.retryAfterMs;
+    this.openMs = facts.openMs;
+    this.skipsSinceOpened = facts.skipsSinceOpened;
+    this.incidentId = facts.incidentId;
+  }
+
+  static {
+    // On the prototype, as the language's own errors have it: constant, and no cost per error.
+    const prototype: object = CircuitOpenError.prototype;
+    Object.defineProperty(prototype, "name", { value: "CircuitOpenError", configurable: true });
+    Object.defineProperty(prototype, "code", { value: "ERR_CIRCUIT_OPEN", configurable: true });
+    Object.defineProperty(prototype, BRAND, { value: true });
+  }
+}
+
+const seconds = (durationMs: number): string => `${(durationMs / 1000).toFixed(1)} s`;
+
+function messageOf({
+  breaker,
+  reason,
+  retryAfterMs,
+  openMs,
+  skipsSinceOpened,
+}: RefusalFacts): string {
+  const why = {
+    open: `open since ${seconds(openMs)}`,
+    half_open: "half open and its probes are under way",
+    forced_open: `forced open since ${seconds(openMs)}`,
+    degraded: "shedding part of the traffic",
+    ramping: "ramping up after a recovery",
+    quota: "out of quota",
+    bulkhead: "at its limit of concurrent calls",
+  }[reason];
+  const when = retryAfterMs === null ? "no known retry time" : `retry in ${seconds(retryAfterMs)}`;
+  return `Circuit breaker "${breaker}" is ${why}: ${when}, ${skipsSinceOpened} refused since it opened`;
+}
+
+interface StackLimited {
+  stackTraceLimit?: number;
+}
+
+/** Makes the error without capturing a stack, on engines that let us. */
+export function refusalError(facts: RefusalFacts): CircuitOpenError {
+  // V8 reads this property at each construction; other engines ignore it.
+  const engine: ErrorConstructor & StackLimited = Error;
+  const limit = engine.stackTraceLimit;
+  try {
+    engine.stackTraceLimit = 0;
+  } catch {
+    // Frozen intrinsics: the error then carries a stack, and is right otherwise.
+    return new CircuitOpenError(facts);
+  }
+  const error = new CircuitOpenError(facts);
+  if (limit === undefined) delete engine.stackTraceLimit;
+  else engine.stackTraceLimit = limit;
+  return error;
+}
+
+/**
+ * Whether a value is a {@link CircuitOpenError}, also one of another copy of telltale or another realm.
+ *
+ * @example
+ * if (isCircuitOpenError(error)) console.log(error.breaker, error.retryAfterMs);
+ */
+export function isCircuitOpenError(value: unknown): value is CircuitOpenError {
+  return isRefusal(value);
+}
+
+/** Whether a thrown value says that the call was refused inside this process. */
+export function isRefusal(value: unknown): boolean {
+  try {
+    return typeof value === "object" && value !== null && Reflect.get(value, BRAND) === true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,205 @@
+import type { EventBus } from "../events/event-bus.ts";
+import type { CircuitState, CloseReason, FailureReason, OpenReason } from "../events/vocabulary.ts";
+import { platformClock, platformRandom } from "../platform.ts";
+import type { Call } from "./call.ts";
+import type { Clock } from "./clock.ts";
+import { Incident, incidentIdOf } from "./incident.ts";
+import { type Committed, Journal, type Opening } from "./journal.ts";
+import {
+  ClosedPeriod,
+  DisabledPeriod,
+  ForcedOpenPeriod,
+  HalfOpenPeriod,
+  OpenPeriod,
+  type Period,
+} from "./period.ts";
+import type { QuietPath } from "./quiet-path.ts";
+import type { Settings } from "./settings.ts";
+import { SteadyClock } from "./steady-clock.ts";
+import { Tally } from "./tally.ts";
+
+/**
+ * The committed state of one breaker, and the only writer of it: every state change goes through `#commit`.
+ * The steps that decide are beside it: admission.ts, settlement.ts and control.ts. Each step is given the time once,
+ * commits, and ends with `deliver`. There is no timer: what time alone brings about is read from the clock, and
+ * committed at the next step.
+ */
+export class Circuit implements Committed {
+  readonly name: string;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  generation = 0;
+  period: Period = new ClosedPeriod();
+  incident: Incident | null = null;
+  consecutiveFailures = 0;
+  /** Null as long as nobody can listen: neither a bus was given nor the own one asked for. */
+  journal: Journal | null = null;
+  readonly tally = new Tally();
+  lastFailureAtMs: number | null = null;
+  lastSuccessAtMs: number | null = null;
+  /** What the last failed call threw: the cause of a refusal. */
+  lastThrown: unknown;
+  /** How calls run while nothing needs the time; undefined until one asks for it in this period. */
+  quiet: QuietPath | null | undefined;
+  /** The journal's version that `timed` was worked out for. */
+  heardVersion = Number.NaN;
+  timed = true;
+  #sinceMs: number;
+  #wallMs = Number.NaN;
+
+  constructor(name: string, settings: Settings) {
+    this.name = name;
+    this.settings = settings;
+    this.clock =
+      settings.clock === platformClock
+        ? platformClock
+        : new SteadyClock(settings.clock, (reading, thrown) =>
+            this.callbackFailed(reading, thrown),
+          );
+    this.#sinceMs = this.clock.monotonicMs();
+    if (settings.bus !== undefined) this.listen(settings.bus);
+  }
+
+  listen(bus: EventBus): Journal {
+    this.journal ??= new Journal(this, bus);
+    return this.journal;
+  }
+
+  /** Begins a step: the one moment that everything in it is decided by. */
+  begin(): number {
+    this.#wallMs = Number.NaN;
+    return this.clock.monotonicMs();
+  }
+
+  /** The wall clock, read at most once per step. */
+  wallMs(): number {
+    if (Number.isNaN(this.#wallMs)) this.#wallMs = this.clock.epochMs();
+    return this.#wallMs;
+  }
+
+  /** Ends a step: what it committed is told now. */
+  deliver(): void {
+    this.journal?.flush();
+  }
+
+  /** A function given as an option threw; the step goes on without its answer. */
+  callbackFailed(callback: string, thrown: unknown): void {
+    this.journal?.callbackFailed(callback, thrown);
+  }
+
+  /** Time spent in the present committed state. */
+  spentMs(nowMs: number): number {
+    return Math.max(0, nowMs - this.#sinceMs);
+  }
+
+  /** Ends the probe leases that are over: their slots are free, their results will be late. */
+  endLeases(nowMs: number): void {
+    const { period } = this;
+    if (period.state !== "half_open") return;
+    for (let left = period.expire(nowMs); left > 0; left--) {
+      this.tally.probe("expired");
+      const probesInFlight = period.inFlight.size + left - 1;
+      this.journal?.probe({ outcome: "expired", latencyMs: null, probesInFlight }, undefined);
+    }
+  }
+
+  trip(
+    reason: FailureReason,
+    decided: Pick<Opening, "rule" | "run"> & Pick<Call, "thrown" | "retryAfterMs">,
+    nowMs: number,
+  ): void {
+    const { rule, run, thrown } = decided;
+    const cooldownMs = decided.retryAfterMs ?? this.settings.cooldownMs;
+    const from = this.#commit(new OpenPeriod(nowMs + cooldownMs), nowMs);
+    this.tally.trip(reason);
+    this.#openIncident(reason, nowMs);
+    this.journal?.open({ from, reason, rule, run, note: undefined, cooldownMs, thrown }, nowMs);
+  }
+
+  /** `forMs` is Infinity for a forced open without an end. */
+  force(forced: Pick<Opening, "note" | "thrown"> & { forMs: number }, nowMs: number): void {
+    const { note, thrown, forMs } = forced;
+    const from = this.#commit(new ForcedOpenPeriod(nowMs + forMs), nowMs);
+    this.#openIncident("forced", nowMs);
+    const cooldownMs = Number.isFinite(forMs) ? forMs : null;
+    this.journal?.open(
+      { from, reason: "forced", rule: null, run: null, note, cooldownMs, thrown },
+      nowMs,
+    );
+  }
+
+  /** Opens for probes, after the cooldown. */
+  halfOpen(from: OpenPeriod | ForcedOpenPeriod, nowMs: number): HalfOpenPeriod {
+    const period = new HalfOpenPeriod();
+    const openMs = this.incident?.openMs(nowMs) ?? 0;
+    this.#commit(period, nowMs);
+    this.journal?.halfOpen({ from: from.state, openMs, idleMs: nowMs - from.retryMs });
+    return period;
+  }
+
+  /** Ends the incident. */
+  close(reason: CloseReason, note: string | undefined, nowMs: number): void {
+    const { incident } = this;
+    const from = this.#commit(new ClosedPeriod(), nowMs);
+    this.#forgetFailures();
+    this.incident = null;
+    if (incident !== null) this.journal?.close({ from, reason, note, incident }, nowMs);
+  }
+
+  disable(nowMs: number): void {
+    const from = this.#commit(new DisabledPeriod(), nowMs);
+    this.#forgetFailures();
+    this.journal?.control("circuit.disable", from);
+  }
+
+  enable(nowMs: number): void {
+    const from = this.#commit(new ClosedPeriod(), nowMs);
+    this.#forgetFailures();
+    this.journal?.control("circuit.enable", from);
+  }
+
+  /** A reset without an incident: the evidence goes, calls under way become late, the state stays. */
+  startAfresh(): void {
+    this.#enter(this.period.state === "disabled" ? new DisabledPeriod() : new ClosedPeriod());
+    this.#forgetFailures();
+  }
+
+  #enter(period: Period): void {
+    this.generation++;
+    this.period = period;
+    this.quiet = undefined;
+  }
+
+  #forgetFailures(): void {
+    this.consecutiveFailures = 0;
+    this.lastThrown = undefined;
+  }
+
+  #openIncident(reason: OpenReason, nowMs: number): void {
+    if (this.incident !== null) {
+      this.incident.openAgain(nowMs);
+      return;
+    }
+    const atMs = this.wallMs();
+    this.incident = new Incident(incidentIdOf(atMs, this.#chance()), reason, nowMs, atMs);
+  }
+
+  #chance(): number {
+    try {
+      const drawn = this.settings.random();
+      if (drawn >= 0 && drawn < 1) return drawn;
+      throw new RangeError(`random must return a number in [0, 1), received ${String(drawn)}`);
+    } catch (thrown) {
+      this.callbackFailed("random", thrown);
+      return platformRandom();
+    }
+  }
+
+  #commit(next: Period, nowMs: number): CircuitState {
+    const from = this.period.state;
+    this.tally.transition(from, next.state, this.spentMs(nowMs));
+    this.#sinceMs = nowMs;
+    this.#enter(next);
+    return from;
+  }
+}

@@ -1,0 +1,136 @@
+import { OUTCOMES, type Outcome } from "../events/vocabulary.ts";
+import type { CancelSignal } from "./call-options.ts";
+import type { Circuit } from "./circuit.ts";
+import { isRefusal } from "./circuit-open-error.ts";
+
+/** A finished call as a classifier sees it. */
+export type FinishedCall =
+  | { readonly ok: true; readonly value: unknown; readonly latencyMs: number }
+  | { readonly ok: false; readonly error: unknown; readonly latencyMs: number };
+
+/** A classifier's answer that also says when the dependency wants to be called again. */
+export interface Classification {
+  /** What the call counts as; `"permanent"` counts as error and forces the breaker open. */
+  readonly outcome: Outcome | "permanent";
+  /**
+   * If the call trips the breaker or fails a probe, the cooldown that follows: it wins over `cooldownMs`.
+   * Milliseconds, 0 or more.
+   */
+  readonly retryAfterMs?: number;
+}
+
+/**
+ * Decides what a finished call counts as. Undefined leaves the decision to the defaults: a value is a `success`, a
+ * thrown `TimeoutError` is `latency`, anything else thrown is `error`. A verdict slower than `latencyTripMs` is
+ * `latency` whatever the classifier says. A refusal by another breaker (`unreached`) and a call that its own signal
+ * cancelled (`cancelled`) say nothing of the dependency: the classifier is not asked.
+ *
+ * @example
+ * // A returned HTTP 500 is a failure, a thrown 404 is not.
+ * const classify: Classify = (call) =>
+ *   call.ok ? (call.value.status >= 500 ? "error" : "success") : call.error.status === 404 ? "success" : undefined;
+ */
+export type Classify = (call: FinishedCall) => Outcome | "permanent" | Classification | undefined;
+
+/** A checked answer. */
+interface Classified {
+  readonly outcome: Outcome;
+  readonly permanent: boolean;
+  readonly retryAfterMs: number | null;
+}
+
+const WORDS: readonly string[] = [...OUTCOMES, "permanent"];
+
+/**
+ * Checks what a classifier answered.
+ * @throws {TypeError} when it is neither a word, nor a classification, nor undefined
+ */
+function checkAnswer(answer: unknown): Classified | undefined {
+  if (answer === undefined) return undefined;
+  let word: unknown = answer;
+  let retryAfterMs: number | null = null;
+  if (answer instanceof Promise) {
+    // Its rejection, if any, is nobody else's to handle.
+    answer.catch(() => {});
+  } else if (typeof answer === "object" && answer !== null) {
+    word = Reflect.get(answer, "outcome");
+    const asked: unknown = Reflect.get(answer, "retryAfterMs");
+    if (asked !== undefined && asked !== null) {
+      if (typeof asked !== "number" || !Number.isFinite(asked) || asked < 0) {
+        throw new TypeError(
+          `retryAfterMs must be a non-negative number of milliseconds, received ${String(asked)}`,
+        );
+      }
+      retryAfterMs = asked;
+    }
+  }
+  if (typeof word !== "string" || !WORDS.includes(word)) {
+    throw new TypeError(
+      `classify must answer one of ${WORDS.join(", ")}, received ${String(word)}`,
+    );
+  }
+  if (word === "permanent") return { outcome: "error", permanent: true, retryAfterMs };
+  // The word is in WORDS and is not "permanent", so it is an Outcome.
+  return { outcome: word as Outcome, permanent: false, retryAfterMs };
+}
+
+/** Whether an error says that a time limit ended the call: ours, `AbortSignal.timeout`'s, most libraries'. */
+export function isTimeout(error: unknown): boolean {
+  try {
+    return (
+      typeof error === "object" && error !== null && Reflect.get(error, "name") === "TimeoutError"
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** What a thrown value counts as when no classifier decides. */
+export function outcomeOfThrown(error: unknown): Outcome {
+  if (isTimeout(error)) return "latency";
+  return isRefusal(error) ? "unreached" : "error";
+}
+
+/** What judging a finished call decides. */
+interface Judged {
+  outcome: Outcome;
+  permanent: boolean;
+  retryAfterMs: number | null;
+  readonly latencyMs: number;
+  readonly signal: CancelSignal | undefined;
+}
+
+/** Decides what a finished call counts as. `held` is its value, or what it threw. */
+export function judge(circuit: Circuit, call: Judged, ok: boolean, held: unknown): void {
+  const { classify, latencyTripMs } = circuit.settings;
+  let outcome: Outcome = ok ? "success" : outcomeOfThrown(held);
+  if (outcome === "error" && call.signal?.aborted === true) outcome = "cancelled";
+  if (classify !== undefined && outcome !== "unreached" && outcome !== "cancelled") {
+    const { latencyMs } = call;
+    const finished: FinishedCall = ok
+      ? { ok, value: held, latencyMs }
+      : { ok, error: held, latencyMs };
+    const answer = ask(circuit, classify, finished);
+    if (answer !== undefined) {
+      outcome = answer.outcome;
+      call.permanent = answer.permanent;
+      call.retryAfterMs = answer.retryAfterMs;
+    }
+  }
+  call.outcome = slowed(outcome, call.latencyMs, latencyTripMs);
+}
+
+/** A verdict slower than the limit is `latency`, whatever it was otherwise. */
+export function slowed(outcome: Outcome, latencyMs: number | null, latencyTripMs: number): Outcome {
+  const verdict = outcome === "success" || outcome === "error";
+  return verdict && latencyMs !== null && latencyMs > latencyTripMs ? "latency" : outcome;
+}
+
+function ask(circuit: Circuit, classify: Classify, call: FinishedCall): Classified | undefined {
+  try {
+    return checkAnswer(classify(call));
+  } catch (thrown) {
+    circuit.callbackFailed("classify", thrown);
+    return undefined;
+  }
+}

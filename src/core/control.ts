@@ -1,0 +1,39 @@
+import type { Circuit } from "./circuit.ts";
+
+/** Holds the breaker open. Inside an incident, the incident goes on. `forMs` is Infinity without an end. */
+export function forceOpen(
+  circuit: Circuit,
+  { note, forMs }: { readonly note: string | undefined; readonly forMs: number },
+  nowMs: number,
+): void {
+  circuit.endLeases(nowMs);
+  const { period } = circuit;
+  // Already forced: no state change, hence no event; the new end counts.
+  if (period.state === "forced_open") period.retryMs = nowMs + forMs;
+  else circuit.force({ note, forMs, thrown: null }, nowMs);
+  circuit.deliver();
+}
+
+/** Closes the breaker and ends the incident; without one, clears the counts. */
+export function reset(circuit: Circuit, note: string | undefined, nowMs: number): void {
+  circuit.endLeases(nowMs);
+  if (circuit.incident === null) circuit.startAfresh();
+  else circuit.close("reset", note, nowMs);
+  circuit.deliver();
+}
+
+/** Lets every call pass, measured; an open breaker is closed first. */
+export function disable(circuit: Circuit, nowMs: number): void {
+  if (circuit.period.state === "disabled") return;
+  circuit.endLeases(nowMs);
+  if (circuit.period.state !== "closed") circuit.close("disabled", undefined, nowMs);
+  circuit.disable(nowMs);
+  circuit.deliver();
+}
+
+/** Puts a disabled breaker back to work, closed and with no failures counted. */
+export function enable(circuit: Circuit, nowMs: number): void {
+  if (circuit.period.state !== "disabled") return;
+  circuit.enable(nowMs);
+  circuit.deliver();
+}

@@ -1,0 +1,62 @@
+import { describeError } from "../events/describe-error.ts";
+import type { EventType, TelltaleEvent } from "../events/event.ts";
+import { type EventBus, SynchronousEventBus } from "../events/event-bus.ts";
+
+/** What the journal asks of a bus. */
+export interface Audience {
+  /** Another number than before means: ask `has` again. */
+  readonly version: number;
+  has(type: EventType): boolean;
+  emit(event: TelltaleEvent): void;
+}
+
+/** A bus of the user's making: it may throw, and it does not say when its listeners change. */
+class GuardedBus implements Audience {
+  /** Never equal to itself, so that `has` is asked at each call. */
+  readonly version = Number.NaN;
+  readonly #bus: EventBus;
+
+  constructor(bus: EventBus) {
+    this.#bus = bus;
+  }
+
+  has(type: EventType): boolean {
+    try {
+      return this.#bus.has(type) === true;
+    } catch {
+      // A bus that cannot say who listens gets everything: better one event too many than an outage untold.
+      return true;
+    }
+  }
+
+  emit(event: TelltaleEvent): void {
+    try {
+      this.#bus.emit(event);
+    } catch (thrown) {
+      this.#report(event, thrown);
+    }
+  }
+
+  #report(event: TelltaleEvent, thrown: unknown): void {
+    try {
+      this.#bus.emit(
+        Object.freeze({
+          type: "bus.listener_failed",
+          v: 1,
+          atMs: event.atMs,
+          sink: "bus",
+          count: 1,
+          failedType: event.type,
+          error: describeError(thrown),
+        }),
+      );
+    } catch {
+      // The bus refuses even the report of its own failure: there is nobody left to tell, and the call must go on.
+    }
+  }
+}
+
+/** Our own bus as it is; any other behind a guard. */
+export function audienceOf(bus: EventBus): Audience {
+  return bus instanceof SynchronousEventBus ? bus : new GuardedBus(bus);
+}

@@ -1,0 +1,249 @@
+import { describeError } from "../events/describe-error.ts";
+import type { CircuitEventType, EventOf } from "../events/event.ts";
+import type { EventBus } from "../events/event-bus.ts";
+import type { Scalar } from "../events/field.ts";
+import type { CircuitState, CloseReason, OpenReason, SkipReason } from "../events/vocabulary.ts";
+import type { Call } from "./call.ts";
+import { type Audience, audienceOf } from "./guarded-bus.ts";
+import type { Incident } from "./incident.ts";
+import type { ProbeEnd } from "./period.ts";
+import type { Settings } from "./settings.ts";
+import type { FailureRun, TripReading, TripRule } from "./trip-rule.ts";
+
+/** What the envelope of an event is filled from. */
+export interface Committed {
+  readonly name: string;
+  readonly settings: Settings;
+  readonly generation: number;
+  readonly period: { readonly state: CircuitState };
+  readonly incident: Incident | null;
+  readonly consecutiveFailures: number;
+  /** The wall clock, read once per step. */
+  wallMs(): number;
+}
+
+type OwnFields<T extends CircuitEventType> = Omit<
+  EventOf<T>,
+  | "type"
+  | "v"
+  | "seq"
+  | "breaker"
+  | "instance"
+  | "atMs"
+  | "generation"
+  | "state"
+  | "attributes"
+  | "context"
+  | "incidentId"
+>;
+type Context = Readonly<Record<string, Scalar>> | undefined;
+
+/** What a commit of an open state tells. */
+export interface Opening {
+  readonly from: CircuitState;
+  readonly reason: OpenReason;
+  readonly rule: TripRule | "probe" | null;
+  readonly run: FailureRun | null;
+  readonly note: string | undefined;
+  /** Null without an end. */
+  readonly cooldownMs: number | null;
+  readonly thrown: { readonly value: unknown } | null;
+}
+
+/** What a commit of `closed` tells; the incident is over by then. */
+export interface Closing {
+  readonly from: CircuitState;
+  readonly reason: CloseReason;
+  readonly note: string | undefined;
+  readonly incident: Incident;
+}
+
+/** What a refusal tells. */
+export interface SkipFacts {
+  readonly reason: SkipReason;
+  readonly openMs: number;
+  readonly retryAfterMs: number | null;
+}
+
+/**
+ * The one place that builds events. Each is built when it is committed, so that it holds the numbers of that moment,
+ * and delivered by `flush` after the whole step is committed. What nobody listens to is not built.
+ */
+export class Journal {
+  readonly bus: EventBus;
+  readonly #audience: Audience;
+  readonly #circuit: Committed;
+  #queue: EventOf<CircuitEventType>[] = [];
+  #seq = 0;
+  #flushing = false;
+
+  constructor(circuit: Committed, bus: EventBus) {
+    this.#circuit = circuit;
+    this.bus = bus;
+    this.#audience = audienceOf(bus);
+  }
+
+  /** Another number than before means that the audience may have changed. */
+  get version(): number {
+    return this.#audience.version;
+  }
+
+  hears(type: CircuitEventType): boolean {
+    return this.#audience.has(type);
+  }
+
+  /** Delivers what was committed. An event raised by a listener waits for those before it. */
+  flush(): void {
+    if (this.#flushing || this.#queue.length === 0) return;
+    this.#flushing = true;
+    for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
+      this.#audience.emit(event);
+    }
+    this.#flushing = false;
+  }
+
+  success({ latencyMs, context }: Call): void {
+    if (this.hears("circuit.success")) this.#tell("circuit.success", { latencyMs }, context);
+  }
+
+  failure(reason: "error" | "latency", { latencyMs, context, thrown }: Call): void {
+    if (!this.hears("circuit.failure")) return;
+    const { consecutiveFailures, settings } = this.#circuit;
+    const { failureThreshold } = settings;
+    const fields = { reason, consecutiveFailures, failureThreshold, latencyMs };
+    this.#tell(
+      "circuit.failure",
+      thrown === null ? fields : { ...fields, ...told(thrown) },
+      context,
+    );
+  }
+
+  ignored(
+    countedAs: "ignored" | "cancelled" | "unreached",
+    { latencyMs, context }: Omit<Call, "slot">,
+  ): void {
+    if (!this.hears("circuit.ignored")) return;
+    this.#tell("circuit.ignored", { countedAs, latencyMs }, context);
+  }
+
+  late({ outcome, latencyMs, context }: Omit<Call, "slot">): void {
+    if (!this.hears("circuit.late")) return;
+    this.#tell("circuit.late", { countedAs: outcome, latencyMs }, context);
+  }
+
+  progress(rule: TripRule, { ratio, failuresToTrip }: TripReading, { context }: Call): void {
+    if (!this.hears("circuit.progress")) return;
+    const { consecutiveFailures, settings } = this.#circuit;
+    const { failureThreshold } = settings;
+    const fields = { ratio, rule: rule.name, consecutiveFailures, failureThreshold };
+    this.#tell(
+      "circuit.progress",
+      failuresToTrip === undefined ? fields : { ...fields, failuresToTrip },
+      context,
+    );
+  }
+
+  probe(end: ProbeEnd, context: Context): void {
+    if (this.hears("circuit.probe")) this.#tell("circuit.probe", end, context);
+  }
+
+  open({ from, reason, rule, run, note, cooldownMs, thrown }: Opening, nowMs: number): void {
+    if (!this.hears("circuit.open")) return;
+    const { consecutiveFailures, incident } = this.#circuit;
+    const counted = rule !== null && rule !== "probe";
+    const atMs = this.#circuit.wallMs();
+    this.#tell("circuit.open", {
+      from,
+      reason,
+      rule: counted ? rule.name : rule,
+      ...(note === undefined ? {} : { note }),
+      consecutiveFailures,
+      failuresByReason: Object.freeze({ error: 0, latency: 0, ...run?.byReason }),
+      window: windowOf(rule, consecutiveFailures),
+      threshold: counted ? rule.threshold : rule === "probe" ? 1 : null,
+      cooldownMs,
+      retryAtMs: cooldownMs === null ? null : atMs + cooldownMs,
+      firstFailureAtMs: run === null ? null : run.firstAtMs,
+      detectMs: run === null ? null : Math.max(0, nowMs - run.firstMonotonicMs),
+      reopens: incident?.reopens ?? 0,
+      ...(thrown === null ? {} : told(thrown)),
+    });
+  }
+
+  skip({ reason, openMs, retryAfterMs }: SkipFacts, context: Context): void {
+    if (!this.hears("circuit.skip")) return;
+    const { incident } = this.#circuit;
+    const skipsSinceOpened = incident?.skipsSinceOpened ?? 0;
+    const skipsInIncident = incident?.skips ?? 0;
+    this.#tell(
+      "circuit.skip",
+      { openMs, skipsSinceOpened, skipsInIncident, retryAfterMs, reason },
+      context,
+    );
+  }
+
+  halfOpen(fields: OwnFields<"circuit.half_open">): void {
+    if (this.hears("circuit.half_open")) this.#tell("circuit.half_open", fields);
+  }
+
+  close({ from, reason, note, incident }: Closing, nowMs: number): void {
+    if (!this.hears("circuit.close")) return;
+    this.#tell(
+      "circuit.close",
+      {
+        from,
+        reason,
+        ...(note === undefined ? {} : { note }),
+        mttrMs: Math.max(0, nowMs - incident.startedMs),
+        openMs: incident.openMs(nowMs),
+        skipsSinceOpened: incident.skipsSinceOpened,
+        skipsInIncident: incident.skips,
+        probes: incident.probes,
+        reopens: incident.reopens,
+      },
+      undefined,
+      incident,
+    );
+  }
+
+  control(type: "circuit.disable" | "circuit.enable", from: CircuitState): void {
+    if (this.hears(type)) this.#tell(type, { from });
+  }
+
+  callbackFailed(callback: string, thrown: unknown): void {
+    if (!this.hears("circuit.callback_failed")) return;
+    this.#tell("circuit.callback_failed", { callback, error: describeError(thrown) });
+  }
+
+  #tell<T extends CircuitEventType>(
+    type: T,
+    fields: OwnFields<T>,
+    context?: Context,
+    incident: Incident | null = this.#circuit.incident,
+  ): void {
+    const { name, settings, generation, period } = this.#circuit;
+    const { instance } = this.bus;
+    const envelope: Record<string, unknown> = { type, v: 1, seq: ++this.#seq, breaker: name };
+    if (instance !== undefined) envelope["instance"] = instance;
+    envelope["atMs"] = this.#circuit.wallMs();
+    envelope["generation"] = generation;
+    envelope["state"] = period.state;
+    if (settings.attributes !== undefined) envelope["attributes"] = settings.attributes;
+    if (context !== undefined) envelope["context"] = context;
+    if (incident !== null) envelope["incidentId"] = incident.id;
+    // Envelope plus own fields is what EventOf<T> is made of; the compiler cannot follow the keys set one by one.
+    this.#queue.push(Object.freeze(Object.assign(envelope, fields)) as unknown as EventOf<T>);
+  }
+}
+
+function told(thrown: { readonly value: unknown }) {
+  return { error: describeError(thrown.value) };
+}
+
+function windowOf(
+  rule: Opening["rule"],
+  failures: number,
+): Readonly<Record<string, number>> | null {
+  if (rule === null) return null;
+  return Object.freeze(rule === "probe" ? { calls: 1, failures: 1 } : { ...rule.window(failures) });
+}

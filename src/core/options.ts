@@ -1,0 +1,68 @@
+import type { EventBus } from "../events/event-bus.ts";
+import type { Scalar } from "../events/field.ts";
+import type { Classify } from "./classification.ts";
+import type { Clock } from "./clock.ts";
+
+/** How a breaker tries whether the dependency is back. */
+export interface HalfOpenOptions {
+  /**
+   * Probes under way at the same time.
+   * @default 1
+   */
+  readonly maxProbes?: number;
+  /**
+   * Probes that must succeed before the breaker closes. One failed probe opens it again.
+   * @default 1
+   */
+  readonly successThreshold?: number;
+  /**
+   * How long a probe may hold its slot, in milliseconds. After that the slot is free and the result is `late`, so
+   * that a probe which never settles cannot block the recovery.
+   * @default 60_000
+   */
+  readonly leaseMs?: number;
+}
+
+/** Options of a {@link CircuitBreaker}. Unknown keys are refused. */
+export interface CircuitBreakerOptions {
+  /**
+   * Consecutive failures that trip.
+   * @default 5
+   */
+  readonly failureThreshold?: number;
+  /**
+   * A finished call slower than this many milliseconds counts as a failure with reason `latency`.
+   * @default off
+   */
+  readonly latencyTripMs?: number;
+  /**
+   * Time in milliseconds that an open breaker refuses calls before it lets a probe through. A `retryAfterMs` from
+   * `classify` wins.
+   * @default 60_000
+   */
+  readonly cooldownMs?: number;
+  /** How the breaker tries whether the dependency is back. */
+  readonly halfOpen?: HalfOpenOptions;
+  /**
+   * Decides what a finished call counts as. If it throws, the default applies and `circuit.callback_failed` says so.
+   * @default a value is a success, anything thrown is a failure
+   */
+  readonly classify?: Classify;
+  /**
+   * Where the time comes from.
+   * @default the platform's clocks
+   */
+  readonly clock?: Clock;
+  /**
+   * Where chance comes from: a number in [0, 1).
+   * @default Math.random
+   */
+  readonly random?: () => number;
+  /**
+   * The bus that carries the breaker's events; may be shared by many breakers.
+   * @default a bus of its own
+   */
+  readonly bus?: EventBus;
+  /** Static values put on every event. */
+  readonly attributes?: Readonly<Record<string, Scalar>>;
+}

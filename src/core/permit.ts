@@ -1,0 +1,109 @@
+import type { Outcome } from "../events/vocabulary.ts";
+import type { Check } from "./check.ts";
+import type { Circuit } from "./circuit.ts";
+import type { CircuitOpenError } from "./circuit-open-error.ts";
+import { isTimeout, slowed } from "./classification.ts";
+import type { Slot } from "./period.ts";
+import { settle } from "./settlement.ts";
+
+/**
+ * The right to make one call, for code that cannot hand its call over as a function. Settle it exactly once, in a
+ * `finally` if need be; settling it again does nothing.
+ *
+ * @example
+ * const permit = breaker.admit();
+ * if (!permit.ok) throw permit.error;
+ * socket.once("reply", () => permit.success());
+ * socket.once("error", (error) => permit.failure(error));
+ */
+export interface Permit {
+  readonly ok: true;
+  /** The call succeeded. `latencyMs` defaults to the time since the admission; more than `latencyTripMs` is `latency`. */
+  success(latencyMs?: number): void;
+  /** The call failed. A `TimeoutError`, or a `latencyMs` above `latencyTripMs`, is `latency`. */
+  failure(error?: unknown, latencyMs?: number): void;
+  /** The result says nothing of the dependency's health. */
+  ignore(): void;
+  /** The caller gave up. */
+  cancel(): void;
+  /** The call never reached the dependency: a pool was empty, an inner policy refused. */
+  release(): void;
+}
+
+/** The answer of `admit` to a call that may not run; it is counted as a skip. */
+export interface Refusal {
+  readonly ok: false;
+  readonly error: CircuitOpenError;
+}
+
+/** What a permit is settled with. */
+interface Settlement {
+  readonly outcome: Outcome;
+  readonly latencyMs: number | undefined;
+  readonly thrown: { readonly value: unknown } | null;
+}
+
+/** The permit of an admitted call. */
+export class AdmittedPermit implements Permit {
+  readonly ok = true;
+  readonly #circuit: Circuit;
+  readonly #slot: Slot;
+  readonly #startMs: number;
+  readonly #check: Check;
+  #settled = false;
+
+  constructor(circuit: Circuit, slot: Slot, startMs: number, check: Check) {
+    this.#circuit = circuit;
+    this.#slot = slot;
+    this.#startMs = startMs;
+    this.#check = check;
+  }
+
+  success(latencyMs?: number): void {
+    this.#settle({ outcome: "success", latencyMs, thrown: null });
+  }
+
+  failure(error?: unknown, latencyMs?: number): void {
+    this.#settle(failed(error, latencyMs));
+  }
+
+  ignore(): void {
+    this.#settle({ outcome: "ignored", latencyMs: undefined, thrown: null });
+  }
+
+  cancel(): void {
+    this.#settle({ outcome: "cancelled", latencyMs: undefined, thrown: null });
+  }
+
+  release(): void {
+    this.#settle({ outcome: "unreached", latencyMs: undefined, thrown: null });
+  }
+
+  #settle({ outcome, latencyMs: given, thrown }: Settlement): void {
+    if (given !== undefined) this.#check.durationMs("latencyMs", given);
+    if (this.#settled) return;
+    this.#settled = true;
+    const circuit = this.#circuit;
+    const nowMs = circuit.begin();
+    const latencyMs = given ?? Math.max(0, nowMs - this.#startMs);
+    const call = {
+      slot: this.#slot,
+      outcome: slowed(outcome, latencyMs, circuit.settings.latencyTripMs),
+      permanent: false,
+      latencyMs,
+      thrown,
+      retryAfterMs: null,
+      context: undefined,
+    };
+    settle(circuit, call, nowMs);
+  }
+}
+
+/** A failure reported without the call: a missing error is none, a timeout is slow. */
+export function failed(error: unknown, latencyMs: number | undefined): Settlement {
+  return {
+    outcome: isTimeout(error) ? "latency" : "error",
+    latencyMs,
+    thrown: error === undefined ? null : { value: error },
+  };
+}

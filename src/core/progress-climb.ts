@@ -1,0 +1,18 @@
+/**
+ * One climb towards a trip. It reports a level once, and ends when the count is back at 0 or at half its peak, so
+ * that a failure rate which trembles around a level gives one event and not hundreds.
+ */
+export class ProgressClimb {
+  #peak = 0;
+
+  /** Whether `ratio` reaches a level that this climb had not reached before. */
+  reaches(ratio: number, levels: readonly number[]): boolean {
+    if (ratio <= this.#peak) {
+      if (ratio <= this.#peak / 2) this.#peak = ratio;
+      return false;
+    }
+    const before = this.#peak;
+    this.#peak = ratio;
+    return levels.some((level) => level > before && level <= ratio);
+  }
+}

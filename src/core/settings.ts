@@ -1,0 +1,125 @@
+import type { EventBus } from "../events/event-bus.ts";
+import type { Scalar } from "../events/field.ts";
+import { platformClock, platformRandom } from "../platform.ts";
+import { Check } from "./check.ts";
+import type { Classify } from "./classification.ts";
+import type { Clock } from "./clock.ts";
+import type { CircuitBreakerOptions } from "./options.ts";
+import { consecutive, type TripRule } from "./trip-rule.ts";
+
+/** Options after the check, with every default in place. Inside the core these are trusted. */
+export interface Settings {
+  readonly failureThreshold: number;
+  /** Infinity when off. */
+  readonly latencyTripMs: number;
+  readonly cooldownMs: number;
+  readonly maxProbes: number;
+  readonly successThreshold: number;
+  readonly leaseMs: number;
+  readonly rule: TripRule;
+  readonly classify: Classify | undefined;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly bus: EventBus | undefined;
+  readonly attributes: Readonly<Record<string, Scalar>> | undefined;
+}
+
+const DEFAULT_FAILURE_THRESHOLD = 5;
+
+/** The defaults of every option, and the settings of a breaker without options: shared, hence frozen. */
+export const DEFAULTS: Settings = /* @__PURE__ */ Object.freeze({
+  failureThreshold: DEFAULT_FAILURE_THRESHOLD,
+  latencyTripMs: Number.POSITIVE_INFINITY,
+  cooldownMs: 60_000,
+  maxProbes: 1,
+  successThreshold: 1,
+  leaseMs: 60_000,
+  rule: consecutive(DEFAULT_FAILURE_THRESHOLD),
+  classify: undefined,
+  clock: platformClock,
+  random: platformRandom,
+  bus: undefined,
+  attributes: undefined,
+});
+
+const OPTIONS = [
+  "failureThreshold",
+  "latencyTripMs",
+  "cooldownMs",
+  "halfOpen",
+  "classify",
+  "clock",
+  "random",
+  "bus",
+  "attributes",
+] as const satisfies readonly (keyof CircuitBreakerOptions)[];
+const HALF_OPEN_OPTIONS = ["maxProbes", "successThreshold", "leaseMs"] as const;
+const LONGEST_NAME = 256;
+
+/** The settings that the options of one breaker ask for. */
+export function settingsOf(name: unknown, options: unknown): Settings {
+  const label = typeof name === "string" && name.length <= LONGEST_NAME ? ` "${name}"` : "";
+  const check = new Check(`create breaker${label}`);
+  check.text("name", name, LONGEST_NAME);
+  if (options === undefined) return DEFAULTS;
+  const given: CircuitBreakerOptions = check.object("options", options);
+  check.keys(given, OPTIONS);
+  const { failureThreshold, latencyTripMs, cooldownMs, classify, clock, random, bus } = given;
+  const failures =
+    failureThreshold === undefined
+      ? DEFAULT_FAILURE_THRESHOLD
+      : check.positiveInteger("failureThreshold", failureThreshold);
+  return Object.freeze({
+    failureThreshold: failures,
+    latencyTripMs:
+      latencyTripMs === undefined
+        ? DEFAULTS.latencyTripMs
+        : check.positiveMs("latencyTripMs", latencyTripMs),
+    cooldownMs:
+      cooldownMs === undefined ? DEFAULTS.cooldownMs : check.durationMs("cooldownMs", cooldownMs),
+    ...halfOpenSettings(check, given.halfOpen),
+    rule: consecutive(failures),
+    classify: classify === undefined ? undefined : check.function("classify", classify),
+    clock: clock === undefined ? DEFAULTS.clock : checkedClock(check, clock),
+    random: random === undefined ? DEFAULTS.random : check.function("random", random),
+    bus: bus === undefined ? undefined : checkedBus(check, bus),
+    attributes:
+      given.attributes === undefined ? undefined : check.scalars("attributes", given.attributes),
+  });
+}
+
+function halfOpenSettings(check: Check, halfOpen: CircuitBreakerOptions["halfOpen"]) {
+  const { maxProbes, successThreshold, leaseMs } = DEFAULTS;
+  if (halfOpen === undefined) return { maxProbes, successThreshold, leaseMs };
+  check.object("halfOpen", halfOpen);
+  check.keys(halfOpen, HALF_OPEN_OPTIONS, "halfOpen.");
+  return {
+    maxProbes:
+      halfOpen.maxProbes === undefined
+        ? maxProbes
+        : check.positiveInteger("halfOpen.maxProbes", halfOpen.maxProbes),
+    successThreshold:
+      halfOpen.successThreshold === undefined
+        ? successThreshold
+        : check.positiveInteger("halfOpen.successThreshold", halfOpen.successThreshold),
+    leaseMs:
+      halfOpen.leaseMs === undefined
+        ? leaseMs
+        : check.positiveMs("halfOpen.leaseMs", halfOpen.leaseMs),
+  };
+}
+
+function checkedClock(check: Check, clock: Clock): Clock {
+  check.object("clock", clock);
+  check.function("clock.monotonicMs", clock.monotonicMs);
+  check.function("clock.epochMs", clock.epochMs);
+  return clock;
+}
+
+function checkedBus(check: Check, bus: EventBus): EventBus {
+  check.object("bus", bus);
+  check.function("bus.emit", bus.emit);
+  check.function("bus.on", bus.on);
+  check.function("bus.has", bus.has);
+  return bus;
+}

@@ -1,0 +1,149 @@
+import type { CountedAs, FailureReason, ProbeOutcome } from "../events/vocabulary.ts";
+import type { Call } from "./call.ts";
+import type { Circuit } from "./circuit.ts";
+import { type ClosedPeriod, type HalfOpenPeriod, Probe, type Slot } from "./period.ts";
+import { ProgressClimb } from "./progress-climb.ts";
+import { FailureRun } from "./trip-rule.ts";
+
+/**
+ * Takes the result of an admitted call and says what it counted as. Each call is settled once; its owner sees to that.
+ */
+export function settle(circuit: Circuit, call: Call, nowMs: number): CountedAs {
+  circuit.endLeases(nowMs);
+  const { period } = circuit;
+  const current = isCurrent(circuit, call.slot);
+  if (!current) settleLate(circuit, call);
+  else if (period.state === "closed") settleClosed(circuit, period, call, nowMs);
+  else if (call.slot instanceof Probe) settleProbe(circuit, call.slot, call, nowMs);
+  else settleMeasured(circuit, call);
+  circuit.deliver();
+  return current ? call.outcome : "late";
+}
+
+/** Counts and tells a result that never had a slot, and so decides nothing. */
+export function settleUnadmitted(circuit: Circuit, call: Omit<Call, "slot">): void {
+  circuit.tally.call("late");
+  circuit.journal?.late(call);
+  circuit.deliver();
+}
+
+/** A call that its caller cancelled before it was admitted: counted and told, and no slot was taken. */
+export function settleCancelled(circuit: Circuit, call: Omit<Call, "slot">): void {
+  circuit.tally.call("cancelled");
+  circuit.journal?.ignored("cancelled", call);
+  circuit.deliver();
+}
+
+/** Whether a result of this slot still decides. */
+function isCurrent(circuit: Circuit, slot: Slot): boolean {
+  return slot instanceof Probe
+    ? slot.period === circuit.period && !slot.expired
+    : slot === circuit.period;
+}
+
+function settleLate(circuit: Circuit, call: Call): void {
+  circuit.tally.call("late");
+  circuit.journal?.late(call);
+  // An expired probe was told when its lease ended; one that a state change orphaned ends here.
+  const { slot } = call;
+  if (slot instanceof Probe && !slot.expired) tellProbe(circuit, slot.period, "late", call);
+}
+
+function settleClosed(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs: number): void {
+  const reason = record(circuit, call);
+  if (reason === null) {
+    if (call.outcome === "success") calm(circuit, period);
+    return;
+  }
+  period.run ??= new FailureRun(circuit.wallMs(), nowMs);
+  const { run } = period;
+  run.add(reason);
+  const { rule } = circuit.settings;
+  const reading = rule.read(circuit.consecutiveFailures);
+  if (call.permanent) forcePermanently(circuit, call, nowMs);
+  else if (reading.ratio >= 1) circuit.trip(run.majority(), { ...call, rule, run }, nowMs);
+  else {
+    period.climb ??= new ProgressClimb();
+    if (period.climb.reaches(reading.ratio, rule.levels)) {
+      circuit.journal?.progress(rule, reading, call);
+    }
+  }
+}
+
+/** A success ends the run of failures and, with it, the climb towards a trip. */
+function calm(circuit: Circuit, period: ClosedPeriod): void {
+  circuit.consecutiveFailures = 0;
+  circuit.lastThrown = undefined;
+  period.run = null;
+  period.climb = null;
+}
+
+function settleMeasured(circuit: Circuit, call: Call): void {
+  record(circuit, call);
+  if (call.outcome === "success") circuit.consecutiveFailures = 0;
+}
+
+function settleProbe(circuit: Circuit, probe: Probe, call: Call, nowMs: number): void {
+  const { period } = probe;
+  const reason = record(circuit, call);
+  period.inFlight.delete(probe);
+  tellProbe(circuit, period, call.outcome, call);
+  if (reason !== null) reopen(circuit, reason, call, nowMs);
+  else if (call.outcome === "success") {
+    period.successes++;
+    if (period.successes >= circuit.settings.successThreshold) {
+      circuit.close("probe", undefined, nowMs);
+    }
+  }
+}
+
+function reopen(circuit: Circuit, reason: FailureReason, call: Call, nowMs: number): void {
+  if (circuit.incident !== null) circuit.incident.reopens++;
+  if (call.permanent) {
+    forcePermanently(circuit, call, nowMs);
+    return;
+  }
+  // The probe alone decided: the failures before the trip are told by the open that they caused.
+  const run = new FailureRun(circuit.wallMs(), nowMs);
+  run.add(reason);
+  circuit.trip(reason, { ...call, rule: "probe", run }, nowMs);
+}
+
+function forcePermanently(circuit: Circuit, { thrown }: Call, nowMs: number): void {
+  circuit.force({ note: "permanent failure", thrown, forMs: Number.POSITIVE_INFINITY }, nowMs);
+}
+
+/** Counts and tells what a current call counted as; the reason when it was a failure. */
+function record(circuit: Circuit, call: Call): FailureReason | null {
+  const { outcome } = call;
+  circuit.tally.call(outcome);
+  switch (outcome) {
+    case "success":
+      circuit.lastSuccessAtMs = call.latencyMs === null ? null : circuit.wallMs();
+      circuit.journal?.success(call);
+      return null;
+    case "error":
+    case "latency":
+      circuit.consecutiveFailures++;
+      circuit.lastFailureAtMs = circuit.wallMs();
+      circuit.lastThrown = call.thrown?.value;
+      circuit.journal?.failure(outcome, call);
+      return outcome;
+    case "ignored":
+    case "cancelled":
+    case "unreached":
+      circuit.journal?.ignored(outcome, call);
+      return null;
+  }
+}
+
+function tellProbe(
+  circuit: Circuit,
+  period: HalfOpenPeriod,
+  outcome: ProbeOutcome,
+  { latencyMs, context }: Call,
+): void {
+  circuit.tally.probe(outcome);
+  const probesInFlight = period === circuit.period ? period.inFlight.size : 0;
+  circuit.journal?.probe({ outcome, latencyMs, probesInFlight }, context);
+}

@@ -1,0 +1,52 @@
+import type { Clock } from "./clock.ts";
+
+type Reading = "clock.monotonicMs" | "clock.epochMs";
+
+/**
+ * Makes a clock that the user gave safe to decide by: time never goes backwards (a step back counts as no time), and
+ * a clock that throws or answers no finite number stands still instead of failing a call.
+ */
+export class SteadyClock implements Clock {
+  readonly #clock: Clock;
+  readonly #failed: (reading: Reading, thrown: unknown) => void;
+  #lastReadMs: number | undefined;
+  #steadyMs = 0;
+  #lastEpochMs = 0;
+  #reporting = false;
+
+  constructor(clock: Clock, failed: (reading: Reading, thrown: unknown) => void) {
+    this.#clock = clock;
+    this.#failed = failed;
+  }
+
+  monotonicMs(): number {
+    const read = this.#read("clock.monotonicMs", () => this.#clock.monotonicMs());
+    if (read === undefined) return this.#steadyMs;
+    if (this.#lastReadMs === undefined) this.#steadyMs = read;
+    else if (read > this.#lastReadMs) this.#steadyMs += read - this.#lastReadMs;
+    this.#lastReadMs = read;
+    return this.#steadyMs;
+  }
+
+  epochMs(): number {
+    this.#lastEpochMs =
+      this.#read("clock.epochMs", () => this.#clock.epochMs()) ?? this.#lastEpochMs;
+    return this.#lastEpochMs;
+  }
+
+  #read(reading: Reading, read: () => number): number | undefined {
+    try {
+      const value = read();
+      if (Number.isFinite(value)) return value;
+      throw new TypeError(`${reading} must return a finite number, received ${String(value)}`);
+    } catch (thrown) {
+      // The report carries a time, which asks the clock again.
+      if (!this.#reporting) {
+        this.#reporting = true;
+        this.#failed(reading, thrown);
+        this.#reporting = false;
+      }
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,264 @@
+import * as field from "./field.ts";
+import {
+  CLOSE_REASONS,
+  COUNTED_AS,
+  FAILURE_REASONS,
+  OPEN_REASONS,
+  PROBE_OUTCOMES,
+  type Severity,
+  SKIP_REASONS,
+  STATES,
+} from "./vocabulary.ts";
+
+/** How an event moves a counter of the metrics catalogue: which counter, and what gives each of its labels. */
+export interface EventMetric {
+  readonly metric: string;
+  /** Label name to the event's field, or to a fixed value written as `{ value }`. */
+  readonly labels: Readonly<Record<string, string | { readonly value: string }>>;
+  /** The field that holds the increment; 1 without it. */
+  readonly by?: string;
+  /** It moves only when this field holds one of these words. */
+  readonly only?: { readonly field: string; readonly words: readonly string[] };
+}
+
+/** What the catalogue knows of one type of event. */
+export interface EventDefinition<F extends field.Fields = field.Fields> {
+  readonly severity: Severity;
+  /** The constant message of a log line. */
+  readonly sentence: string;
+  /** When it is emitted, for the docs. */
+  readonly when: string;
+  /** Its own fields, beyond the envelope. */
+  readonly fields: F;
+  /** The counters that it moves. */
+  readonly metrics: readonly EventMetric[];
+}
+
+const define = <const F extends field.Fields>(definition: EventDefinition<F>) => definition;
+
+/** The fields that every event of a breaker has. */
+export const CIRCUIT_ENVELOPE = {
+  v: field.word([1], "The version of the event's form"),
+  seq: field.count(
+    "Numbers the emitted events of the breaker from 1 without gaps; a missing number is a lost event",
+  ),
+  breaker: field.text("The breaker's name"),
+  instance: field.optional(field.text("Which process: set once on the bus")),
+  atMs: field.atMs("When it was committed"),
+  generation: field.count("Grows by one at every committed state change"),
+  state: field.word(STATES, "The committed state after the event"),
+  attributes: field.optional(field.scalars("The static attributes of the breaker")),
+  context: field.optional(field.scalars("The context given with the call")),
+  incidentId: field.optional(field.text("The incident that the event belongs to")),
+} satisfies field.Fields;
+
+/** The fields that every event of the bus itself has. */
+export const BUS_ENVELOPE = {
+  v: field.word([1], "The version of the event's form"),
+  atMs: field.atMs("When it happened"),
+} satisfies field.Fields;
+
+const latencyMs = field.nullable(
+  field.ms("How long the call took; null when nothing needed the time when it was admitted"),
+);
+const consecutiveFailures = field.count("Failures in a row, this one included");
+const failureThreshold = field.count("Consecutive failures that trip");
+const lastError = field.optional(field.error("What was thrown"));
+const note = field.optional(field.text("The reason that the operator gave"));
+const openMs = field.ms("Time since the last open");
+const skipsSinceOpened = field.count("Calls refused since the last open");
+const skipsInIncident = field.count("Calls refused since the incident began");
+
+const callsTotal = "circuit_breaker_calls_total";
+const transitionsTotal = "circuit_breaker_transitions_total";
+const stateChange: EventMetric = {
+  metric: transitionsTotal,
+  labels: { from: "from", to: "state" },
+};
+
+/**
+ * Every event of telltale: severity, sentence, fields and the counters it moves, written here and nowhere else.
+ * Event types, exporters, docs and schemas are made from it.
+ */
+export const EVENTS = {
+  "circuit.success": define({
+    severity: "trace",
+    sentence: "call succeeded",
+    when: "A call counted as success",
+    fields: { latencyMs },
+    metrics: [{ metric: callsTotal, labels: { outcome: { value: "success" } } }],
+  }),
+  "circuit.failure": define({
+    severity: "warn",
+    sentence: "call failed",
+    when: "A call counted as error or latency, probes included",
+    fields: {
+      reason: field.word(FAILURE_REASONS, "Was it throwing (`error`) or slow (`latency`)"),
+      consecutiveFailures,
+      failureThreshold,
+      latencyMs,
+      error: lastError,
+    },
+    metrics: [{ metric: callsTotal, labels: { outcome: "reason" } }],
+  }),
+  "circuit.ignored": define({
+    severity: "debug",
+    sentence: "call decided nothing",
+    when: "A call counted as ignored, cancelled or unreached",
+    fields: {
+      countedAs: field.word(["ignored", "cancelled", "unreached"], "What the call counted as"),
+      latencyMs,
+    },
+    metrics: [{ metric: callsTotal, labels: { outcome: "countedAs" } }],
+  }),
+  "circuit.late": define({
+    severity: "debug",
+    sentence: "late result dropped",
+    when: "A result of an older generation, or one that came after its probe lease",
+    fields: {
+      countedAs: field.word(COUNTED_AS, "What it would have counted as"),
+      latencyMs,
+    },
+    metrics: [{ metric: callsTotal, labels: { outcome: { value: "late" } } }],
+  }),
+  "circuit.progress": define({
+    severity: "warn",
+    sentence: "closer to a trip",
+    when: "While closed, the distance to a trip first reaches a level in this climb: each k/n for n up to 10, else tenths and the last two failures; never at the trip. A climb ends at count 0, at half its peak, or at the trip",
+    fields: {
+      ratio: field.share("How near the trip is; 1 would be the trip"),
+      failuresToTrip: field.optional(
+        field.count("Further failures in a row that would trip; of counting rules only"),
+      ),
+      rule: field.text("The rule that is nearest to its trip"),
+      consecutiveFailures,
+      failureThreshold,
+    },
+    metrics: [],
+  }),
+  "circuit.probe": define({
+    severity: "info",
+    sentence: "probe ended",
+    when: "A probe settles, or its lease ends",
+    fields: {
+      outcome: field.word(PROBE_OUTCOMES, "What it counted as, or `expired`"),
+      latencyMs,
+      probesInFlight: field.count("Probes still under way"),
+    },
+    metrics: [{ metric: "circuit_breaker_probes_total", labels: { outcome: "outcome" } }],
+  }),
+  "circuit.open": define({
+    severity: "error",
+    sentence: "circuit opened",
+    when: "A trip, a failed probe, or a forced open",
+    fields: {
+      from: field.word(STATES, "The committed state before"),
+      reason: field.word(OPEN_REASONS, "Throwing, slow, forced, or adopted from a peer"),
+      rule: field.nullable(
+        field.text("The rule that decided; `probe` for a failed probe; null when forced"),
+      ),
+      note,
+      consecutiveFailures: field.count("Failures in a row"),
+      failuresByReason: field.counts(FAILURE_REASONS, "The failures that decided, by reason"),
+      window: field.nullable(field.numbers("The numbers that decided; null when forced")),
+      threshold: field.nullable(field.ms("The limit that the rule holds them against")),
+      cooldownMs: field.nullable(field.ms("Time until a probe may run; null without an end")),
+      retryAtMs: field.nullable(field.atMs("When a probe may run; null without an end")),
+      firstFailureAtMs: field.nullable(field.atMs("The first of the failures that decided")),
+      detectMs: field.nullable(field.ms("From that first failure to this open")),
+      reopens: field.count("Failed recoveries of this incident so far"),
+      error: lastError,
+    },
+    metrics: [
+      stateChange,
+      {
+        metric: "circuit_breaker_trips_total",
+        labels: { reason: "reason" },
+        only: { field: "reason", words: FAILURE_REASONS },
+      },
+    ],
+  }),
+  "circuit.skip": define({
+    severity: "warn",
+    sentence: "call refused",
+    when: "A call is refused without running",
+    fields: {
+      openMs,
+      skipsSinceOpened,
+      skipsInIncident,
+      retryAfterMs: field.nullable(
+        field.ms(
+          "When to try again; null when that is unknown (forced without an end, probes full)",
+        ),
+      ),
+      reason: field.word(SKIP_REASONS, "Why it was refused"),
+    },
+    metrics: [{ metric: "circuit_breaker_skips_total", labels: { reason: "reason" } }],
+  }),
+  "circuit.half_open": define({
+    severity: "info",
+    sentence: "circuit half open",
+    when: "The first probe is admitted after the cooldown",
+    fields: {
+      from: field.word(STATES, "The committed state before"),
+      openMs,
+      idleMs: field.ms("How long the cooldown had been over before a call came"),
+    },
+    metrics: [stateChange],
+  }),
+  "circuit.close": define({
+    severity: "info",
+    sentence: "circuit closed",
+    when: "Recovery, or a reset",
+    fields: {
+      from: field.word(STATES, "The committed state before"),
+      reason: field.word(CLOSE_REASONS, "What closed it"),
+      note,
+      mttrMs: field.ms("The whole incident, from its first open to this close"),
+      openMs,
+      skipsSinceOpened,
+      skipsInIncident,
+      probes: field.count("Probes that the incident took"),
+      reopens: field.count("Failed recoveries of the incident"),
+    },
+    metrics: [stateChange],
+  }),
+  "circuit.disable": define({
+    severity: "warn",
+    sentence: "circuit disabled",
+    when: "The control call `disable`",
+    fields: { from: field.word(STATES, "The committed state before") },
+    metrics: [stateChange],
+  }),
+  "circuit.enable": define({
+    severity: "info",
+    sentence: "circuit enabled",
+    when: "The control call `enable`",
+    fields: { from: field.word(STATES, "The committed state before") },
+    metrics: [stateChange],
+  }),
+  "circuit.callback_failed": define({
+    severity: "error",
+    sentence: "a function given as an option failed",
+    when: "A function given as an option threw or answered outside its contract",
+    fields: {
+      callback: field.text("The option, such as `classify`"),
+      error: field.error("What it threw"),
+    },
+    metrics: [],
+  }),
+  "bus.listener_failed": define({
+    severity: "error",
+    sentence: "an event listener failed",
+    when: "A listener threw, or its promise rejected; the other listeners were served",
+    fields: {
+      sink: field.text("The exporter that listened, or `listener`"),
+      count: field.count("Events that it failed to take with this report"),
+      failedType: field.text("The type of the event that it was given"),
+      error: field.error("What it threw"),
+    },
+    metrics: [
+      { metric: "circuit_breaker_events_dropped_total", labels: { sink: "sink" }, by: "count" },
+    ],
+  }),
+} as const satisfies Record<string, EventDefinition>;

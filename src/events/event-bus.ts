@@ -1,0 +1,207 @@
+import { describeError } from "./describe-error.ts";
+import type { EventOf, EventPattern, EventType, Matching, TelltaleEvent } from "./event.ts";
+import { EVENT_FAMILIES, EVENT_TYPES } from "./event-types.ts";
+import { hint } from "./nearest.ts";
+
+/** What a listener may say of itself when it subscribes. */
+export interface ListenOptions {
+  /**
+   * The name under which its failures are reported.
+   * @default "listener"
+   */
+  readonly sink?: string;
+}
+
+/**
+ * Carries events from breakers to listeners. One bus may serve many breakers, and any object with these methods
+ * can stand in for it.
+ *
+ * @example
+ * const bus = createEventBus({ instance: "api-7f9" });
+ * const off = bus.on("circuit.*", (event) => console.log(event.type, event.breaker));
+ * const payments = new CircuitBreaker("payments", { bus });
+ */
+export interface EventBus {
+  /** Hands an event to every listener of its type. Must not throw. */
+  emit(event: TelltaleEvent): void;
+  /** Subscribes to one type or to a family such as `circuit.*`; returns a function that unsubscribes. */
+  on<P extends EventPattern>(
+    type: P,
+    listener: (event: Matching<P>) => void,
+    options?: ListenOptions,
+  ): () => void;
+  /** Whether anybody listens to the type: what nobody hears is not even built. */
+  has(type: EventType): boolean;
+  /** Which process this is; put on every event. */
+  readonly instance?: string;
+}
+
+/** Options of {@link createEventBus}. */
+export interface EventBusOptions {
+  /** Which process this is, put on every event as `instance`: a pod, a task, a host. */
+  readonly instance?: string;
+}
+
+interface Subscription {
+  readonly pattern: EventPattern;
+  readonly listener: (event: TelltaleEvent) => unknown;
+  readonly sink: string;
+  active: boolean;
+}
+
+/**
+ * The bus that breakers use when they are given none. Listeners run at once, in the order they subscribed, each
+ * isolated from the others; an event raised inside a listener waits until the current one reached everybody.
+ */
+export class SynchronousEventBus implements EventBus {
+  declare readonly instance?: string;
+  /** Grows at each change of the subscriptions, so that a breaker knows when to ask `has` again. */
+  version = 0;
+  #subscriptions: readonly Subscription[] = [];
+  #byType = new Map<EventType, readonly Subscription[]>();
+  #queue: TelltaleEvent[] = [];
+  #delivering = false;
+
+  constructor(instance?: string) {
+    if (instance !== undefined) this.instance = instance;
+  }
+
+  emit(event: TelltaleEvent): void {
+    if (this.#delivering) {
+      this.#queue.push(event);
+      return;
+    }
+    this.#delivering = true;
+    for (
+      let next: TelltaleEvent | undefined = event;
+      next !== undefined;
+      next = this.#queue.shift()
+    ) {
+      this.#deliver(next);
+    }
+    this.#delivering = false;
+  }
+
+  on<P extends EventPattern>(
+    type: P,
+    listener: (event: Matching<P>) => void,
+    options?: ListenOptions,
+  ): () => void {
+    checkSubscription(type, listener);
+    const subscription: Subscription = {
+      pattern: type,
+      // A listener is only ever handed events that its pattern matches, so the wider parameter type is safe.
+      listener: listener as (event: TelltaleEvent) => unknown,
+      sink: options?.sink ?? "listener",
+      active: true,
+    };
+    this.#subscriptions = [...this.#subscriptions, subscription];
+    this.#changed();
+    return () => {
+      if (!subscription.active) return;
+      subscription.active = false;
+      this.#subscriptions = this.#subscriptions.filter((other) => other !== subscription);
+      this.#changed();
+    };
+  }
+
+  has(type: EventType): boolean {
+    return this.#listeners(type).length > 0;
+  }
+
+  #changed(): void {
+    this.#byType.clear();
+    this.version++;
+  }
+
+  #listeners(type: EventType): readonly Subscription[] {
+    let listeners = this.#byType.get(type);
+    if (listeners === undefined) {
+      listeners = this.#subscriptions.filter(({ pattern }) => matches(pattern, type));
+      this.#byType.set(type, listeners);
+    }
+    return listeners;
+  }
+
+  #deliver(event: TelltaleEvent): void {
+    for (const subscription of this.#listeners(event.type)) {
+      if (!subscription.active) continue;
+      try {
+        const returned = subscription.listener(event);
+        if (returned !== undefined) this.#catchLater(returned, subscription, event);
+      } catch (thrown) {
+        this.#report(subscription, event, thrown);
+      }
+    }
+  }
+
+  /** An async listener must not end the process with an unhandled rejection. */
+  #catchLater(returned: unknown, subscription: Subscription, event: TelltaleEvent): void {
+    if (typeof returned !== "object" || returned === null || !("then" in returned)) return;
+    Promise.resolve(returned).catch((thrown: unknown) => this.#report(subscription, event, thrown));
+  }
+
+  #report(subscription: Subscription, event: TelltaleEvent, thrown: unknown): void {
+    // Reporting the failure of a listener of such reports could go on for ever.
+    if (event.type === "bus.listener_failed" || !this.has("bus.listener_failed")) return;
+    const report: EventOf<"bus.listener_failed"> = {
+      type: "bus.listener_failed",
+      v: 1,
+      // The bus has no clock of its own: the failed event's moment is when the listener was given it.
+      atMs: event.atMs,
+      sink: subscription.sink,
+      count: 1,
+      failedType: event.type,
+      error: describeError(thrown),
+    };
+    this.emit(Object.freeze(report));
+  }
+}
+
+/**
+ * Makes a bus that many breakers can share.
+ *
+ * @throws {TypeError} when an option is unknown or of the wrong type
+ * @example
+ * const bus = createEventBus({ instance: "api-7f9" });
+ */
+export function createEventBus(options: EventBusOptions = {}): EventBus {
+  for (const key of Object.keys(options)) {
+    if (key !== "instance") {
+      throw new TypeError(
+        `Cannot create event bus: unknown option "${key}", ${hint(key, ["instance"])}`,
+      );
+    }
+  }
+  const { instance } = options;
+  if (instance !== undefined && (typeof instance !== "string" || instance === "")) {
+    throw new TypeError(
+      `Cannot create event bus: instance must be a non-empty string, received ${typeof instance === "string" ? '""' : typeof instance}`,
+    );
+  }
+  return new SynchronousEventBus(instance);
+}
+
+function matches(pattern: EventPattern, type: EventType): boolean {
+  return pattern === type || (pattern.endsWith("*") && type.startsWith(pattern.slice(0, -1)));
+}
+
+/** Refuses a name that no event has, and a listener that is no function. `prefix` narrows to one family. */
+export function checkSubscription(pattern: unknown, listener: unknown, prefix = ""): void {
+  const known: readonly string[] = [...EVENT_TYPES, ...EVENT_FAMILIES].filter((name) =>
+    name.startsWith(prefix),
+  );
+  if (typeof pattern !== "string") {
+    throw new TypeError(
+      `Cannot listen: type must be the name of an event, received ${typeof pattern}`,
+    );
+  }
+  if (!known.includes(pattern)) {
+    throw new TypeError(`Cannot listen: no event is called "${pattern}", ${hint(pattern, known)}`);
+  }
+  if (typeof listener !== "function") {
+    throw new TypeError(
+      `Cannot listen to "${pattern}": listener must be a function, received ${typeof listener}`,
+    );
+  }
+}

@@ -1,0 +1,29 @@
+import type { EventType } from "./event.ts";
+
+// The keys of the catalogue once more, so that the bus can check names without carrying the whole catalogue into
+// every bundle. The type makes a forgotten name an error; a test compares the two lists.
+const names: Readonly<Record<EventType, true>> = {
+  "circuit.success": true,
+  "circuit.failure": true,
+  "circuit.ignored": true,
+  "circuit.late": true,
+  "circuit.progress": true,
+  "circuit.probe": true,
+  "circuit.open": true,
+  "circuit.skip": true,
+  "circuit.half_open": true,
+  "circuit.close": true,
+  "circuit.disable": true,
+  "circuit.enable": true,
+  "circuit.callback_failed": true,
+  "bus.listener_failed": true,
+};
+
+/** The name of every event. */
+// The record's keys are exactly EventType: the annotation above refuses any other.
+export const EVENT_TYPES = Object.keys(names) as readonly EventType[];
+
+/** The families, as `on` takes them: `"circuit.*"`, `"bus.*"`. */
+export const EVENT_FAMILIES: readonly string[] = [
+  ...new Set(EVENT_TYPES.map((type) => `${type.slice(0, type.indexOf("."))}.*`)),
+];

@@ -1,0 +1,49 @@
+export type { BreakerStats, BreakerView } from "./core/breaker-view.ts";
+export type { CallOptions, CancelSignal } from "./core/call-options.ts";
+export {
+  CircuitBreaker,
+  type ForceOpenOptions,
+} from "./core/circuit-breaker.ts";
+export { CircuitOpenError, isCircuitOpenError } from "./core/circuit-open-error.ts";
+export type { Classification, Classify, FinishedCall } from "./core/classification.ts";
+export type { Clock } from "./core/clock.ts";
+export type {
+  ErrorResult,
+  ExecuteResult,
+  LatencyResult,
+  OkResult,
+  RefusedResult,
+} from "./core/execute-result.ts";
+export type { CircuitBreakerOptions, HalfOpenOptions } from "./core/options.ts";
+export type { Permit, Refusal } from "./core/permit.ts";
+export { EVENTS, type EventDefinition, type EventMetric } from "./events/catalogue.ts";
+export type {
+  CircuitEvent,
+  CircuitEventType,
+  CircuitMatching,
+  CircuitPattern,
+  EventOf,
+  EventPattern,
+  EventType,
+  Matching,
+  TelltaleEvent,
+} from "./events/event.ts";
+export {
+  createEventBus,
+  type EventBus,
+  type EventBusOptions,
+  type ListenOptions,
+} from "./events/event-bus.ts";
+export type { ErrorInfo, Scalar } from "./events/field.ts";
+export type {
+  CircuitState,
+  CloseReason,
+  CountedAs,
+  FailureReason,
+  OpenReason,
+  Outcome,
+  ProbeOutcome,
+  Severity,
+  SkipReason,
+  Transition,
+} from "./events/vocabulary.ts";
