@@ -1,0 +1,10 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    // A hung test must fail, not hang CI; no test asserts a duration of the real clock.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
