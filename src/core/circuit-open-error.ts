@@ -94,7 +94,7 @@ interface StackLimited {
 /** Makes the error without capturing a stack, on engines that let us. */
 export function refusalError(facts: RefusalFacts): CircuitOpenError {
   // V8 reads this property at each construction; other engines ignore it.
-  const engine: ErrorConstructor & StackLimited = Error;
+  const engine: StackLimited = Error as object;
   const limit = engine.stackTraceLimit;
   try {
     engine.stackTraceLimit = 0;
