@@ -1,6 +1,6 @@
 import type { EventBus } from "../events/event-bus.ts";
 import type { CircuitState, CloseReason, FailureReason, OpenReason } from "../events/vocabulary.ts";
-import { platformClock, platformRandom } from "../platform.ts";
+import { platformClock, platformEpochAt, platformRandom } from "../platform.ts";
 import type { Call } from "./call.ts";
 import type { Clock } from "./clock.ts";
 import { Incident, incidentIdOf } from "./incident.ts";
@@ -42,10 +42,12 @@ export class Circuit implements Committed {
   /** How calls run while nothing needs the time; undefined until one asks for it in this period. */
   quiet: QuietPath | null | undefined;
   /** The journal's version that `timed` was worked out for. */
-  heardVersion = Number.NaN;
+  heardVersion = -1;
   timed = true;
   #sinceMs: number;
-  #wallMs = Number.NaN;
+  #nowMs: number;
+  /** Null until it is read in this step. */
+  #wallMs: number | null = null;
 
   constructor(name: string, settings: Settings) {
     this.name = name;
@@ -56,7 +58,8 @@ export class Circuit implements Committed {
         : new SteadyClock(settings.clock, (reading, thrown) =>
             this.callbackFailed(reading, thrown),
           );
-    this.#sinceMs = this.clock.monotonicMs();
+    this.#nowMs = this.clock.monotonicMs();
+    this.#sinceMs = this.#nowMs;
     if (settings.bus !== undefined) this.listen(settings.bus);
   }
 
@@ -67,13 +70,15 @@ export class Circuit implements Committed {
 
   /** Begins a step: the one moment that everything in it is decided by. */
   begin(): number {
-    this.#wallMs = Number.NaN;
-    return this.clock.monotonicMs();
+    this.#wallMs = null;
+    this.#nowMs = this.clock.monotonicMs();
+    return this.#nowMs;
   }
 
   /** The wall clock, read at most once per step. */
   wallMs(): number {
-    if (Number.isNaN(this.#wallMs)) this.#wallMs = this.clock.epochMs();
+    this.#wallMs ??=
+      this.clock === platformClock ? platformEpochAt(this.#nowMs) : this.clock.epochMs();
     return this.#wallMs;
   }
 

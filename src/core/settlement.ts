@@ -9,8 +9,8 @@ import { FailureRun } from "./trip-rule.ts";
  * Takes the result of an admitted call and says what it counted as. Each call is settled once; its owner sees to that.
  */
 export function settle(circuit: Circuit, call: Call, nowMs: number): CountedAs {
-  circuit.endLeases(nowMs);
   const { period } = circuit;
+  if (period.state === "half_open") circuit.endLeases(nowMs);
   const current = isCurrent(circuit, call.slot);
   if (!current) settleLate(circuit, call);
   else if (period.state === "closed") settleClosed(circuit, period, call, nowMs);

@@ -72,13 +72,8 @@ export class SynchronousEventBus implements EventBus {
       return;
     }
     this.#delivering = true;
-    for (
-      let next: TelltaleEvent | undefined = event;
-      next !== undefined;
-      next = this.#queue.shift()
-    ) {
-      this.#deliver(next);
-    }
+    this.#deliver(event);
+    if (this.#queue.length > 0) this.#deliverQueue();
     this.#delivering = false;
   }
 
@@ -121,6 +116,12 @@ export class SynchronousEventBus implements EventBus {
       this.#byType.set(type, listeners);
     }
     return listeners;
+  }
+
+  #deliverQueue(): void {
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      this.#deliver(next);
+    }
   }
 
   #deliver(event: TelltaleEvent): void {
