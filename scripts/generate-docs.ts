@@ -1,0 +1,24 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { apiList } from "./docs/api-list.ts";
+import { eventsPage } from "./docs/events-page.ts";
+import { metricsPage } from "./docs/metrics-page.ts";
+
+// Writes what is made from the catalogues and from the built package; with --check, fails when a file is not as it
+// would be written.
+const pages: Readonly<Record<string, string>> = {
+  "docs/events.md": eventsPage(),
+  "docs/metrics.md": metricsPage(),
+  "test/api.txt": await apiList(),
+};
+
+const root = new URL("../", import.meta.url);
+const stale: string[] = [];
+for (const [path, text] of Object.entries(pages)) {
+  const file = new URL(path, root);
+  if (!process.argv.includes("--check")) writeFileSync(file, text);
+  else if (readFileSync(file, "utf8") !== text) stale.push(path);
+}
+if (stale.length > 0) {
+  console.error(`Not as generated: ${stale.join(", ")}. Run npm run docs and look at the difference.`);
+  process.exitCode = 1;
+}
