@@ -19,6 +19,8 @@ for (const [path, text] of Object.entries(pages)) {
   else if (readFileSync(file, "utf8") !== text) stale.push(path);
 }
 if (stale.length > 0) {
-  console.error(`Not as generated: ${stale.join(", ")}. Run npm run docs and look at the difference.`);
+  console.error(
+    `Not as generated: ${stale.join(", ")}. Run npm run docs and look at the difference.`,
+  );
   process.exitCode = 1;
 }

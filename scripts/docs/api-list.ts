@@ -42,7 +42,9 @@ function typesOf(declarations: URL, name: string): string[] {
     (list ?? "")
       .split(",")
       .map((item) => item.trim())
-      .filter((item) => item !== "" && (whole.startsWith("export type") || item.startsWith("type ")))
+      .filter(
+        (item) => item !== "" && (whole.startsWith("export type") || item.startsWith("type ")),
+      )
       .map((item) => item.replace(/^type /, "")),
   );
   const declared = [...text.matchAll(/^export (?:interface|type) (\w+)/gm)].map(([, type]) => type);

@@ -3,18 +3,20 @@ import type { Field, Fields } from "../../src/events/field.ts";
 
 /** docs/events.md, made from the catalogue. */
 export function eventsPage(): string {
-  const sections = Object.entries(EVENTS).map(([type, { severity, sentence, when, fields, metrics }]) => {
-    const counters = metrics.map(({ metric }) => `\`${metric}\``).join(", ");
-    return [
-      `## \`${type}\``,
-      "",
-      `${when}.`,
-      "",
-      `Severity \`${severity}\`; log message "${sentence}".${counters === "" ? "" : ` Moves ${counters}.`}`,
-      "",
-      fieldTable(fields),
-    ].join("\n");
-  });
+  const sections = Object.entries(EVENTS).map(
+    ([type, { severity, sentence, when, fields, metrics }]) => {
+      const counters = metrics.map(({ metric }) => `\`${metric}\``).join(", ");
+      return [
+        `## \`${type}\``,
+        "",
+        `${when}.`,
+        "",
+        `Severity \`${severity}\`; log message "${sentence}".${counters === "" ? "" : ` Moves ${counters}.`}`,
+        "",
+        fieldTable(fields),
+      ].join("\n");
+    },
+  );
   return `${[
     "# Events",
     "",
@@ -56,7 +58,8 @@ const TYPE_FIELD: Field<string> = {
 
 function fieldTable(fields: Fields): string {
   const rows = Object.entries(fields).map(
-    ([name, field]) => `| \`${name}\`${field.optional ? "?" : ""} | ${shapeOf(field)} | ${field.doc} |`,
+    ([name, field]) =>
+      `| \`${name}\`${field.optional ? "?" : ""} | ${shapeOf(field)} | ${field.doc} |`,
   );
   return ["| field | holds | meaning |", "|---|---|---|", ...rows].join("\n");
 }

@@ -26,8 +26,8 @@ export interface BreakerStats {
   /** Epoch milliseconds; null when there was none. */
   readonly lastFailureAtMs: number | null;
   /**
-   * Epoch milliseconds; null when there was none, or when the last one was not timed: a plain `call` of a breaker
-   * on which nothing needs the time reads no clock.
+   * Epoch milliseconds; null when there was none. On a breaker where nothing needs the time and that has more than a
+   * thousand successes a second, the moment of one of the last sixteen.
    */
   readonly lastSuccessAtMs: number | null;
   /** Time spent in each committed state; the sum is the breaker's age. */

@@ -263,7 +263,7 @@ export class CircuitBreaker implements BreakerView {
   // Details
 
   #now(): number {
-    return this.#circuit.clock.monotonicMs();
+    return this.#circuit.glance();
   }
 
   #check(action: string): Check {

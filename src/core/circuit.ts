@@ -52,6 +52,8 @@ export class Circuit implements Committed {
   constructor(name: string, settings: Settings) {
     this.name = name;
     this.settings = settings;
+    // Before the clock is first read: its failure is told, too.
+    if (settings.bus !== undefined) this.listen(settings.bus);
     this.clock =
       settings.clock === platformClock
         ? platformClock
@@ -60,7 +62,6 @@ export class Circuit implements Committed {
           );
     this.#nowMs = this.clock.monotonicMs();
     this.#sinceMs = this.#nowMs;
-    if (settings.bus !== undefined) this.listen(settings.bus);
   }
 
   listen(bus: EventBus): Journal {
@@ -73,6 +74,11 @@ export class Circuit implements Committed {
     this.#wallMs = null;
     this.#nowMs = this.clock.monotonicMs();
     return this.#nowMs;
+  }
+
+  /** The time for one who only reads: nothing is told of it, whatever the clock does. */
+  glance(): number {
+    return this.clock instanceof SteadyClock ? this.clock.glanceMs() : this.clock.monotonicMs();
   }
 
   /** The wall clock, read at most once per step. */
@@ -192,7 +198,7 @@ export class Circuit implements Committed {
   #chance(): number {
     try {
       const drawn = this.settings.random();
-      if (drawn >= 0 && drawn < 1) return drawn;
+      if (typeof drawn === "number" && drawn >= 0 && drawn < 1) return drawn;
       throw new RangeError(`random must return a number in [0, 1), received ${String(drawn)}`);
     } catch (thrown) {
       this.callbackFailed("random", thrown);

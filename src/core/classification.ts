@@ -75,7 +75,7 @@ function checkAnswer(answer: unknown): Classified | undefined {
 }
 
 /** Whether an error says that a time limit ended the call: ours, `AbortSignal.timeout`'s, most libraries'. */
-export function isTimeout(error: unknown): boolean {
+function isTimeout(error: unknown): boolean {
   try {
     return (
       typeof error === "object" && error !== null && Reflect.get(error, "name") === "TimeoutError"

@@ -65,6 +65,22 @@ class GuardedCall implements Call {
     return { outcome: "error", error, latencyMs, latencyTripped, consecutiveFailures, countedAs };
   };
 
+  /** A promise has no result yet, so it gives no verdict; its own end must not become an unhandled rejection. */
+  refuseThenable(value: PromiseLike<unknown>): never {
+    const { circuit } = this;
+    if (circuit !== null) {
+      const nowMs = circuit.begin();
+      this.latencyMs = Math.max(0, nowMs - this.startMs);
+      this.outcome = "ignored";
+      settle(circuit, this, nowMs);
+    }
+    this.#release();
+    Promise.resolve(value).catch(() => {});
+    throw new TypeError(
+      `Cannot call breaker "${circuit?.name}": fn must return a value at once, received a promise; use call`,
+    );
+  }
+
   /** Judges and settles the call. Never throws: the caller gets its own result whatever happens here. */
   finish(ok: boolean, held: unknown): CountedAs {
     const { circuit } = this;
@@ -167,6 +183,7 @@ export function guardSync<T>(
   options: CheckedOptions | undefined,
 ): T {
   const nowMs = circuit.begin();
+  if (options?.signal?.aborted === true) throw cancelledBefore(circuit, options.signal, options);
   const slot = admit(circuit, nowMs);
   if (slot === null) throw refusalError(refuse(circuit, nowMs, options?.context));
   const call = take(circuit, slot, nowMs, options);
@@ -176,7 +193,13 @@ export function guardSync<T>(
   } catch (thrown) {
     return call.onThrow(thrown);
   }
+  if (isThenable(value)) return call.refuseThenable(value);
   return call.onValue(value);
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  const holder = (typeof value === "object" && value !== null) || typeof value === "function";
+  return holder && "then" in value && typeof value.then === "function";
 }
 
 function start<T>(fn: Guarded<T>, options: CheckedOptions | undefined): Promise<T> {

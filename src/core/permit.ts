@@ -2,7 +2,7 @@ import type { Outcome } from "../events/vocabulary.ts";
 import type { Check } from "./check.ts";
 import type { Circuit } from "./circuit.ts";
 import type { CircuitOpenError } from "./circuit-open-error.ts";
-import { isTimeout, slowed } from "./classification.ts";
+import { outcomeOfThrown, slowed } from "./classification.ts";
 import type { Slot } from "./period.ts";
 import { settle } from "./settlement.ts";
 
@@ -20,7 +20,10 @@ export interface Permit {
   readonly ok: true;
   /** The call succeeded. `latencyMs` defaults to the time since the admission; more than `latencyTripMs` is `latency`. */
   success(latencyMs?: number): void;
-  /** The call failed. A `TimeoutError`, or a `latencyMs` above `latencyTripMs`, is `latency`. */
+  /**
+   * The call failed. A `TimeoutError`, or a `latencyMs` above `latencyTripMs`, is `latency`; the refusal of another
+   * breaker is `unreached`.
+   */
   failure(error?: unknown, latencyMs?: number): void;
   /** The result says nothing of the dependency's health. */
   ignore(): void;
@@ -99,10 +102,10 @@ export class AdmittedPermit implements Permit {
   }
 }
 
-/** A failure reported without the call: a missing error is none, a timeout is slow. */
+/** A failure reported without the call: a timeout is slow, the refusal of another breaker never reached. */
 export function failed(error: unknown, latencyMs: number | undefined): Settlement {
   return {
-    outcome: isTimeout(error) ? "latency" : "error",
+    outcome: outcomeOfThrown(error),
     latencyMs,
     thrown: error === undefined ? null : { value: error },
   };

@@ -1,7 +1,7 @@
 import type { CountedAs, FailureReason, ProbeOutcome } from "../events/vocabulary.ts";
 import type { Call } from "./call.ts";
 import type { Circuit } from "./circuit.ts";
-import { type ClosedPeriod, type HalfOpenPeriod, Probe, type Slot } from "./period.ts";
+import { type ClosedPeriod, Probe, type Slot } from "./period.ts";
 import { ProgressClimb } from "./progress-climb.ts";
 import { FailureRun } from "./trip-rule.ts";
 
@@ -46,7 +46,7 @@ function settleLate(circuit: Circuit, call: Call): void {
   circuit.journal?.late(call);
   // An expired probe was told when its lease ended; one that a state change orphaned ends here.
   const { slot } = call;
-  if (slot instanceof Probe && !slot.expired) tellProbe(circuit, slot.period, "late", call);
+  if (slot instanceof Probe && !slot.expired) tellProbe(circuit, "late", call);
 }
 
 function settleClosed(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs: number): void {
@@ -87,7 +87,7 @@ function settleProbe(circuit: Circuit, probe: Probe, call: Call, nowMs: number):
   const { period } = probe;
   const reason = record(circuit, call);
   period.inFlight.delete(probe);
-  tellProbe(circuit, period, call.outcome, call);
+  tellProbe(circuit, call.outcome, call);
   if (reason !== null) reopen(circuit, reason, call, nowMs);
   else if (call.outcome === "success") {
     period.successes++;
@@ -119,7 +119,7 @@ function record(circuit: Circuit, call: Call): FailureReason | null {
   circuit.tally.call(outcome);
   switch (outcome) {
     case "success":
-      circuit.lastSuccessAtMs = call.latencyMs === null ? null : circuit.wallMs();
+      circuit.lastSuccessAtMs = circuit.wallMs();
       circuit.journal?.success(call);
       return null;
     case "error":
@@ -137,13 +137,9 @@ function record(circuit: Circuit, call: Call): FailureReason | null {
   }
 }
 
-function tellProbe(
-  circuit: Circuit,
-  period: HalfOpenPeriod,
-  outcome: ProbeOutcome,
-  { latencyMs, context }: Call,
-): void {
+function tellProbe(circuit: Circuit, outcome: ProbeOutcome, { latencyMs, context }: Call): void {
   circuit.tally.probe(outcome);
-  const probesInFlight = period === circuit.period ? period.inFlight.size : 0;
+  const { period } = circuit;
+  const probesInFlight = period.state === "half_open" ? period.inFlight.size : 0;
   circuit.journal?.probe({ outcome, latencyMs, probesInFlight }, context);
 }

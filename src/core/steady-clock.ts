@@ -10,9 +10,11 @@ export class SteadyClock implements Clock {
   readonly #clock: Clock;
   readonly #failed: (reading: Reading, thrown: unknown) => void;
   #lastReadMs: number | undefined;
+  #started = false;
   #steadyMs = 0;
   #lastEpochMs = 0;
-  #reporting = false;
+  /** A failure now would be told already, or is nobody's business. */
+  #silent = false;
 
   constructor(clock: Clock, failed: (reading: Reading, thrown: unknown) => void) {
     this.#clock = clock;
@@ -21,11 +23,23 @@ export class SteadyClock implements Clock {
 
   monotonicMs(): number {
     const read = this.#read("clock.monotonicMs", () => this.#clock.monotonicMs());
-    if (read === undefined) return this.#steadyMs;
-    if (this.#lastReadMs === undefined) this.#steadyMs = read;
-    else if (read > this.#lastReadMs) this.#steadyMs += read - this.#lastReadMs;
-    this.#lastReadMs = read;
+    if (read !== undefined) {
+      // The first reading is the start, unless an earlier one failed: then the start was 0.
+      if (this.#lastReadMs === undefined) this.#steadyMs = this.#started ? this.#steadyMs : read;
+      else if (read > this.#lastReadMs) this.#steadyMs += read - this.#lastReadMs;
+      this.#lastReadMs = read;
+    }
+    this.#started = true;
     return this.#steadyMs;
+  }
+
+  /** The same for one who only reads: a failure is not told. */
+  glanceMs(): number {
+    const reporting = this.#silent;
+    this.#silent = true;
+    const nowMs = this.monotonicMs();
+    this.#silent = reporting;
+    return nowMs;
   }
 
   epochMs(): number {
@@ -41,10 +55,10 @@ export class SteadyClock implements Clock {
       throw new TypeError(`${reading} must return a finite number, received ${String(value)}`);
     } catch (thrown) {
       // The report carries a time, which asks the clock again.
-      if (!this.#reporting) {
-        this.#reporting = true;
+      if (!this.#silent) {
+        this.#silent = true;
         this.#failed(reading, thrown);
-        this.#reporting = false;
+        this.#silent = false;
       }
       return undefined;
     }

@@ -1,0 +1,20 @@
+import { bundleSize } from "./bundle-size.ts";
+import { bytes } from "./bytes-per-call.ts";
+import { closedSuccess } from "./closed-success.ts";
+import { exporters } from "./exporters.ts";
+import { failing } from "./failing.ts";
+import { idleCpu, idleMemory } from "./idle.ts";
+import type { Question } from "./question.ts";
+import { refused } from "./refused.ts";
+
+/** Everything that `npm run bench` asks, in the order of the report. */
+export const QUESTIONS: readonly Question[] = [
+  closedSuccess,
+  failing,
+  refused,
+  exporters,
+  bytes,
+  idleMemory,
+  idleCpu,
+  bundleSize,
+];

@@ -1,0 +1,163 @@
+import { parseArgs } from "node:util";
+import { hint } from "../events/nearest.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** An option of a command. Without a `value` it is a switch. */
+export interface OptionDefinition {
+  /** What the help calls the value, such as `N`. */
+  readonly value?: string;
+  readonly doc: string;
+}
+
+/** What was given on the command line: the text of an option that takes a value, true for a switch. */
+export type Given = Readonly<Record<string, string | true>>;
+
+/** One command of the program. */
+export interface Command {
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** What it does, for its own help; lines of at most 80 characters. */
+  readonly about: string;
+  readonly options: Readonly<Record<string, OptionDefinition>>;
+  /** The exit codes that it adds or narrows, for its help. */
+  readonly exitCodes: Readonly<Record<number, string>>;
+  /** Further sub-commands that only the program itself runs; not in the help. */
+  readonly inner?: Readonly<Record<string, (args: readonly string[]) => Promise<number>>>;
+  /**
+   * @returns the exit code
+   * @throws {UsageError} when an option's value cannot be used
+   */
+  run(given: Given): Promise<number>;
+}
+
+/** The program's exit codes that hold for every command. */
+export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** Runs the command that the arguments name, and returns the exit code. */
+export async function run(
+  args: readonly string[],
+  commands: Readonly<Record<string, Command>>,
+): Promise<number> {
+  try {
+    return await dispatch(args, commands);
+  } catch (thrown) {
+    if (!(thrown instanceof UsageError)) throw thrown;
+    process.stderr.write(`${thrown.message}\nSee telltale --help\n`);
+    return EXIT.usage;
+  }
+}
+
+async function dispatch(
+  [name, ...rest]: readonly string[],
+  commands: Readonly<Record<string, Command>>,
+): Promise<number> {
+  if (name === undefined) {
+    process.stderr.write(overview(commands));
+    return EXIT.usage;
+  }
+  if (name === "--help" || name === "-h" || name === "help") {
+    process.stdout.write(overview(commands));
+    return EXIT.done;
+  }
+  for (const { inner } of Object.values(commands)) {
+    if (inner !== undefined && Object.hasOwn(inner, name)) return (await inner[name]?.(rest)) ?? 0;
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) {
+    const kind = name.startsWith("-") ? "option" : "command";
+    const known = kind === "command" ? Object.keys(commands) : ["--help"];
+    throw new UsageError(`Cannot run telltale: unknown ${kind} "${name}", ${hint(name, known)}`);
+  }
+  const given = parse(name, command, rest);
+  if (given["help"] === true) {
+    process.stdout.write(details(name, command));
+    return EXIT.done;
+  }
+  return command.run(given);
+}
+
+const HELP: OptionDefinition = { doc: "show this" };
+
+function parse(name: string, { options }: Command, args: readonly string[]): Given {
+  const known: Readonly<Record<string, OptionDefinition>> = { ...options, help: HELP };
+  const { tokens } = parseArgs({
+    args: [...args],
+    strict: false,
+    tokens: true,
+    options: Object.fromEntries(
+      Object.entries(known).map(([option, { value }]) => [
+        option,
+        {
+          type: value === undefined ? ("boolean" as const) : ("string" as const),
+          ...(option === "help" ? { short: "h" } : {}),
+        },
+      ]),
+    ),
+  });
+  const given: Record<string, string | true> = {};
+  for (const token of tokens) {
+    if (token.kind === "option-terminator") continue;
+    if (token.kind === "positional") {
+      throw new UsageError(`Cannot run ${name}: unexpected argument "${token.value}"`);
+    }
+    const definition = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
+    if (definition === undefined) {
+      const near = hint(token.rawName, Object.keys(known).map((option) => `--${option}`));
+      throw new UsageError(`Cannot run ${name}: unknown option "${token.rawName}", ${near}`);
+    }
+    if (definition.value === undefined) {
+      if (token.value !== undefined) {
+        throw new UsageError(`Cannot run ${name}: ${token.rawName} takes no value, received "${token.value}"`);
+      }
+      given[token.name] = true;
+    } else {
+      if (token.value === undefined || token.value === "") {
+        throw new UsageError(`Cannot run ${name}: ${token.rawName} must be followed by ${definition.value}`);
+      }
+      given[token.name] = token.value;
+    }
+  }
+  return given;
+}
+
+function overview(commands: Readonly<Record<string, Command>>): string {
+  return `telltale: the circuit breaker that tells you everything
+
+Usage: telltale <command> [options]
+
+Commands
+${table(Object.entries(commands).map(([name, { summary }]) => [name, summary]))}
+
+telltale <command> --help shows the options of a command.
+
+Exit codes
+${table([
+  ["0", "done"],
+  ["1", "failed; the message says what"],
+  ["2", "wrong usage"],
+  ["130", "interrupted with Ctrl-C"],
+])}
+`;
+}
+
+function details(name: string, { about, options, exitCodes }: Command): string {
+  const rows = Object.entries(options).map(([option, { value, doc }]): [string, string] => [
+    value === undefined ? `--${option}` : `--${option} ${value}`,
+    doc,
+  ]);
+  return `Usage: telltale ${name} [options]
+
+${about}
+
+Options
+${table([...rows, ["-h, --help", HELP.doc]])}
+
+Exit codes
+${table(Object.entries(exitCodes))}
+`;
+}
+
+function table(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join("\n");
+}

@@ -1,0 +1,66 @@
+import { type Command, EXIT, type Given } from "./command-line.ts";
+import { UsageError } from "./usage-error.ts";
+
+const SPEED = { lowest: 0.2, highest: 5, usual: 1 };
+const RATE = { lowest: 10, highest: 1000, usual: 300 };
+
+/** `telltale demo`. The parts are loaded when they run: a help text needs neither an HTTP server nor a metrics SDK. */
+export const demoCommand: Command = {
+  summary: "a real outage on this machine, told as an operator would see it",
+  about: `Starts an HTTP upstream that turns slow, fails and disappears, a service that guards
+its calls with a breaker, and a load of calls. Tells what happens for about 30
+seconds, then reports the incidents from the recorded events alone and checks the
+numbers against what the upstream itself counted. Then it goes on serving its
+metrics until Ctrl-C, unless no terminal is attached or --exit is given.
+Everything stays on 127.0.0.1. NO_COLOR turns colours off.`,
+  options: {
+    exit: { doc: "end after the report, also with a terminal attached" },
+    out: {
+      value: "DIR",
+      doc: "where the recording goes (default: a new directory under the system's own for temporary files)",
+    },
+    rate: {
+      value: "N",
+      doc: `calls per second, ${RATE.lowest} to ${RATE.highest} (default ${RATE.usual})`,
+    },
+    speed: {
+      value: "N",
+      doc: `how many times as fast the script runs, ${SPEED.lowest} to ${SPEED.highest} (default ${SPEED.usual})`,
+    },
+  },
+  exitCodes: {
+    [EXIT.done]: "every call is accounted for",
+    [EXIT.failed]: "the numbers do not agree, or a process of the demo died; the message says which",
+    [EXIT.usage]: "wrong usage",
+    [EXIT.interrupted]: "interrupted with Ctrl-C before the report",
+  },
+  inner: {
+    "demo-upstream": async () => (await import("./demo/upstream.ts")).runUpstream(),
+    "demo-service": async (args) => (await import("./demo/service.ts")).runService(args),
+  },
+  async run(given) {
+    const settings = {
+      exit: given["exit"] === true,
+      out: given["out"] === undefined ? undefined : String(given["out"]),
+      rate: numberOf(given, "rate", RATE),
+      speed: numberOf(given, "speed", SPEED),
+    };
+    return (await import("./demo/demo.ts")).runDemo(settings);
+  },
+};
+
+function numberOf(
+  given: Given,
+  option: string,
+  { lowest, highest, usual }: typeof SPEED,
+): number {
+  const text = given[option];
+  if (text === undefined) return usual;
+  const value = Number(text);
+  if (!(value >= lowest && value <= highest)) {
+    throw new UsageError(
+      `Cannot run demo: --${option} must be a number from ${lowest} to ${highest}, received "${text}"`,
+    );
+  }
+  return value;
+}

@@ -1,0 +1,227 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { EXIT } from "../command-line.ts";
+import { Child } from "./child.ts";
+import { aborted, abortOnSignals, DemoFailure, Interrupted } from "./ending.ts";
+import { Load } from "./load.ts";
+import { LogReader } from "./log-reader.ts";
+import type {
+  FromService,
+  FromUpstream,
+  Served,
+  ServiceConfig,
+  ToService,
+  ToUpstream,
+} from "./messages.ts";
+import { Narrator } from "./narrator.ts";
+import { prove } from "./proof.ts";
+import { countRecorded, createRecording, readRecording } from "./recording.ts";
+import { scrape } from "./samples.ts";
+import { COOLDOWN_MS, FAILURE_THRESHOLD, LATENCY_TRIP_MS, SCRIPT, type Step } from "./script.ts";
+import { StatusWatch } from "./watch.ts";
+import { Terminal } from "./terminal.ts";
+import { count, duration } from "./wording.ts";
+
+/** What the command line asked for. */
+export interface DemoSettings {
+  /** End after the report, also with a terminal attached. */
+  readonly exit: boolean;
+  /** The directory of the recording; undefined for a new one. */
+  readonly out: string | undefined;
+  /** Calls per second. */
+  readonly rate: number;
+  /** How many times as fast the script runs. */
+  readonly speed: number;
+}
+
+const BREAKER = "payments";
+/** A step that waits for something to happen gives up after this long. */
+const WAIT_LIMIT_MS = 20_000;
+const POLL_MS = 20;
+
+/** Runs the demo and returns the exit code. */
+export async function runDemo(settings: DemoSettings): Promise<number> {
+  const terminal = new Terminal(process.stdout, process.env);
+  const ending = new AbortController();
+  const offSignals = abortOnSignals(ending);
+  // Whoever read the output has left, as `head` does: there is nobody to tell anything.
+  process.stdout.on("error", () => ending.abort(new Interrupted("nobody reads the output")));
+  const recording = await createRecording(settings.out, Date.now());
+  const demo = new Demo(settings, recording, terminal, ending);
+  try {
+    await Promise.race([demo.run(), aborted(ending.signal)]);
+  } catch (thrown) {
+    ending.abort(thrown);
+    terminal.endStatus();
+    if (thrown instanceof Interrupted) {
+      terminal.line(`\nStopped (${thrown.message}). The recording is ${recording}`);
+      return demo.verdict ?? EXIT.interrupted;
+    }
+    if (!(thrown instanceof DemoFailure)) throw thrown;
+    terminal.line(`\nThe demo failed: ${thrown.message}. The recording is ${recording}`, "bad");
+    return EXIT.failed;
+  } finally {
+    await demo.stop();
+    offSignals();
+  }
+  return demo.verdict ?? EXIT.failed;
+}
+
+class Demo {
+  /** The exit code that the proof gave; null before it. */
+  verdict: number | null = null;
+  readonly #settings: DemoSettings;
+  readonly #recording: string;
+  readonly #terminal: Terminal;
+  readonly #ending: AbortController;
+  readonly #narrator: Narrator;
+  readonly #log: LogReader;
+  readonly #children: { stop(): Promise<void> }[] = [];
+  #load: Load | null = null;
+
+  constructor(
+    settings: DemoSettings,
+    recording: string,
+    terminal: Terminal,
+    ending: AbortController,
+  ) {
+    this.#settings = settings;
+    this.#recording = recording;
+    this.#terminal = terminal;
+    this.#ending = ending;
+    this.#narrator = new Narrator(terminal);
+    this.#log = new LogReader(this.#narrator, terminal);
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#ending;
+    const { rate, exit } = this.#settings;
+    const upstream = this.#start<ToUpstream, FromUpstream>("upstream", ["demo-upstream"]);
+    const { port: upstreamPort } = await upstream.next("listening");
+    const cooldownMs = COOLDOWN_MS / this.#settings.speed;
+    const recording = this.#recording;
+    const config: ServiceConfig = { breaker: BREAKER, upstreamPort, recording, cooldownMs };
+    const service = this.#start<ToService, FromService>("service", [
+      "demo-service",
+      JSON.stringify(config),
+    ]);
+    const { port } = await service.next("listening");
+    const url = `http://127.0.0.1:${port}`;
+    this.#introduce({ upstream, upstreamPort, service, url, cooldownMs });
+
+    const load = new Load(port, rate);
+    this.#load = load;
+    load.start();
+    const watching = new AbortController();
+    signal.addEventListener("abort", () => watching.abort(), { once: true });
+    new StatusWatch(`${url}/metrics`, this.#terminal, this.#narrator).start(watching.signal);
+    for (const step of SCRIPT) await this.#play(step, upstream);
+    await load.stop();
+    watching.abort();
+    this.#terminal.endStatus();
+
+    const flushed = service.next("flushed");
+    service.send({ kind: "flush" });
+    await flushed;
+    const counted = upstream.next("counted");
+    upstream.send({ kind: "count" });
+    await this.#judge(url, load, (await counted).served);
+    if (exit || process.stdout.isTTY !== true) return;
+    this.#terminal.line(`\nStill serving ${url}/metrics, /metrics/otel and /events. Ctrl-C ends it.`);
+    await aborted(signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#load?.abandon();
+    this.#narrator.end();
+    await Promise.all(this.#children.map((child) => child.stop()));
+  }
+
+  #start<Out extends object, In extends { readonly kind: string }>(
+    name: string,
+    args: readonly string[],
+  ): Child<Out, In> {
+    const child = new Child<Out, In>({
+      name,
+      args,
+      onDeath: (failure) => this.#ending.abort(failure),
+      onLine: (stream, line) => {
+        if (name === "service" && stream === "stdout") this.#log.take(line);
+        else this.#terminal.line(`${name}: ${line}`, "warning");
+      },
+    });
+    this.#children.push(child);
+    return child;
+  }
+
+  #introduce(at: {
+    readonly upstream: { readonly pid: number };
+    readonly upstreamPort: number;
+    readonly service: { readonly pid: number };
+    readonly url: string;
+    readonly cooldownMs: number;
+  }): void {
+    const { upstream, upstreamPort, service, url, cooldownMs } = at;
+    const { rate, speed } = this.#settings;
+    const scriptMs = SCRIPT.reduce((sum, { forMs }) => sum + forMs, 0) / speed;
+    for (const line of [
+      `An outage of about ${duration(scriptMs)}, ${count(rate)} calls a second. Times are UTC.`,
+      "",
+      `  upstream   http://127.0.0.1:${upstreamPort} (pid ${upstream.pid})`,
+      `  service    ${url} (pid ${service.pid}), calls the upstream through the breaker "${BREAKER}":`,
+      `             ${FAILURE_THRESHOLD} failures in a row open it, a call over ${LATENCY_TRIP_MS} ms is one; next try after ${duration(cooldownMs)}`,
+      `  metrics    ${url}/metrics (prom-client) and ${url}/metrics/otel (OpenTelemetry)`,
+      `  events     ${url}/events (server-sent)`,
+      `  recording  ${this.#recording}`,
+      "",
+    ]) {
+      this.#terminal.line(line);
+    }
+  }
+
+  async #play(step: Step, upstream: Child<ToUpstream, FromUpstream>): Promise<void> {
+    const { signal } = this.#ending;
+    const lengthMs = step.forMs / this.#settings.speed;
+    const failedBefore = this.#narrator.failedProbes;
+    const entered = upstream.next("entered");
+    upstream.send({ kind: "enter", phase: step.phase });
+    await entered;
+    const label = step.phase.toUpperCase();
+    this.#terminal.entry({ atMs: Date.now(), tone: "strong", label, text: step.headline });
+    await sleep(lengthMs / 2, undefined, { signal });
+    if (step.hiccup !== undefined) upstream.send({ kind: "fail-next", calls: step.hiccup });
+    await sleep(lengthMs / 2, undefined, { signal });
+    for (let waitedMs = 0; waitedMs < WAIT_LIMIT_MS; waitedMs += POLL_MS) {
+      const failedProbes = this.#narrator.failedProbes - failedBefore;
+      if (step.until({ state: this.#narrator.state, failedProbes })) return;
+      await sleep(POLL_MS, undefined, { signal });
+    }
+    throw new DemoFailure(`the breaker did not do what "${step.headline}" should bring about`);
+  }
+
+  /** Reports the incidents from the recording, then holds every account of the run against the others. */
+  async #judge(url: string, load: Load, served: Served): Promise<void> {
+    const { signal } = this.#ending;
+    const lines = await readRecording(this.#recording);
+    await this.#log.until(lines.length, signal);
+    const report = reportOf(lines);
+    this.#terminal.line("\nINCIDENT REPORT, from the recording alone\n", "strong");
+    this.#terminal.line(report.text);
+    const proof = prove({
+      load: load.counts,
+      served,
+      recorded: countRecorded(lines),
+      reportedSkips: report.skips,
+      promClient: await scrape(`${url}/metrics`, signal),
+      openTelemetry: await scrape(`${url}/metrics/otel`, signal),
+    });
+    this.#terminal.line("\nPROOF, every call accounted for\n", "strong");
+    for (const line of proof.lines) this.#terminal.line(line);
+    this.#terminal.line();
+    for (const mismatch of proof.mismatches) this.#terminal.line(`MISMATCH ${mismatch}`, "bad");
+    this.verdict = proof.mismatches.length === 0 ? EXIT.done : EXIT.failed;
+    if (this.verdict === EXIT.done) {
+      this.#terminal.line(`All ${count(load.counts.made)} calls are accounted for.`, "good");
+    }
+    this.#terminal.line(`The recording is ${this.#recording}`);
+  }
+}

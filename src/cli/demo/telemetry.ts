@@ -1,0 +1,61 @@
+import { metrics } from "@opentelemetry/api";
+import { PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
+import { MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics";
+import pino from "pino";
+import { Registry } from "prom-client";
+import { exportToOpenTelemetry } from "../../exporters/opentelemetry.ts";
+import { logCircuitEvents } from "../../exporters/pino.ts";
+import { exportToPrometheus } from "../../exporters/prometheus.ts";
+import type { CircuitBreaker } from "../../index.ts";
+
+/** A page of metrics in the Prometheus text format. */
+export interface MetricsPage {
+  readonly contentType: string;
+  text(): Promise<string>;
+}
+
+/** Logs the breaker to stdout and to the recording. Returns a function that writes what the log still holds back. */
+export function log(breaker: CircuitBreaker, recording: string): () => void {
+  // Synchronous destinations: what was logged is there even if the process is killed right after.
+  const logger = pino(
+    { base: { service: "checkout" }, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.multistream([
+      { stream: pino.destination({ dest: 1, sync: true }) },
+      { stream: pino.destination({ dest: recording, sync: true }) },
+    ]),
+  );
+  let off = logCircuitEvents(breaker.bus, logger);
+  return () => {
+    off();
+    off = logCircuitEvents(breaker.bus, logger);
+  };
+}
+
+/** The breaker's metrics by prom-client. */
+export function prometheusPage(breaker: CircuitBreaker): MetricsPage {
+  const registry = new Registry();
+  exportToPrometheus(breaker, registry);
+  return { contentType: registry.contentType, text: () => registry.metrics() };
+}
+
+/** The breaker's metrics by the OpenTelemetry SDK. */
+export function openTelemetryPage(breaker: CircuitBreaker): MetricsPage {
+  const reader = new PullReader();
+  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+  exportToOpenTelemetry(breaker);
+  const serializer = new PrometheusSerializer();
+  return {
+    contentType: "text/plain; version=0.0.4; charset=utf-8",
+    async text() {
+      const { resourceMetrics, errors } = await reader.collect();
+      if (errors.length > 0) throw new AggregateError(errors, "Cannot collect the metrics");
+      return serializer.serialize(resourceMetrics);
+    },
+  };
+}
+
+/** Collects when it is asked to; the SDK's own Prometheus exporter would open a port of its own. */
+class PullReader extends MetricReader {
+  protected override async onShutdown(): Promise<void> {}
+  protected override async onForceFlush(): Promise<void> {}
+}

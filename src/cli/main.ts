@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+import { run } from "./command-line.ts";
+import { demoCommand } from "./demo-command.ts";
+
+process.exitCode = await run(process.argv.slice(2), { demo: demoCommand });

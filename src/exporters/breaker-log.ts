@@ -1,0 +1,75 @@
+import type { CircuitEvent } from "../events/event.ts";
+import { type SkipEvent, SkipSampling } from "./skip-sampling.ts";
+
+/** What a line tells beyond its event, so that a reader can tell what is missing between two lines. */
+export interface Trail {
+  /** The `seq` of the breaker's previous line; null on its first. */
+  readonly prevSeq: number | null;
+  /** Skips since that line that were not written. */
+  readonly suppressed: number;
+}
+
+/** Writes one line; may throw. */
+export type WriteLine = (event: CircuitEvent, trail: Trail) => void;
+
+/** The lines of one breaker: numbered, with its skips sampled. */
+export class BreakerLog {
+  readonly #write: WriteLine;
+  readonly #sampling = new SkipSampling();
+  readonly #sampled: boolean;
+  #prevSeq: number | null = null;
+
+  /** `sampled` is false when every skip is to be written. */
+  constructor(write: WriteLine, sampled: boolean) {
+    this.#write = write;
+    this.#sampled = sampled;
+  }
+
+  /** The last skip that no line has told yet, with the number of them. */
+  get untold(): { readonly last: SkipEvent; readonly count: number } | null {
+    const { lastSuppressed: last, suppressed: count } = this.#sampling;
+    return last === null ? null : { last, count };
+  }
+
+  /** Whether the event was tried as a line; if not, it is a skip that was counted. */
+  take(event: CircuitEvent): boolean {
+    if (event.type !== "circuit.skip") {
+      if (event.type === "circuit.open") this.#sampling.restart(event.generation);
+      this.#sampling.trying(event.atMs);
+      const trail = { prevSeq: this.#prevSeq, suppressed: this.#sampling.suppressed };
+      // Set before the logger is tried: a line that it loses shows as a number that no line has.
+      this.#prevSeq = event.seq;
+      this.#write(event, trail);
+      this.#sampling.carried();
+      return true;
+    }
+    if (this.#sampled && !this.#sampling.isDue(event)) {
+      this.#sampling.suppress(event);
+      return false;
+    }
+    this.#writeSkip(event);
+    return true;
+  }
+
+  /** Writes what is left: the last suppressed skip, as a line that carries the number of the others. */
+  writeRest(): void {
+    const { lastSuppressed, suppressed } = this.#sampling;
+    if (lastSuppressed === null) return;
+    this.#write(lastSuppressed, { prevSeq: this.#prevSeq, suppressed: suppressed - 1 });
+    this.#prevSeq = lastSuppressed.seq;
+    this.#sampling.carried();
+  }
+
+  #writeSkip(skip: SkipEvent): void {
+    this.#sampling.trying(skip.atMs);
+    try {
+      this.#write(skip, { prevSeq: this.#prevSeq, suppressed: this.#sampling.suppressed });
+    } catch (thrown) {
+      // Counted as not written, so that the next line carries it; the bus reports the failure.
+      this.#sampling.suppress(skip);
+      throw thrown;
+    }
+    this.#prevSeq = skip.seq;
+    this.#sampling.carried();
+  }
+}

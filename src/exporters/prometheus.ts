@@ -1,0 +1,259 @@
+import type { BreakerView } from "../core/breaker-view.ts";
+import {
+  type Combine,
+  METRIC_NAMES,
+  METRICS,
+  type MetricDefinition,
+  type MetricName,
+} from "../events/metrics.ts";
+import {
+  BreakerGroup,
+  type HistogramName,
+  type LabelledRow,
+  type Sample,
+} from "./breaker-group.ts";
+import { BucketHistogram } from "./bucket-histogram.ts";
+import {
+  checkedMetricOptions,
+  checkedSource,
+  type MetricOptions,
+  type MetricSettings,
+  type MetricSource,
+  refusal,
+  refuseType,
+} from "./metric-arguments.ts";
+import { type Labels, labelsOf } from "./metric-reading.ts";
+
+export type { MetricOptions, MetricSource } from "./metric-arguments.ts";
+
+/** What the exporter uses of a registry: prom-client's has it. */
+export interface PrometheusRegistry {
+  registerMetric(metric: object): void;
+  getSingleMetric(name: string): unknown;
+  removeSingleMetric(name: string): void;
+}
+
+/** A number of a metric, in prom-client's shape. */
+interface MetricValue extends Sample {
+  /** The name of a histogram's series, where it differs from the metric's. */
+  readonly metricName?: string;
+}
+
+/** A metric as prom-client keeps it; it is asked for its numbers and given none. */
+interface PulledMetric {
+  /** In OpenMetrics mode prom-client cuts `_total` off, and reads the name back. */
+  name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly aggregator: string;
+  get(): Promise<Omit<PulledMetric, "get" | "reset"> & { readonly values: MetricValue[] }>;
+  reset(): void;
+}
+
+const ACTION = "export to Prometheus";
+
+/** How prom-client adds up the processes of a cluster. It knows no `earliest`; a sum of moments would be none. */
+const AGGREGATORS: Readonly<Record<Combine, string>> = {
+  sum: "sum",
+  largest: "max",
+  smallest: "min",
+  earliest: "max",
+};
+
+/** The breakers and metrics of one registry. */
+class PrometheusExport {
+  readonly #registry: PrometheusRegistry;
+  readonly #group: BreakerGroup;
+  readonly #metrics = new Map<MetricName, PulledMetric>();
+  readonly #histograms = new Map<string, BucketHistogram>();
+  /** The reading that the metrics of one scrape share. */
+  #rows: readonly LabelledRow[] | null = null;
+  #holds = 0;
+
+  constructor(registry: PrometheusRegistry) {
+    this.#registry = registry;
+    this.#group = new BreakerGroup({
+      action: ACTION,
+      pipeline: "prometheus",
+      observe: (metric, labels, seconds) => this.#histogram(metric, labels).observe(seconds),
+    });
+  }
+
+  /** Whether somebody emptied the registry after breakers were attached. */
+  get isCleared(): boolean {
+    return this.#metrics.size > 0 && ![...this.#metrics].some(([name]) => this.#isOurs(name));
+  }
+
+  attach(breakers: readonly BreakerView[], settings: MetricSettings): () => void {
+    const missing = METRIC_NAMES.filter((name) => this.#isMissing(name, settings.callDurations));
+    for (const name of missing) this.#refuseTaken(name);
+    const release = this.#group.attach(breakers, settings);
+    for (const name of missing) {
+      const metric = this.#makeMetric(name);
+      this.#metrics.set(name, metric);
+      this.#registry.registerMetric(metric);
+    }
+    this.#holds++;
+    this.#rows = null;
+    let attached = true;
+    return () => {
+      if (!attached) return;
+      attached = false;
+      this.#holds--;
+      this.#rows = null;
+      if (this.#holds === 0) this.#unregister();
+      release();
+    };
+  }
+
+  /** Lets every breaker go, for a registry that somebody emptied. */
+  end(): void {
+    this.#group.clear();
+  }
+
+  #isMissing(name: MetricName, callDurations: boolean): boolean {
+    const { optIn }: MetricDefinition = METRICS[name];
+    return !this.#metrics.has(name) && (callDurations || optIn !== true);
+  }
+
+  #isOurs(name: MetricName): boolean {
+    return this.#registry.getSingleMetric(name) === this.#metrics.get(name);
+  }
+
+  #refuseTaken(name: MetricName): void {
+    if (this.#registry.getSingleMetric(name) === undefined) return;
+    throw new RangeError(
+      refusal(ACTION, "promRegistry", "one without a metric of our names", name),
+    );
+  }
+
+  #unregister(): void {
+    for (const name of this.#metrics.keys()) {
+      if (this.#isOurs(name)) this.#registry.removeSingleMetric(name);
+    }
+    this.#metrics.clear();
+  }
+
+  #makeMetric(metricName: MetricName): PulledMetric {
+    const { help, type, combine } = METRICS[metricName];
+    const values = () => this.#values(metricName);
+    const aggregator = AGGREGATORS[combine];
+    const metric: PulledMetric = {
+      name: metricName,
+      help,
+      type,
+      aggregator,
+      async get() {
+        return { name: metric.name, help, type, aggregator, values: values() };
+      },
+      // `registry.resetMetrics()` calls it. The counters are the breakers', which never go back.
+      reset() {},
+    };
+    return metric;
+  }
+
+  /** Never throws: one failing metric would fail the whole scrape. */
+  #values(name: MetricName): MetricValue[] {
+    try {
+      return isHistogram(name) ? this.#distribution(name) : this.#group.samples(name, this.#read());
+    } catch {
+      return [];
+    }
+  }
+
+  #read(): readonly LabelledRow[] {
+    if (this.#rows === null) {
+      this.#rows = this.#group.read();
+      // A scrape asks all its metrics in one go; the next one must read again.
+      Promise.resolve().then(() => {
+        this.#rows = null;
+      });
+    }
+    return this.#rows;
+  }
+
+  #histogram(metric: HistogramName, labels: Labels): BucketHistogram {
+    const key = JSON.stringify([metric, labels]);
+    let histogram = this.#histograms.get(key);
+    if (histogram === undefined) {
+      histogram = new BucketHistogram(METRICS[metric].buckets);
+      this.#histograms.set(key, histogram);
+    }
+    return histogram;
+  }
+
+  #distribution(metric: HistogramName): MetricValue[] {
+    const values: MetricValue[] = [];
+    for (const label of this.#group.labelsOf(metric)) {
+      for (const words of METRICS[metric].values) {
+        const labels = this.#group.labelled(label, labelsOf(metric, words));
+        const histogram = this.#histogram(metric, labels);
+        const buckets = histogram.cumulative();
+        for (const [le, value] of buckets) {
+          values.push({ labels: { ...labels, le }, value, metricName: `${metric}_bucket` });
+        }
+        const count = buckets.at(-1)?.[1] ?? 0;
+        values.push({ labels, value: histogram.sum, metricName: `${metric}_sum` });
+        values.push({ labels, value: count, metricName: `${metric}_count` });
+      }
+    }
+    return values;
+  }
+}
+
+const isHistogram = (name: MetricName): name is HistogramName => METRICS[name].type === "histogram";
+
+const exportsByRegistry = new WeakMap<PrometheusRegistry, PrometheusExport>();
+
+function exportOf(registry: PrometheusRegistry): PrometheusExport {
+  let known = exportsByRegistry.get(registry);
+  if (known?.isCleared === true) {
+    known.end();
+    known = undefined;
+  }
+  if (known === undefined) {
+    known = new PrometheusExport(registry);
+    exportsByRegistry.set(registry, known);
+  }
+  return known;
+}
+
+/**
+ * Adds the metrics of breakers to a prom-client registry. The numbers are read from the breakers when they are
+ * scraped, which costs nothing per call, and every series exists from the start, at zero. Further calls with the same
+ * registry add their breakers to the same metrics.
+ *
+ * Beyond `nameBudget` names, breakers share the name `__other__`. In a prom-client cluster, counters and states are
+ * summed and the other gauges take the worst of the processes; `circuit_breaker_opened_timestamp_seconds` the latest.
+ * `registry.clear()` detaches all breakers.
+ *
+ * @param source a breaker, or several
+ * @param promRegistry the registry, such as prom-client's `register`
+ * @returns a function that takes the breakers out of the registry again, and the metrics with the last of them
+ * @throws {TypeError} when an argument is of the wrong type or an option is unknown
+ * @throws {RangeError} when another breaker of the same name is there, another metric has one of our names, or the
+ * budget differs from the one that holds; nothing has changed then
+ * @example
+ * import { register } from "prom-client";
+ *
+ * const detach = exportToPrometheus([payments, search], register);
+ * http.createServer(async (_, response) => response.end(await register.metrics())).listen(9464);
+ */
+export function exportToPrometheus(
+  source: MetricSource,
+  promRegistry: PrometheusRegistry,
+  options: MetricOptions = {},
+): () => void {
+  const breakers = checkedSource(ACTION, source);
+  if (!isRegistry(promRegistry)) {
+    return refuseType(ACTION, "promRegistry", "a prom-client registry", promRegistry);
+  }
+  const settings = checkedMetricOptions(ACTION, options);
+  return exportOf(promRegistry).attach(breakers, settings);
+}
+
+function isRegistry(value: unknown): value is PrometheusRegistry {
+  if (typeof value !== "object" || value === null) return false;
+  const methods = ["registerMetric", "getSingleMetric", "removeSingleMetric"];
+  return methods.every((method) => typeof Reflect.get(value, method) === "function");
+}

@@ -1,0 +1,170 @@
+import { EVENT_FAMILIES } from "../events/event-types.ts";
+import { hint } from "../events/nearest.ts";
+
+/**
+ * A recorded event in the form in which it was emitted, whatever wrote it down. A sink that filters or samples has
+ * added `prevSeq` (the `seq` of its line before, null on its first) and `suppressed` (skips since that line that it
+ * did not write).
+ */
+export interface EventRecord {
+  readonly type: string;
+  /** Epoch milliseconds. */
+  readonly atMs: number;
+  readonly [field: string]: unknown;
+}
+
+/** A recorded event of a breaker. */
+export interface CircuitRecord extends EventRecord {
+  readonly seq: number;
+  readonly breaker: string;
+  readonly instance?: string;
+  readonly incidentId?: string;
+  readonly prevSeq?: number | null;
+  readonly suppressed?: number;
+}
+
+/** How the recorded lines name their events. Events under `type`, without a prefix, are always understood too. */
+export interface RecordOptions {
+  /**
+   * The key that holds the name of the event.
+   * @default "type"
+   */
+  readonly eventKey?: string;
+  /**
+   * What is put before the name, such as `"triage."`.
+   * @default ""
+   */
+  readonly prefix?: string;
+}
+
+/** The options, checked and complete. */
+export type RecordNaming = Required<RecordOptions>;
+
+/** What one line is: an event, something that is none of ours, or an event or JSON that cannot be used. */
+export type Reading = EventRecord | "foreign" | "damaged";
+
+/** The largest time that a Date holds. */
+const LAST_AT_MS = 8.64e15;
+/** What a logger adds of its own. */
+const LOGGER_KEYS = new Set(["level", "time", "pid", "hostname", "msg", "err"]);
+const FAMILIES = EVENT_FAMILIES.map((family) => family.slice(0, -1));
+
+/** @throws {TypeError} when an option is unknown or no string */
+export function recordNaming(options: RecordOptions, action: string): RecordNaming {
+  const known = ["eventKey", "prefix"];
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) {
+      throw new TypeError(`Cannot ${action}: unknown option "${key}", ${hint(key, known)}`);
+    }
+  }
+  const { eventKey = "type", prefix = "" } = options;
+  for (const [field, value] of Object.entries({ eventKey, prefix })) {
+    if (typeof value !== "string") {
+      throw new TypeError(`Cannot ${action}: ${field} must be a string, received ${typeof value}`);
+    }
+  }
+  return { eventKey, prefix };
+}
+
+/**
+ * Turns one line of NDJSON into an event, or into undefined when it holds none: a line of something else, or a
+ * damaged one. The line may be an event as it was emitted or a line of the pino exporter.
+ *
+ * @throws {TypeError} when an option is unknown or no string
+ * @example
+ * const record = parseEventLine(line, { eventKey: "event", prefix: "triage." });
+ */
+export function parseEventLine(line: string, options: RecordOptions = {}): EventRecord | undefined {
+  const reading = readLine(line, recordNaming(options, "parse an event line"));
+  return typeof reading === "string" ? undefined : reading;
+}
+
+export function readLine(line: string, naming: RecordNaming): Reading {
+  const text = line.trim();
+  // Text of something else is no damage; a piece of an object, cut at either end, is.
+  if (!text.startsWith("{") && !text.endsWith("}")) return "foreign";
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return "damaged";
+  }
+  return readRecord(value, naming);
+}
+
+export function readRecord(value: unknown, naming: RecordNaming): Reading {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return "foreign";
+  // Any object may be read by key.
+  const held = value as Readonly<Record<string, unknown>>;
+  const type = eventName(held, naming);
+  if (type === undefined || held["v"] !== 1) return "foreign";
+  const atMs = held["atMs"];
+  if (typeof atMs !== "number" || !(Math.abs(atMs) <= LAST_AT_MS)) return "damaged";
+  const fields = Object.entries(held).filter(
+    ([key]) => !LOGGER_KEYS.has(key) && key !== naming.eventKey,
+  );
+  const error = errorOf(held["error"] ?? held["err"]);
+  const record: EventRecord = {
+    ...Object.fromEntries(fields),
+    ...(error === undefined ? {} : { error }),
+    type,
+    atMs,
+  };
+  return type.startsWith("circuit.") && !isCircuitRecord(record) ? "damaged" : record;
+}
+
+/** Whether the record is of a breaker, with an envelope that can be used. */
+export function isCircuitRecord(record: EventRecord): record is CircuitRecord {
+  const { seq, breaker, instance, incidentId, prevSeq, suppressed } = record;
+  return (
+    isCount(seq) &&
+    typeof breaker === "string" &&
+    isTextOrMissing(instance) &&
+    isTextOrMissing(incidentId) &&
+    (prevSeq === undefined || prevSeq === null || isCount(prevSeq)) &&
+    (suppressed === undefined || isCount(suppressed))
+  );
+}
+
+/** A field that must be a number of 0 or more; null when the record does not have it. */
+export function amount(record: EventRecord, field: string): number | null {
+  const value = record[field];
+  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : null;
+}
+
+/** A field that must be text; null when the record does not have it. */
+export function text(record: EventRecord, field: string): string | null {
+  const value = record[field];
+  return typeof value === "string" ? value : null;
+}
+
+function eventName(
+  held: Readonly<Record<string, unknown>>,
+  { eventKey, prefix }: RecordNaming,
+): string | undefined {
+  const named = held[eventKey];
+  const own =
+    typeof named === "string" && named.startsWith(prefix) ? named.slice(prefix.length) : undefined;
+  return [own, held["type"]].find(isEventName);
+}
+
+const isEventName = (name: unknown): name is string =>
+  typeof name === "string" && FAMILIES.some((family) => name.startsWith(family));
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+
+const isTextOrMissing = (value: unknown): value is string | undefined =>
+  value === undefined || typeof value === "string";
+
+/** The error of a line as events carry it; other serializers than ours call the name `type`. */
+function errorOf(value: unknown): Readonly<Record<string, string>> | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { name, type, message, code } = value as Readonly<Record<string, unknown>>;
+  const called = typeof name === "string" ? name : type;
+  if (typeof called !== "string" && typeof message !== "string") return undefined;
+  return {
+    name: typeof called === "string" ? called : "Error",
+    message: typeof message === "string" ? message : "",
+    ...(typeof code === "string" ? { code } : {}),
+  };
+}

@@ -1,0 +1,179 @@
+import type { CircuitState, CountedAs, FailureReason, SkipReason } from "../../src/index.ts";
+
+// What happened, and what follows from it. The reference keeps no state: every answer is worked out of the whole
+// list, from its end or its beginning, each time it is asked. Slow on purpose: a forgotten update cannot hide here.
+
+/** The options of a breaker, with every default in place; null is off. */
+export interface Rules {
+  readonly failureThreshold: number;
+  readonly latencyTripMs: number | null;
+  readonly cooldownMs: number;
+  readonly maxProbes: number;
+  readonly successThreshold: number;
+  readonly leaseMs: number;
+  readonly classifies: boolean;
+  /** What `callback_failed` says of the `random` option; null when it answers as it should. */
+  readonly randomFails: object | null;
+  /** What every event of the breaker carries: its name, the instance, the attributes. */
+  readonly envelope: object;
+}
+
+/** A moment on both clocks. */
+export interface Moment {
+  readonly nowMs: number;
+  readonly wallMs: number;
+}
+
+/** Why the committed state changed. */
+export type Why = "trip" | "probe failed" | "forced" | "due" | "closed" | "disabled" | "enabled";
+
+export interface Change extends Moment {
+  readonly kind: "change";
+  readonly from: CircuitState;
+  readonly to: CircuitState;
+  readonly why: Why;
+  /** Why it tripped. */
+  readonly reason?: FailureReason;
+  /** When an open state lets a probe through; null without an end. */
+  readonly dueMs: number | null;
+  /** A probe that failed led to it, whatever it led to. */
+  readonly afterProbe: boolean;
+}
+
+export interface Admitted extends Moment {
+  readonly kind: "admitted";
+  readonly call: number;
+  readonly generation: number;
+  readonly probe: boolean;
+}
+
+export interface Settled extends Moment {
+  readonly kind: "settled";
+  /** Null when it never had a permit. */
+  readonly call: number | null;
+  readonly as: CountedAs;
+  /** The committed state that it was settled in. */
+  readonly during: CircuitState;
+  /** Its moment was known: a plain call that nothing has to time reads no clock. */
+  readonly timed: boolean;
+  readonly thrown: { readonly value: unknown } | null;
+}
+
+export type Fact =
+  | Change
+  | Admitted
+  | Settled
+  /** A reset without an incident. */
+  | { readonly kind: "cleared" }
+  /** A forced open of a breaker that is forced open already. */
+  | { readonly kind: "end moved"; readonly dueMs: number | null }
+  | { readonly kind: "refused"; readonly reason: SkipReason }
+  | { readonly kind: "lease ended"; readonly call: number };
+
+type History = readonly Fact[];
+
+const isChange = (fact: Fact): fact is Change => fact.kind === "change";
+const isOpening = (fact: Fact): fact is Change =>
+  isChange(fact) && (fact.to === "open" || fact.to === "forced_open");
+const isFailure = (fact: Fact): fact is Settled =>
+  fact.kind === "settled" && (fact.as === "error" || fact.as === "latency");
+
+/** Everything after the last fact that is meant; everything when there is none. */
+function since(history: History, meant: (fact: Fact) => boolean): History {
+  return history.slice(history.findLastIndex(meant) + 1);
+}
+
+export function committedState(history: History): CircuitState {
+  return history.findLast(isChange)?.to ?? "closed";
+}
+
+export function generation(history: History): number {
+  return history.filter((fact) => isChange(fact) || fact.kind === "cleared").length;
+}
+
+/** The open that began the present incident; null when there is none. */
+export function incidentBegin(history: History): Change | null {
+  const sinceClosed = since(history, (fact) => isChange(fact) && fact.to === "closed");
+  return sinceClosed.find(isOpening) ?? null;
+}
+
+/** Which incident of the breaker this is, from 1; null outside. */
+export function incidentNumber(history: History): number | null {
+  let begun = 0;
+  let inside = false;
+  for (const fact of history) {
+    if (isOpening(fact) && !inside) {
+      begun++;
+      inside = true;
+    } else if (isChange(fact) && fact.to === "closed") inside = false;
+  }
+  return inside ? begun : null;
+}
+
+export function lastOpening(history: History): Change | null {
+  return incidentBegin(history) === null ? null : (history.findLast(isOpening) ?? null);
+}
+
+/** When a probe may run; null when the state does not wait for a moment. */
+export function dueMs(history: History): number | null {
+  const last = history.findLast((fact) => isChange(fact) || fact.kind === "end moved");
+  return last?.kind === "change" || last?.kind === "end moved" ? last.dueMs : null;
+}
+
+/** The probes of the present half-open time that were neither settled nor told to have expired. */
+export function unsettledProbes(history: History): readonly Admitted[] {
+  if (committedState(history) !== "half_open") return [];
+  const period = since(history, isChange);
+  return period.filter(
+    (fact): fact is Admitted =>
+      fact.kind === "admitted" && fact.probe && !hasEnded(period, fact.call),
+  );
+}
+
+function hasEnded(history: History, call: number): boolean {
+  return history.some(
+    (fact) => (fact.kind === "settled" || fact.kind === "lease ended") && fact.call === call,
+  );
+}
+
+/** Whether the call was told to have lost its lease. */
+export function lostItsLease(history: History, call: number): boolean {
+  return history.some((fact) => fact.kind === "lease ended" && fact.call === call);
+}
+
+/** The failures in a row: since the last close, reset, disable, enable, or success outside of half_open. */
+export function failuresInARow(history: History): readonly Settled[] {
+  const ends = (fact: Fact): boolean =>
+    fact.kind === "cleared" ||
+    (isChange(fact) && (fact.to === "closed" || fact.to === "disabled")) ||
+    (fact.kind === "settled" && fact.as === "success" && fact.during !== "half_open");
+  return since(history, ends).filter(isFailure);
+}
+
+/** Probes that succeeded in the present half-open time. */
+export function probeSuccesses(history: History): number {
+  const period = since(history, isChange);
+  return period.filter((fact) => fact.kind === "settled" && fact.as === "success").length;
+}
+
+const isRefused = (fact: Fact): boolean => fact.kind === "refused";
+
+export function skipsSinceOpened(history: History): number {
+  if (incidentBegin(history) === null) return 0;
+  return since(history, isOpening).filter(isRefused).length;
+}
+
+function incident(history: History): History {
+  const begin = incidentBegin(history);
+  return begin === null ? [] : history.slice(history.indexOf(begin));
+}
+
+export const skipsInIncident = (history: History): number =>
+  incident(history).filter(isRefused).length;
+
+export const probesInIncident = (history: History): number =>
+  incident(history).filter((fact) => fact.kind === "admitted" && fact.probe).length;
+
+/** Failed recoveries of the incident. */
+export const reopens = (history: History): number =>
+  incident(history).filter((fact) => isChange(fact) && fact.afterProbe).length;

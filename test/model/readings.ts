@@ -1,0 +1,177 @@
+import type { BreakerStats, CircuitState } from "../../src/index.ts";
+import {
+  type Change,
+  committedState,
+  dueMs,
+  type Fact,
+  failuresInARow,
+  incidentBegin,
+  lostItsLease,
+  type Moment,
+  type Rules,
+  type Settled,
+  unsettledProbes,
+} from "./history.ts";
+
+/** Everything that can be read of a breaker, as the reference works it out. */
+export interface Readings {
+  readonly state: CircuitState;
+  readonly isOpen: boolean;
+  readonly retryAfterMs: number | null;
+  readonly trafficShare: number;
+  readonly tripProgress: number;
+  readonly probesInFlight: number;
+  readonly openedAtMs: number | null;
+  readonly stats: BreakerStats;
+}
+
+type History = readonly Fact[];
+
+/** The legal pairs of committed states, as contract.md implies them. */
+export const LEGAL_PAIRS = [
+  "closed->open",
+  "closed->forced_open",
+  "closed->disabled",
+  "open->half_open",
+  "open->closed",
+  "open->forced_open",
+  "half_open->open",
+  "half_open->closed",
+  "half_open->forced_open",
+  "forced_open->half_open",
+  "forced_open->closed",
+  "disabled->closed",
+  "disabled->forced_open",
+] as const;
+const COUNTED_AS = [
+  "success",
+  "error",
+  "latency",
+  "ignored",
+  "cancelled",
+  "unreached",
+  "late",
+] as const;
+const SKIPS = [
+  "open",
+  "half_open",
+  "forced_open",
+  "degraded",
+  "ramping",
+  "quota",
+  "bulkhead",
+] as const;
+
+const waits = (state: CircuitState): boolean => state === "open" || state === "forced_open";
+
+/** The committed state plus the time that passed. */
+function effectiveState(history: History, nowMs: number): CircuitState {
+  const state = committedState(history);
+  const due = dueMs(history);
+  return waits(state) && due !== null && nowMs >= due ? "half_open" : state;
+}
+
+/** Probes whose lease has not ended. */
+export function probesInFlight(history: History, leaseMs: number, nowMs: number): number {
+  return unsettledProbes(history).filter((probe) => nowMs < probe.nowMs + leaseMs).length;
+}
+
+export function retryAfterMs(history: History, rules: Rules, nowMs: number): number | null {
+  const state = committedState(history);
+  if (waits(state)) {
+    const due = dueMs(history);
+    return due === null ? null : Math.max(0, due - nowMs);
+  }
+  if (state !== "half_open") return 0;
+  return probesInFlight(history, rules.leaseMs, nowMs) < rules.maxProbes ? 0 : null;
+}
+
+/** How near the trip is; 1 unless closed. */
+function tripProgress(history: History, { failureThreshold }: Rules): number {
+  if (committedState(history) !== "closed") return 1;
+  return failuresInARow(history).length / failureThreshold;
+}
+
+/** How often each of the words was said. */
+function tallied<Word extends string>(words: readonly Word[], said: readonly string[]) {
+  const counts: Record<string, number> = Object.fromEntries(words.map((word) => [word, 0]));
+  for (const word of said) if (word in counts) counts[word] = (counts[word] ?? 0) + 1;
+  // One entry for each of the words, so every key of the record is there.
+  return counts as Record<Word, number>;
+}
+
+/** How each probe ended: a lost lease is told once, whatever its result says later. */
+function probeEnds(history: History): string[] {
+  const probes = new Set<number>();
+  const ends: string[] = [];
+  for (const [index, fact] of history.entries()) {
+    if (fact.kind === "admitted" && fact.probe) probes.add(fact.call);
+    if (fact.kind === "lease ended") ends.push("expired");
+    if (fact.kind !== "settled" || fact.call === null || !probes.has(fact.call)) continue;
+    if (!lostItsLease(history.slice(0, index), fact.call)) ends.push(fact.as);
+  }
+  return ends;
+}
+
+function timeInState(history: History, begunMs: number, nowMs: number) {
+  const spent = { closed: 0, open: 0, half_open: 0, forced_open: 0, disabled: 0 };
+  let sinceMs = begunMs;
+  for (const fact of history) {
+    if (fact.kind !== "change") continue;
+    spent[fact.from] += fact.nowMs - sinceMs;
+    sinceMs = fact.nowMs;
+  }
+  spent[committedState(history)] += nowMs - sinceMs;
+  return spent;
+}
+
+function statsOf(history: History, begunMs: number, nowMs: number): BreakerStats {
+  const settled = history.filter((fact): fact is Settled => fact.kind === "settled");
+  const changes = history.filter((fact): fact is Change => fact.kind === "change");
+  const refused = history.filter((fact) => fact.kind === "refused");
+  const failed = settled.findLast(({ as }) => as === "error" || as === "latency");
+  const succeeded = settled.findLast(({ as }) => as === "success");
+  return {
+    calls: tallied(
+      COUNTED_AS,
+      settled.map(({ as }) => as),
+    ),
+    skips: tallied(
+      SKIPS,
+      refused.map(({ reason }) => reason),
+    ),
+    trips: tallied(
+      ["error", "latency"],
+      changes.map(({ reason }) => reason ?? "none"),
+    ),
+    transitions: tallied(
+      LEGAL_PAIRS,
+      changes.map(({ from, to }) => `${from}->${to}`),
+    ),
+    probes: tallied([...COUNTED_AS, "expired"], probeEnds(history)),
+    consecutiveFailures: failuresInARow(history).length,
+    lastFailureAtMs: failed?.wallMs ?? null,
+    lastSuccessAtMs: succeeded?.timed ? succeeded.wallMs : null,
+    timeInStateMs: timeInState(history, begunMs, nowMs),
+  };
+}
+
+/** Reads the breaker of a history; `begunMs` is when it was made. */
+export function readingsOf(
+  history: History,
+  rules: Rules,
+  begunMs: number,
+  nowMs: number,
+): Readings {
+  const state = effectiveState(history, nowMs);
+  return {
+    state,
+    isOpen: waits(state),
+    retryAfterMs: retryAfterMs(history, rules, nowMs),
+    trafficShare: state === "closed" || state === "disabled" ? 1 : 0,
+    tripProgress: tripProgress(history, rules),
+    probesInFlight: probesInFlight(history, rules.leaseMs, nowMs),
+    openedAtMs: incidentBegin(history)?.wallMs ?? null,
+    stats: statsOf(history, begunMs, nowMs),
+  };
+}
