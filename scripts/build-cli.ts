@@ -1,9 +1,10 @@
-import { chmod } from "node:fs/promises";
+import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-// The libraries that the command line uses are no dependencies of the package: they are part of this one file.
-const outfile = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+const root = fileURLToPath(new URL("..", import.meta.url));
+const outfile = resolve(process.argv[2] ?? join(root, "dist/cli/main.js"));
 
 // Libraries in CommonJS expect these three of their module; an ES module has none of them.
 const banner = `import { createRequire as telltaleCreateRequire } from "node:module";
@@ -12,16 +13,40 @@ const require = telltaleCreateRequire(import.meta.url);
 const __filename = telltaleFileURLToPath(import.meta.url);
 const __dirname = telltaleFileURLToPath(new URL(".", import.meta.url));`;
 
-await build({
-  entryPoints: [fileURLToPath(new URL("../src/cli/main.ts", import.meta.url))],
+// The libraries that the command line uses are no dependencies of the package: they are part of this one file.
+const { metafile } = await build({
+  absWorkingDir: root,
+  entryPoints: [join(root, "src/cli/main.ts")],
   outfile,
   bundle: true,
   format: "esm",
   platform: "node",
   target: "node20.19",
   banner: { js: banner },
-  legalComments: "linked",
+  metafile: true,
   logLevel: "warning",
 });
 // npm does this for the bin of an installed package; here it is for running the file in place.
 await chmod(outfile, 0o755);
+await writeFile(
+  join(dirname(outfile), "THIRD-PARTY-LICENSES.txt"),
+  await licences(Object.keys(metafile.inputs)),
+);
+
+/** The licences of the packages that these files belong to: whoever copies their code has to pass them on. */
+async function licences(inputs: readonly string[]): Promise<string> {
+  const packages = new Set<string>();
+  for (const input of inputs) {
+    const [directory] = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? [];
+    if (directory !== undefined) packages.add(directory);
+  }
+  const texts = new Set<string>();
+  for (const directory of [...packages].sort()) {
+    const at = join(root, directory);
+    const file = (await readdir(at)).find((name) => /^licen[cs]e/i.test(name));
+    if (file === undefined) throw new Error(`Cannot bundle ${directory}: it has no licence file`);
+    const name = directory.slice(directory.lastIndexOf("node_modules/") + "node_modules/".length);
+    texts.add(`${name}\n\n${(await readFile(join(at, file), "utf8")).trim()}\n`);
+  }
+  return [...texts].join(`\n${"-".repeat(80)}\n\n`);
+}

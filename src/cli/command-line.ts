@@ -102,17 +102,24 @@ function parse(name: string, { options }: Command, args: readonly string[]): Giv
     }
     const definition = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
     if (definition === undefined) {
-      const near = hint(token.rawName, Object.keys(known).map((option) => `--${option}`));
+      const near = hint(
+        token.rawName,
+        Object.keys(known).map((option) => `--${option}`),
+      );
       throw new UsageError(`Cannot run ${name}: unknown option "${token.rawName}", ${near}`);
     }
     if (definition.value === undefined) {
       if (token.value !== undefined) {
-        throw new UsageError(`Cannot run ${name}: ${token.rawName} takes no value, received "${token.value}"`);
+        throw new UsageError(
+          `Cannot run ${name}: ${token.rawName} takes no value, received "${token.value}"`,
+        );
       }
       given[token.name] = true;
     } else {
       if (token.value === undefined || token.value === "") {
-        throw new UsageError(`Cannot run ${name}: ${token.rawName} must be followed by ${definition.value}`);
+        throw new UsageError(
+          `Cannot run ${name}: ${token.rawName} must be followed by ${definition.value}`,
+        );
       }
       given[token.name] = token.value;
     }

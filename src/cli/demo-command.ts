@@ -30,7 +30,8 @@ Everything stays on 127.0.0.1. NO_COLOR turns colours off.`,
   },
   exitCodes: {
     [EXIT.done]: "every call is accounted for",
-    [EXIT.failed]: "the numbers do not agree, or a process of the demo died; the message says which",
+    [EXIT.failed]:
+      "the numbers do not agree, or a process of the demo died; the message says which",
     [EXIT.usage]: "wrong usage",
     [EXIT.interrupted]: "interrupted with Ctrl-C before the report",
   },
@@ -49,11 +50,7 @@ Everything stays on 127.0.0.1. NO_COLOR turns colours off.`,
   },
 };
 
-function numberOf(
-  given: Given,
-  option: string,
-  { lowest, highest, usual }: typeof SPEED,
-): number {
+function numberOf(given: Given, option: string, { lowest, highest, usual }: typeof SPEED): number {
   const text = given[option];
   if (text === undefined) return usual;
   const value = Number(text);

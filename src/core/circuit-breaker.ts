@@ -171,7 +171,7 @@ export class CircuitBreaker implements BreakerView {
   // Events
 
   /**
-   * Listens to this breaker's events, also when its bus is shared.
+   * Listens to this breaker's events, also when its bus is shared: breakers on one bus are told apart by name.
    * @returns a function that unsubscribes
    * @throws {TypeError} when no event has that name
    */

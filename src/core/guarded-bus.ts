@@ -6,6 +6,7 @@ import { type EventBus, SynchronousEventBus } from "../events/event-bus.ts";
 export interface Audience {
   /** Another number than before means: ask `has` again. */
   readonly version: number;
+  readonly instance?: string;
   has(type: EventType): boolean;
   emit(event: TelltaleEvent): void;
 }
@@ -14,10 +15,13 @@ export interface Audience {
 class GuardedBus implements Audience {
   /** Never equal to itself, so that `has` is asked at each call. */
   readonly version = Number.NaN;
+  declare readonly instance?: string;
   readonly #bus: EventBus;
 
   constructor(bus: EventBus) {
     this.#bus = bus;
+    const instance = instanceOf(bus);
+    if (instance !== undefined) this.instance = instance;
   }
 
   has(type: EventType): boolean {
@@ -59,4 +63,14 @@ class GuardedBus implements Audience {
 /** Our own bus as it is; any other behind a guard. */
 export function audienceOf(bus: EventBus): Audience {
   return bus instanceof SynchronousEventBus ? bus : new GuardedBus(bus);
+}
+
+function instanceOf(bus: EventBus): string | undefined {
+  try {
+    const { instance } = bus;
+    return typeof instance === "string" ? instance : undefined;
+  } catch {
+    // Events then do not name the process; they are told all the same.
+    return undefined;
+  }
 }

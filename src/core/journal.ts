@@ -1,5 +1,5 @@
 import { describeError } from "../events/describe-error.ts";
-import type { CircuitEventType, EventOf } from "../events/event.ts";
+import type { CircuitEvent, CircuitEventType, EventOf } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
 import type { Scalar } from "../events/field.ts";
 import type { CircuitState, CloseReason, OpenReason, SkipReason } from "../events/vocabulary.ts";
@@ -74,8 +74,8 @@ export class Journal {
   readonly #audience: Audience;
   readonly #circuit: Committed;
   /** What waits for delivery: most steps tell one event, and an array for one costs more than the event. */
-  #next: EventOf<CircuitEventType> | null = null;
-  #rest: EventOf<CircuitEventType>[] | null = null;
+  #next: CircuitEvent | null = null;
+  #rest: CircuitEvent[] | null = null;
   #seq = 0;
   #flushing = false;
 
@@ -104,7 +104,7 @@ export class Journal {
     this.#flushing = false;
   }
 
-  #queue(event: EventOf<CircuitEventType>): void {
+  #queue(event: CircuitEvent): void {
     if (this.#next === null) this.#next = event;
     else {
       this.#rest ??= [];
@@ -112,7 +112,7 @@ export class Journal {
     }
   }
 
-  #take(): EventOf<CircuitEventType> | null {
+  #take(): CircuitEvent | null {
     const event = this.#next;
     if (event !== null) this.#next = this.#rest?.shift() ?? null;
     return event;
@@ -249,7 +249,7 @@ export class Journal {
       context === undefined &&
       incident === null &&
       settings.attributes === undefined &&
-      this.bus.instance === undefined
+      this.#audience.instance === undefined
     );
   }
 
@@ -260,10 +260,12 @@ export class Journal {
     incident: Incident | null = this.#circuit.incident,
   ): void {
     const { name, settings, generation, period } = this.#circuit;
-    const { instance } = this.bus;
+    const { instance } = this.#audience;
+    // Before the number is drawn: a clock that fails tells an event of its own.
+    const atMs = this.#circuit.wallMs();
     const envelope: Record<string, unknown> = { type, v: 1, seq: ++this.#seq, breaker: name };
     if (instance !== undefined) envelope["instance"] = instance;
-    envelope["atMs"] = this.#circuit.wallMs();
+    envelope["atMs"] = atMs;
     envelope["generation"] = generation;
     envelope["state"] = period.state;
     if (settings.attributes !== undefined) envelope["attributes"] = settings.attributes;

@@ -22,7 +22,7 @@ export interface ListenOptions {
  * const payments = new CircuitBreaker("payments", { bus });
  */
 export interface EventBus {
-  /** Hands an event to every listener of its type. Must not throw. */
+  /** Hands an event to every listener of its type. Must not throw when given an event. */
   emit(event: TelltaleEvent): void;
   /** Subscribes to one type or to a family such as `circuit.*`; returns a function that unsubscribes. */
   on<P extends EventPattern>(
@@ -67,6 +67,9 @@ export class SynchronousEventBus implements EventBus {
   }
 
   emit(event: TelltaleEvent): void {
+    if (typeof event !== "object" || event === null || typeof event.type !== "string") {
+      throw new TypeError("Cannot emit: event must be an event of telltale, with its type");
+    }
     if (this.#delivering) {
       this.#queue.push(event);
       return;

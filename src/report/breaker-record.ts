@@ -1,5 +1,5 @@
-import { type CircuitRecord, amount } from "./event-record.ts";
-import { IncidentRecord } from "./incident-record.ts";
+import { amount, type CircuitRecord } from "./event-record.ts";
+import { beginsIncident, IncidentRecord } from "./incident-record.ts";
 import type { Gap } from "./incident-report.ts";
 
 /** What the record tells of one breaker in one process. Its events have to come in the order they were emitted. */
@@ -27,14 +27,17 @@ export class BreakerRecord {
     const before = this.#current?.isClosed === false ? this.#current : null;
     const incident = this.#incidentOf(record);
     const step = last === null ? "begins" : stepBetween(last, record);
-    if (step === "restart" || step === "restart with a gap") incident?.renumber();
+    const isAnew = step === "restart" || step === "restart with a gap";
+    if (isAnew) incident?.renumber();
     if (last !== null && (step === "gap" || step === "restart with a gap")) {
       this.#missing(last, record, step === "gap");
       for (const torn of new Set([before, incident])) if (torn !== null) torn.gaps++;
     }
     // Every event within an incident names it: one that does not comes after its end. A close that the record has
     // further on corrects this.
-    if (before !== null && before !== incident) before.over = true;
+    if (before !== null && before !== incident) {
+      before.endBefore(record, isAnew);
+    }
     if (incident !== null) this.#current = incident;
     this.#count(record, before, incident);
   }
@@ -74,7 +77,7 @@ export class BreakerRecord {
       if (incident === null) this.skipsOutside += 1 + suppressed;
     } else if (suppressed > 0) {
       // The first line of an incident carries what was refused before it.
-      const refusing = before ?? incident;
+      const refusing = before ?? (beginsIncident(record) ? null : incident);
       if (refusing === null) this.skipsOutside += suppressed;
       else refusing.addSuppressed(suppressed);
     }
@@ -86,14 +89,13 @@ type Step = "follows" | "gap" | "restart" | "restart with a gap";
 /** What lies between two records of a breaker. */
 function stepBetween(last: CircuitRecord, next: CircuitRecord): Step {
   const { prevSeq } = next;
-  if (next.seq <= last.seq) {
-    const isAnew = next.atMs >= last.atMs && (next.seq < last.seq || next.type !== last.type);
-    // Otherwise the same events once more, from another file.
-    if (!isAnew) return "follows";
-    return prevSeq === undefined ? (next.seq === 1 ? "restart" : "restart with a gap")
-      : prevSeq === null ? "restart" : "restart with a gap";
+  if (next.seq > last.seq) {
+    // A sink that says it begins here cannot have lost a line of its own.
+    if (prevSeq === null) return "follows";
+    return (prevSeq ?? next.seq - 1) > last.seq ? "gap" : "follows";
   }
-  // A sink that says it begins here cannot have lost a line of its own.
-  if (prevSeq === null) return "follows";
-  return (prevSeq ?? next.seq - 1) > last.seq ? "gap" : "follows";
+  // Lower numbers at a later time are a new process; otherwise the same events come once more, from another file.
+  if (next.atMs < last.atMs || (next.seq === last.seq && next.type === last.type)) return "follows";
+  const isFirst = prevSeq === null || (prevSeq === undefined && next.seq === 1);
+  return isFirst ? "restart" : "restart with a gap";
 }

@@ -45,8 +45,8 @@ export type Reading = EventRecord | "foreign" | "damaged";
 
 /** The largest time that a Date holds. */
 const LAST_AT_MS = 8.64e15;
-/** What a logger adds of its own. */
-const LOGGER_KEYS = new Set(["level", "time", "pid", "hostname", "msg", "err"]);
+/** What a logger adds of its own, and the error, which is read apart. */
+const NOT_COPIED = new Set(["level", "time", "pid", "hostname", "msg", "err", "error"]);
 const FAMILIES = EVENT_FAMILIES.map((family) => family.slice(0, -1));
 
 /** @throws {TypeError} when an option is unknown or no string */
@@ -101,7 +101,7 @@ export function readRecord(value: unknown, naming: RecordNaming): Reading {
   const atMs = held["atMs"];
   if (typeof atMs !== "number" || !(Math.abs(atMs) <= LAST_AT_MS)) return "damaged";
   const fields = Object.entries(held).filter(
-    ([key]) => !LOGGER_KEYS.has(key) && key !== naming.eventKey,
+    ([key]) => !NOT_COPIED.has(key) && key !== naming.eventKey,
   );
   const error = errorOf(held["error"] ?? held["err"]);
   const record: EventRecord = {
@@ -151,7 +151,8 @@ function eventName(
 const isEventName = (name: unknown): name is string =>
   typeof name === "string" && FAMILIES.some((family) => name.startsWith(family));
 
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && Number(value) >= 0;
 
 const isTextOrMissing = (value: unknown): value is string | undefined =>
   value === undefined || typeof value === "string";

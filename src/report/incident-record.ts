@@ -23,13 +23,13 @@ interface Closing {
 /** What the record tells of one incident in one process, gathered event by event. */
 export class IncidentRecord {
   readonly incidentId: string;
-  /** A later event says that it is over. */
-  over = false;
   gaps = 0;
   #opening: Opening | null = null;
   #closing: Closing | null = null;
   #earliestMs = Number.POSITIVE_INFINITY;
   #latestMs = Number.NEGATIVE_INFINITY;
+  /** A later event says so. */
+  #isOver = false;
   #seq = 0;
   #skips = 0;
   #probes = 0;
@@ -48,6 +48,12 @@ export class IncidentRecord {
   /** The process began anew, and its numbers with it. */
   renumber(): void {
     this.#seq = 0;
+  }
+
+  /** Takes an event that is not of this incident; one that is later than all of it says that it is over. */
+  endBefore(record: CircuitRecord, isAnew: boolean): void {
+    // An earlier one comes from a record that is read once more.
+    if (record.atMs >= this.#latestMs && (isAnew || record.seq > this.#seq)) this.#isOver = true;
   }
 
   /** Skips that a line after the last skip line carries. */
@@ -94,11 +100,10 @@ export class IncidentRecord {
     const opening = this.#opening;
     const closing = this.#closing;
     const openedAtMs =
-      opening?.atMs ??
-      (closing?.mttrMs == null ? this.#earliestMs : closing.atMs - closing.mttrMs);
+      opening?.atMs ?? (closing?.mttrMs == null ? this.#earliestMs : closing.atMs - closing.mttrMs);
     const mttrMs =
       closing === null ? null : (closing.mttrMs ?? Math.max(0, closing.atMs - openedAtMs));
-    const lastedMs = Math.max(0, (this.over ? this.#latestMs : endAtMs) - openedAtMs);
+    const lastedMs = Math.max(0, (this.#isOver ? this.#latestMs : endAtMs) - openedAtMs);
     return {
       incidentId: this.incidentId,
       breaker,
@@ -117,7 +122,7 @@ export class IncidentRecord {
       gaps: this.gaps,
       causes: { error: this.#errors, latency: this.#slow },
       openMs: mttrMs ?? lastedMs,
-      closeLost: this.over && closing === null,
+      closeLost: this.#isOver && closing === null,
       note: opening?.note ?? null,
       error: opening?.error ?? null,
     };
@@ -132,9 +137,7 @@ export class IncidentRecord {
       this.#errors += amount(counts, "error") ?? 0;
       this.#slow += amount(counts, "latency") ?? 0;
     }
-    const from = text(record, "from");
-    // An open from another state goes on with an incident whose beginning the record may not have.
-    if (from !== "closed" && from !== "disabled") return;
+    if (!beginsIncident(record)) return;
     this.#opening = {
       atMs: record.atMs,
       reason: text(record, "reason"),
@@ -145,4 +148,10 @@ export class IncidentRecord {
       error: (record["error"] as ErrorInfo | undefined) ?? null,
     };
   }
+}
+
+/** Whether the event is the first open of an incident; an open from another state goes on with one. */
+export function beginsIncident(record: CircuitRecord): boolean {
+  const from = text(record, "from");
+  return record.type === "circuit.open" && (from === "closed" || from === "disabled");
 }

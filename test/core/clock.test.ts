@@ -188,7 +188,7 @@ test("a clock that fails while the breaker is made is told to the bus that was g
 test("reading a breaker whose clock fails has no effect on what is told later", async () => {
   const { breaker, clock, events } = watchFaulty();
   clock.monotonic = throwing;
-  for (let n = 0; n < 1_000; n++) void [breaker.state, breaker.retryAfterMs, breaker.stats];
+  void [breaker.state, breaker.isOpen, breaker.retryAfterMs, breaker.stats];
   expect(events).toEqual([]);
   clock.mend();
   await breaker.call(succeed);
@@ -274,7 +274,8 @@ test("without a clock the breaker takes the platform's", async () => {
   });
   const permit = permitOf({ breaker });
   permit.failure(BOOM);
-  expect(atMs).toBeGreaterThanOrEqual(before);
+  // Both clocks of the platform are truncated, so the two readings may differ by one.
+  expect(atMs).toBeGreaterThanOrEqual(before - 1);
   expect(atMs).toBeLessThanOrEqual(Date.now());
   expect(breaker.retryAfterMs).toBeLessThanOrEqual(60_000);
 });

@@ -252,25 +252,32 @@ test("each line of a breaker has the seq of its previous line, null on the first
 });
 
 test("a type whose level is disabled is not listened to, so calls are not timed because of it", async () => {
-  let readings = 0;
-  const clock = new FakeClock();
-  const counting = {
-    monotonicMs: () => {
-      readings++;
-      return clock.monotonicMs();
-    },
-    epochMs: () => clock.epochMs(),
+  const admittedWith = async (level: string) => {
+    const breaker = new CircuitBreaker("dependency", { clock: new FakeClock() });
+    const { logger, written } = memoryLog({ base: null, level });
+    logCircuitEvents(breaker.bus, logger);
+    const hears = ["circuit.open", "circuit.failure", "circuit.skip"] as const;
+    const heard = hears.filter((type) => breaker.bus.has(type));
+    // Whoever asks for the latency after the admission gets it only when something needed it before.
+    let latencyMs: number | null | undefined;
+    await breaker.call(() => {
+      breaker.once("circuit.success", (event) => {
+        latencyMs = event.latencyMs;
+      });
+    });
+    return { heard, latencyMs, lines: written.length };
   };
-  const breaker = new CircuitBreaker("dependency", { clock: counting });
-  const { logger, written } = memoryLog({ base: null, level: "error" });
-  logCircuitEvents(breaker.bus, logger);
-  expect(breaker.bus.has("circuit.skip")).toBe(false);
-  expect(breaker.bus.has("circuit.failure")).toBe(false);
-  expect(breaker.bus.has("circuit.open")).toBe(true);
-  readings = 0;
-  for (let call = 0; call < 10; call++) await breaker.call(succeed);
-  expect(readings).toBe(0);
-  expect(written).toEqual([]);
+  expect(await admittedWith("warn")).toEqual({
+    heard: ["circuit.open", "circuit.failure", "circuit.skip"],
+    latencyMs: 0,
+    lines: 0,
+  });
+  expect(await admittedWith("error")).toEqual({
+    heard: ["circuit.open"],
+    latencyMs: null,
+    lines: 0,
+  });
+  expect(await admittedWith("silent")).toEqual({ heard: [], latencyMs: null, lines: 0 });
 });
 
 test("a change of the logger's level is followed, by the children too, until detached", async () => {

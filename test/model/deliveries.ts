@@ -45,8 +45,9 @@ export class Deliveries {
     return this.#subscriptions.some(({ pattern }) => matches(pattern, type));
   }
 
-  get listeners(): readonly Subscription[] {
-    return this.#subscriptions;
+  /** Events that were told and have not begun to be delivered. */
+  get waiting(): boolean {
+    return this.#queue.length + this.#urgent.length > 0;
   }
 
   add(subscription: Subscription): void {
@@ -104,7 +105,9 @@ export class Deliveries {
     // A user's bus that isolates nobody: the listeners after the one that threw get nothing.
     if (this.#bus === "user") present.waiting = [];
     if (type === "bus.listener_failed" || !this.hears("bus.listener_failed")) return;
-    this.#urgent.push(report(present.event, this.#bus === "user" ? "bus" : subscription.sink, error));
+    this.#urgent.push(
+      report(present.event, this.#bus === "user" ? "bus" : subscription.sink, error),
+    );
   }
 
   /** The promise that a listener returned rejects: this is reported some time later, at once to everybody. */

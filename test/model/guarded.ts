@@ -94,7 +94,11 @@ function readingsOf(breaker: CircuitBreaker): Readings {
 }
 
 /** Where the breaker reads other than its reference; null when nowhere. */
-export function disagreement(guarded: Guarded, deliveries: Deliveries, nowMs: number): string | null {
+export function disagreement(
+  guarded: Guarded,
+  deliveries: Deliveries,
+  nowMs: number,
+): string | null {
   const { name, breaker, reference } = guarded;
   const incidents = deliveries.incidentsOf(name);
   const found = difference(readingsOf(breaker), reference.readings(nowMs), incidents);

@@ -54,8 +54,6 @@ export interface Settled extends Moment {
   readonly as: CountedAs;
   /** The committed state that it was settled in. */
   readonly during: CircuitState;
-  /** Its moment was known: a plain call that nothing has to time reads no clock. */
-  readonly timed: boolean;
   readonly thrown: { readonly value: unknown } | null;
 }
 

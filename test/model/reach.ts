@@ -58,6 +58,7 @@ export const RARE = [
   "inner refusal",
   "undefined thrown",
   "unreadable value thrown",
+  "promise given to callSync",
   "cancelled before",
   "cancelled during",
   "timeout beats cancellation",

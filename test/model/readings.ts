@@ -7,7 +7,6 @@ import {
   failuresInARow,
   incidentBegin,
   lostItsLease,
-  type Moment,
   type Rules,
   type Settled,
   unsettledProbes,
@@ -151,7 +150,7 @@ function statsOf(history: History, begunMs: number, nowMs: number): BreakerStats
     probes: tallied([...COUNTED_AS, "expired"], probeEnds(history)),
     consecutiveFailures: failuresInARow(history).length,
     lastFailureAtMs: failed?.wallMs ?? null,
-    lastSuccessAtMs: succeeded?.timed ? succeeded.wallMs : null,
+    lastSuccessAtMs: succeeded?.wallMs ?? null,
     timeInStateMs: timeInState(history, begunMs, nowMs),
   };
 }

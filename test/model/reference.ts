@@ -33,8 +33,6 @@ export interface Ending {
   readonly retryAfterMs: number | null;
   /** Null when it was not measured. */
   readonly latencyMs: number | null;
-  /** The moment of its end was known. */
-  readonly timed: boolean;
   readonly thrown: { readonly value: unknown } | null;
   readonly context: object | undefined;
   /** What the classifier did wrong. */
@@ -181,15 +179,15 @@ export class Reference {
   }
 
   #settleLate(at: Moment, call: number | null, ending: Ending): void {
-    const { timed, thrown, latencyMs, context } = ending;
+    const { thrown, latencyMs, context } = ending;
     const during = this.committed;
-    this.history.push({ kind: "settled", ...at, call, as: "late", during, timed, thrown });
+    this.history.push({ kind: "settled", ...at, call, as: "late", during, thrown });
     this.#tell(at, "circuit.late", { countedAs: ending.as, latencyMs }, context);
   }
 
   #record(at: Moment, call: number | null, ending: Ending): void {
-    const { as, timed, thrown, latencyMs, context } = ending;
-    this.history.push({ kind: "settled", ...at, call, as, during: this.committed, timed, thrown });
+    const { as, thrown, latencyMs, context } = ending;
+    this.history.push({ kind: "settled", ...at, call, as, during: this.committed, thrown });
     if (as === "success") this.#tell(at, "circuit.success", { latencyMs }, context);
     else if (as === "error" || as === "latency") {
       const fields = { reason: as, ...this.#distance(), latencyMs, ...this.#error(thrown) };
@@ -272,8 +270,9 @@ export class Reference {
     const from = this.committed;
     const why = from === "half_open" ? "probe failed" : "trip";
     const dueMs = at.nowMs + cooldownMs;
+    this.#nameIncident(at);
     this.#change(at, { to: "open", why, reason, dueMs, afterProbe: from === "half_open" });
-    this.#tellOpen(at, { from, reason, cooldownMs, ...decided });
+    this.#tellOpen(at, cooldownMs, { from, reason, ...decided });
   }
 
   #forcePermanently(at: Moment, thrown: Ending["thrown"], afterProbe: boolean): void {
@@ -283,12 +282,12 @@ export class Reference {
   #force(at: Moment, told: object, forMs: number | null, afterProbe: boolean): void {
     const from = this.committed;
     const dueMs = forMs === null ? null : at.nowMs + forMs;
+    this.#nameIncident(at);
     this.#change(at, { to: "forced_open", why: "forced", dueMs, afterProbe });
-    this.#tellOpen(at, {
+    this.#tellOpen(at, forMs, {
       from,
       reason: "forced",
       rule: null,
-      cooldownMs: forMs,
       failuresByReason: { error: 0, latency: 0 },
       window: null,
       threshold: null,
@@ -298,17 +297,18 @@ export class Reference {
     });
   }
 
-  #tellOpen(at: Moment, fields: { readonly cooldownMs: number | null } & object): void {
-    const { cooldownMs } = fields;
-    const begins = incidentBegin(this.history) === this.history.at(-1);
+  /** A new incident takes its id from `random`, while the state is still what it was. */
+  #nameIncident(at: Moment): void {
     const { randomFails } = this.rules;
-    if (begins && randomFails !== null) {
-      const nameless = { callback: "random", error: randomFails, incidentId: undefined };
-      this.#tell(at, "circuit.callback_failed", nameless);
-    }
+    if (incidentBegin(this.history) !== null || randomFails === null) return;
+    this.#tell(at, "circuit.callback_failed", { callback: "random", error: randomFails });
+  }
+
+  #tellOpen(at: Moment, cooldownMs: number | null, fields: object): void {
     this.#tell(at, "circuit.open", {
       ...fields,
       consecutiveFailures: this.consecutiveFailures,
+      cooldownMs,
       retryAtMs: cooldownMs === null ? null : at.wallMs + cooldownMs,
       reopens: reopens(this.history),
     });

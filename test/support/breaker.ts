@@ -34,7 +34,9 @@ export function watch(options: CircuitBreakerOptions = {}): Watched {
     events,
     told: () => since.splice(0).map(({ type }) => type.replace("circuit.", "")),
     last<T extends CircuitEventType>(type: T): EventOf<T> {
-      const found = events.findLast((event): event is CircuitEvent & EventOf<T> => event.type === type);
+      const found = events.findLast(
+        (event): event is CircuitEvent & EventOf<T> => event.type === type,
+      );
       if (found === undefined) throw new Error(`No ${type} was told`);
       return found;
     },

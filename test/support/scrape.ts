@@ -20,7 +20,9 @@ export function parse(text: string): Page {
   const help = new Map<string, string>();
   const families = new Map<string, string>();
   for (const line of text.split("\n")) {
-    if (line === "" || line.startsWith("# UNIT ") || line === "# no registered metrics") continue;
+    // The SDK describes the process and the units beside the metrics.
+    if (line === "" || /^(# UNIT|# (HELP|TYPE) target_info|target_info\{)/.test(line)) continue;
+    if (line === "# no registered metrics") continue;
     if (line.startsWith("# ")) {
       const [, word, name = "", ...rest] = line.split(" ");
       if (word === "HELP") help.set(name, rest.join(" "));
@@ -37,8 +39,6 @@ export function parse(text: string): Page {
     if (series.has(key)) throw new Error(`The series ${key} is there twice`);
     series.set(key, Number(found["value"]));
   }
-  series.delete("target_info");
-  families.delete("target_info");
   return { series, families };
 }
 

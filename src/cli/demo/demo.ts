@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { foldIncidents, renderIncidents } from "../../report/index.ts";
 import { EXIT } from "../command-line.ts";
 import { Child } from "./child.ts";
 import { aborted, abortOnSignals, DemoFailure, Interrupted } from "./ending.ts";
@@ -17,9 +18,9 @@ import { prove } from "./proof.ts";
 import { countRecorded, createRecording, readRecording } from "./recording.ts";
 import { scrape } from "./samples.ts";
 import { COOLDOWN_MS, FAILURE_THRESHOLD, LATENCY_TRIP_MS, SCRIPT, type Step } from "./script.ts";
-import { StatusWatch } from "./watch.ts";
 import { Terminal } from "./terminal.ts";
-import { count, duration } from "./wording.ts";
+import { StatusWatch } from "./watch.ts";
+import { count, duration, utc } from "./wording.ts";
 
 /** What the command line asked for. */
 export interface DemoSettings {
@@ -126,7 +127,9 @@ class Demo {
     upstream.send({ kind: "count" });
     await this.#judge(url, load, (await counted).served);
     if (exit || process.stdout.isTTY !== true) return;
-    this.#terminal.line(`\nStill serving ${url}/metrics, /metrics/otel and /events. Ctrl-C ends it.`);
+    this.#terminal.line(
+      `\nStill serving ${url}/metrics, /metrics/otel and /events. Ctrl-C ends it.`,
+    );
     await aborted(signal);
   }
 
@@ -164,15 +167,14 @@ class Demo {
     const { rate, speed } = this.#settings;
     const scriptMs = SCRIPT.reduce((sum, { forMs }) => sum + forMs, 0) / speed;
     for (const line of [
-      `An outage of about ${duration(scriptMs)}, ${count(rate)} calls a second. Times are UTC.`,
+      `An outage of about ${Math.round(scriptMs / 1_000)} s, ${count(rate)} calls a second. Times are UTC.`,
       "",
       `  upstream   http://127.0.0.1:${upstreamPort} (pid ${upstream.pid})`,
       `  service    ${url} (pid ${service.pid}), calls the upstream through the breaker "${BREAKER}":`,
-      `             ${FAILURE_THRESHOLD} failures in a row open it, a call over ${LATENCY_TRIP_MS} ms is one; next try after ${duration(cooldownMs)}`,
+      `             ${FAILURE_THRESHOLD} failures in a row open it, a call over ${LATENCY_TRIP_MS} ms is one; next probe after ${duration(cooldownMs)}`,
       `  metrics    ${url}/metrics (prom-client) and ${url}/metrics/otel (OpenTelemetry)`,
       `  events     ${url}/events (server-sent)`,
       `  recording  ${this.#recording}`,
-      "",
     ]) {
       this.#terminal.line(line);
     }
@@ -185,8 +187,9 @@ class Demo {
     const entered = upstream.next("entered");
     upstream.send({ kind: "enter", phase: step.phase });
     await entered;
-    const label = step.phase.toUpperCase();
-    this.#terminal.entry({ atMs: Date.now(), tone: "strong", label, text: step.headline });
+    this.#terminal.heading(
+      `${utc(Date.now())}  UPSTREAM ${step.phase.toUpperCase()}: ${step.headline}`,
+    );
     await sleep(lengthMs / 2, undefined, { signal });
     if (step.hiccup !== undefined) upstream.send({ kind: "fail-next", calls: step.hiccup });
     await sleep(lengthMs / 2, undefined, { signal });
@@ -195,7 +198,9 @@ class Demo {
       if (step.until({ state: this.#narrator.state, failedProbes })) return;
       await sleep(POLL_MS, undefined, { signal });
     }
-    throw new DemoFailure(`the breaker did not do what "${step.headline}" should bring about`);
+    throw new DemoFailure(
+      `the breaker did not react to the ${step.phase} upstream within ${duration(WAIT_LIMIT_MS)}`,
+    );
   }
 
   /** Reports the incidents from the recording, then holds every account of the run against the others. */
@@ -203,18 +208,18 @@ class Demo {
     const { signal } = this.#ending;
     const lines = await readRecording(this.#recording);
     await this.#log.until(lines.length, signal);
-    const report = reportOf(lines);
-    this.#terminal.line("\nINCIDENT REPORT, from the recording alone\n", "strong");
-    this.#terminal.line(report.text);
+    const report = foldIncidents(lines);
+    this.#terminal.heading("INCIDENT REPORT, from the recording alone");
+    this.#terminal.line(`\n${renderIncidents(report).trimEnd()}`);
     const proof = prove({
       load: load.counts,
       served,
       recorded: countRecorded(lines),
-      reportedSkips: report.skips,
+      reportedSkips: report.breakers[BREAKER]?.skips ?? 0,
       promClient: await scrape(`${url}/metrics`, signal),
       openTelemetry: await scrape(`${url}/metrics/otel`, signal),
     });
-    this.#terminal.line("\nPROOF, every call accounted for\n", "strong");
+    this.#terminal.heading("PROOF that every call is accounted for\n");
     for (const line of proof.lines) this.#terminal.line(line);
     this.#terminal.line();
     for (const mismatch of proof.mismatches) this.#terminal.line(`MISMATCH ${mismatch}`, "bad");

@@ -68,6 +68,12 @@ export class Load {
     this.#agent.destroy();
   }
 
+  /** Drops the calls under way: nobody asks for their results any more. */
+  abandon(): void {
+    clearInterval(this.#timer);
+    this.#agent.destroy();
+  }
+
   #call(): void {
     this.#made++;
     this.#inFlight++;

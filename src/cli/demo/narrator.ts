@@ -1,10 +1,12 @@
 import type { CircuitEvent, EventOf } from "../../index.ts";
 import { EVENTS } from "../../index.ts";
-import type { Entry, Terminal } from "./terminal.ts";
+import type { Terminal, Tone } from "./terminal.ts";
 import { count, counted, duration, utc } from "./wording.ts";
 
 /** A climb towards a trip is told when nothing came of it for this long. */
-const CLIMB_OVER_MS = 500;
+const CLIMB_OVER_MS = 300;
+/** A breaker that waited this long for a call to try has no traffic, which an operator should know. */
+const NO_TRAFFIC_MS = 1_000;
 
 /**
  * Tells an operator what the service's log says: a line per transition, in words, with the numbers that the decision
@@ -18,8 +20,9 @@ export class Narrator {
   /** When the next probe may run, in epoch milliseconds; null when none is planned. */
   retryAtMs: number | null = null;
   readonly #terminal: Terminal;
-  #incidents = 0;
-  #refused = 0;
+  #skipped = 0;
+  /** When the incident began, in epoch milliseconds. */
+  #openedAtMs: number | null = null;
   #lastFailure: EventOf<"circuit.failure"> | null = null;
   #lastProbe: EventOf<"circuit.probe"> | null = null;
   #climb: NodeJS.Timeout | undefined;
@@ -28,10 +31,10 @@ export class Narrator {
     this.#terminal = terminal;
   }
 
-  /** Takes one line of the log; `suppressed` is the number of refused calls that it stands for besides itself. */
+  /** Takes one line of the log; `suppressed` is the number of skips that it stands for besides itself. */
   take(event: CircuitEvent, suppressed: number): void {
     this.state = event.state;
-    this.#refused += suppressed;
+    this.#skipped += suppressed;
     switch (event.type) {
       case "circuit.failure":
         this.#lastFailure = event;
@@ -40,7 +43,7 @@ export class Narrator {
         this.#lastProbe = event;
         break;
       case "circuit.skip":
-        this.#refused++;
+        this.#skipped++;
         break;
       case "circuit.progress":
         this.#warn(event);
@@ -77,7 +80,7 @@ export class Narrator {
     const { consecutiveFailures: failures, failureThreshold: limit } = event;
     clearTimeout(this.#climb);
     this.#climb = setTimeout(() => {
-      const text = `${failures} of ${limit} failures in a row: ${counted(limit - failures, "more failure")} would have opened it`;
+      const text = `${failures} of ${limit} failures in a row, ${limit - failures} short of a trip`;
       this.#tell(event, "warning", "WARNING", text);
     }, CLIMB_OVER_MS);
   }
@@ -87,46 +90,50 @@ export class Narrator {
     const { retryAtMs, cooldownMs } = event;
     this.retryAtMs = retryAtMs;
     const next =
-      retryAtMs === null || cooldownMs === null
-        ? "until an operator resets it"
-        : `next try in ${duration(cooldownMs)}`;
+      cooldownMs === null ? "until an operator resets it" : `next probe in ${duration(cooldownMs)}`;
     if (event.rule === "probe") {
       this.failedProbes++;
-      const text = `the probe failed: ${this.#probeFailure(event)}; ${next}. ${this.#sinceStart()}`;
-      this.#tell(event, "bad", "OPEN AGAIN", text);
+      this.#tell(
+        event,
+        "bad",
+        "OPEN AGAIN",
+        `probe failed (${this.#probeFailure(event)}); ${next}`,
+      );
       return;
     }
-    this.#incidents++;
-    this.#refused = 0;
-    this.#tell(event, "bad", "OPEN", `${this.#cause(event)}; refusing calls, ${next}`);
+    this.#skipped = 0;
+    this.#openedAtMs = event.atMs;
+    this.#tell(event, "bad", "OPEN", `${this.#cause(event)}; ${next}`);
   }
 
-  #cause(event: EventOf<"circuit.open">): string {
-    const { reason, failuresByReason, threshold, detectMs, error, note, firstFailureAtMs } = event;
-    if (reason !== "latency" && reason !== "error") return note ?? `held open: ${reason}`;
-    const what = reason === "latency" ? "the upstream is too slow" : "the upstream fails";
-    const share = `${reason} ${failuresByReason[reason]} of ${threshold ?? "?"} in a row`;
+  #cause({
+    reason,
+    failuresByReason,
+    detectMs,
+    error,
+    note,
+    ...event
+  }: EventOf<"circuit.open">): string {
+    if (reason !== "latency" && reason !== "error") return note ?? reason;
+    const share = `${reason} ${failuresByReason[reason]} of ${event.threshold ?? "?"} in a row`;
     const last = this.#lastFailure?.latencyMs ?? null;
-    const example =
-      reason === "latency" && last !== null ? `, the last took ${duration(last)}` : "";
+    const took = reason === "latency" && last !== null ? `, the last took ${duration(last)}` : "";
     const thrown = error === undefined ? "" : `, the last: ${error.message}`;
-    const since =
-      detectMs === null || firstFailureAtMs === null
-        ? ""
-        : `, detected ${duration(detectMs)} after the first at ${utc(firstFailureAtMs)}`;
-    return `${what} (${share}${example}${thrown})${since}`;
+    const detected = detectMs === null ? "" : `, detected in ${duration(detectMs)}`;
+    return `${reason === "latency" ? "slow" : "failing"} (${share}${took}${thrown})${detected}`;
   }
 
   #probeFailure({ reason, error }: EventOf<"circuit.open">): string {
     const latencyMs = this.#lastProbe?.latencyMs ?? null;
-    const took = latencyMs === null ? "" : ` after ${duration(latencyMs)}`;
-    if (reason === "latency") return `still too slow${latencyMs === null ? "" : `, ${duration(latencyMs)}`}`;
-    return error === undefined ? `a bad answer${took}` : `${error.message}${took}`;
+    const what = reason === "latency" ? "slow" : (error?.message ?? "an error answer");
+    return latencyMs === null ? what : `${what}, ${duration(latencyMs)}`;
   }
 
   #halfOpen({ openMs, idleMs }: EventOf<"circuit.half_open">): string {
-    const idle = idleMs >= 1_000 ? `, no call for ${duration(idleMs)}` : "";
-    return `after ${duration(openMs)}${idle} one call goes through as a probe. ${this.#sinceStart()}`;
+    const idle = idleMs >= NO_TRAFFIC_MS ? `, no call came for ${duration(idleMs)}` : "";
+    const since = this.#openedAtMs === null ? "" : ` since ${utc(this.#openedAtMs)}`;
+    const skipped = `${counted(this.#skipped, "call")} skipped${since}`;
+    return `one call goes through as a probe after ${duration(openMs)}${idle}; ${skipped}`;
   }
 
   #close(event: EventOf<"circuit.close">): void {
@@ -135,18 +142,14 @@ export class Narrator {
     const took = this.#lastProbe?.latencyMs ?? null;
     const how =
       reason === "probe"
-        ? `the probe succeeded${took === null ? "" : ` in ${duration(took)}`}`
+        ? `probe succeeded${took === null ? "" : ` in ${duration(took)}`}`
         : (note ?? reason);
-    const tries = `${counted(probes, "probe")}, ${count(reopens)} failed`;
-    const text = `${how}. Incident ${this.#incidents} is over: MTTR ${duration(mttrMs)}, ${counted(skipsInIncident, "call")} refused, ${tries}`;
+    const tries = `${counted(probes, "probe")}, ${count(reopens)} of them failed`;
+    const text = `${how}; MTTR ${duration(mttrMs)}, ${counted(skipsInIncident, "call")} skipped, ${tries}`;
     this.#tell(event, "good", "CLOSED", text);
   }
 
-  #sinceStart(): string {
-    return `Refused so far: ${counted(this.#refused, "call")}`;
-  }
-
-  #tell({ atMs }: CircuitEvent, tone: Entry["tone"], label: string, text: string): void {
-    this.#terminal.entry({ atMs, tone, label, text });
+  #tell({ atMs, breaker }: CircuitEvent, tone: Tone, label: string, text: string): void {
+    this.#terminal.entry({ atMs, tone, label, text: `${breaker}: ${text}` });
   }
 }

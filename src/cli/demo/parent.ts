@@ -6,9 +6,10 @@ import { UsageError } from "../usage-error.ts";
  *
  * @throws {UsageError} when the process was started by hand
  */
-export function connectToDemo<In, Out>(onMessage: (message: In) => void | Promise<void>): (message: Out) => void {
-  const { send } = process;
-  if (send === undefined) {
+export function connectToDemo<In, Out>(
+  onMessage: (message: In) => void | Promise<void>,
+): (message: Out) => void {
+  if (process.send === undefined) {
     throw new UsageError("Cannot run a process of the demo alone: run telltale demo");
   }
   process.on("SIGINT", () => {});
@@ -17,6 +18,6 @@ export function connectToDemo<In, Out>(onMessage: (message: In) => void | Promis
   // A failure must end this process, which ends the demo with a message: hence no catch.
   process.on("message", (message) => void onMessage(message as In));
   return (message) => {
-    if (process.connected) send.call(process, message);
+    if (process.connected) process.send?.(message);
   };
 }

@@ -13,7 +13,7 @@ export interface Accounts {
   readonly served: Served;
   /** Counted from the recorded lines alone. */
   readonly recorded: RecordedCounts;
-  /** Refused calls by the incident report. */
+  /** Skips by the incident report. */
   readonly reportedSkips: number;
   readonly promClient: Samples;
   readonly openTelemetry: Samples;
@@ -44,20 +44,20 @@ export function prove(accounts: Accounts): Proof {
   ];
   const comparisons: readonly (readonly [what: string, told: Told])[] = [
     [
-      "calls refused by the breaker",
+      "skips",
       [
         ["recording", skips],
         ["report", reportedSkips],
         ["prom-client", promClient.sum("circuit_breaker_skips_total")],
         ["OpenTelemetry", openTelemetry.sum("circuit_breaker_skips_total")],
-        ["load driver", load.byStatus[503] ?? 0],
-        ["without a connection", none],
+        ["load driver (503)", load.byStatus[503] ?? 0],
+        ["load driver (no connection)", none],
       ],
     ],
     ["trips by latency", trips("latency")],
     ["trips by error", trips("error")],
     [
-      "calls that ran",
+      "calls let through",
       [
         ["prom-client", promClient.sum("circuit_breaker_calls_total")],
         ["OpenTelemetry", openTelemetry.sum("circuit_breaker_calls_total")],
@@ -65,7 +65,7 @@ export function prove(accounts: Accounts): Proof {
       ],
     ],
     [
-      "calls that the upstream answered",
+      "calls answered",
       [
         ["upstream", servedInAll],
         ["load driver", answered],
@@ -76,7 +76,11 @@ export function prove(accounts: Accounts): Proof {
   return {
     lines: [
       row("calls made by the load driver", load.made),
-      row("= refused by the breaker", skips, `the recording: ${count(recorded.skipLines)} lines that stand for ${count(recorded.suppressed)} more`),
+      row(
+        "= skipped by the breaker",
+        skips,
+        `the recording: ${count(recorded.skipLines)} lines that stand for ${count(recorded.suppressed)} more`,
+      ),
       row("+ served by the upstream", servedInAll, `its own count: ${phases}`),
       row("+ connections refused", refused, "the load driver's count"),
       row("+ connections reset", reset, "the load driver's count"),

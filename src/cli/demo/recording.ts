@@ -11,7 +11,8 @@ import { UsageError } from "../usage-error.ts";
  */
 export async function createRecording(out: string | undefined, atMs: number): Promise<string> {
   try {
-    const directory = out === undefined ? await mkdtemp(join(tmpdir(), "telltale-demo-")) : resolve(out);
+    const directory =
+      out === undefined ? await mkdtemp(join(tmpdir(), "telltale-demo-")) : resolve(out);
     await mkdir(directory, { recursive: true });
     const stamp = new Date(atMs).toISOString().replaceAll(/[-:.]/g, "");
     const path = join(directory, `events-${stamp}.ndjson`);
@@ -19,7 +20,9 @@ export async function createRecording(out: string | undefined, atMs: number): Pr
     return path;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`Cannot record: --out must be a directory that can be written to: ${reason}`);
+    throw new UsageError(
+      `Cannot record: --out must be a directory that can be written to: ${reason}`,
+    );
   }
 }
 
@@ -30,9 +33,9 @@ export async function readRecording(path: string): Promise<readonly string[]> {
 
 /** What the recorded lines say, counted without any code of telltale. */
 export interface RecordedCounts {
-  /** Refused calls that have a line. */
+  /** Skips that have a line. */
   readonly skipLines: number;
-  /** Refused calls that lines carry as `suppressed`. */
+  /** Skips that lines carry as `suppressed`. */
   readonly suppressed: number;
   /** Opens by their reason. */
   readonly trips: Readonly<Record<"error" | "latency", number>>;

@@ -1,7 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { CircuitBreaker, type Classify, createEventBus } from "../../index.ts";
 import { EventStream } from "./event-stream.ts";
-import { CONNECTION_HEADER, type FromService, type ServiceConfig, type ToService } from "./messages.ts";
+import {
+  CONNECTION_HEADER,
+  type FromService,
+  type ServiceConfig,
+  type ToService,
+} from "./messages.ts";
 import { connectToDemo } from "./parent.ts";
 import { FAILURE_THRESHOLD, LATENCY_TRIP_MS } from "./script.ts";
 import { log, type MetricsPage, openTelemetryPage, prometheusPage } from "./telemetry.ts";
@@ -18,7 +23,12 @@ export async function runService([config = "{}"]: readonly string[]): Promise<nu
     send({ kind: "flushed" });
   });
   // Written by the demo, which is this very program.
-  const { breaker: name, upstreamPort, recording, cooldownMs } = JSON.parse(config) as ServiceConfig;
+  const {
+    breaker: name,
+    upstreamPort,
+    recording,
+    cooldownMs,
+  } = JSON.parse(config) as ServiceConfig;
   const breaker = new CircuitBreaker(name, {
     failureThreshold: FAILURE_THRESHOLD,
     latencyTripMs: LATENCY_TRIP_MS,
@@ -96,7 +106,9 @@ async function answerCall(
       break;
     case "circuit-open": {
       const retryAfter = Math.max(1, Math.ceil((result.retryAfterMs ?? 0) / 1000));
-      response.writeHead(503, { "retry-after": retryAfter }).end("refused by the breaker\n");
+      response
+        .writeHead(503, { "retry-after": String(retryAfter) })
+        .end("refused by the breaker\n");
     }
   }
 }

@@ -1,4 +1,3 @@
-import { metrics } from "@opentelemetry/api";
 import { PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
 import { MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics";
 import pino from "pino";
@@ -41,8 +40,7 @@ export function prometheusPage(breaker: CircuitBreaker): MetricsPage {
 /** The breaker's metrics by the OpenTelemetry SDK. */
 export function openTelemetryPage(breaker: CircuitBreaker): MetricsPage {
   const reader = new PullReader();
-  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
-  exportToOpenTelemetry(breaker);
+  exportToOpenTelemetry(breaker, { meterProvider: new MeterProvider({ readers: [reader] }) });
   const serializer = new PrometheusSerializer();
   return {
     contentType: "text/plain; version=0.0.4; charset=utf-8",

@@ -31,6 +31,8 @@ const ERASE_LINE = `\r${ESCAPE}[2K`;
 const LABEL_WIDTH = 10;
 const PLAIN_STATUS_EVERY_MS = 2_000;
 const USUAL_COLUMNS = 80;
+/** Below this a status line is not worth having; it may wrap. */
+const NARROWEST_COLUMNS = 40;
 
 /**
  * Lines that stay and, below them, one status line that is redrawn in place. Without a terminal the status is an
@@ -57,6 +59,11 @@ export class Terminal {
   /** Writes a line of what happened. */
   entry({ atMs, tone, label, text }: Entry): void {
     this.#write(`${utc(atMs)}  ${this.#paint(label.padEnd(LABEL_WIDTH), tone)}  ${text}\n`);
+  }
+
+  /** Writes a heading that stands apart from the lines before it. */
+  heading(text: string): void {
+    this.#write(`\n${this.#paint(text, "strong")}\n`);
   }
 
   /** Shows how things stand. */
@@ -89,8 +96,9 @@ export class Terminal {
     const head = `${utc(atMs)}  `;
     const name = label.padEnd(LABEL_WIDTH);
     // A line as wide as the terminal would wrap, and a wrapped line is not erased whole.
-    const room = (this.#output.columns ?? USUAL_COLUMNS) - 1 - head.length - name.length - 2;
-    const cut = says.length > room ? `${says.slice(0, Math.max(0, room - 1))}…` : says;
+    const columns = Math.max(NARROWEST_COLUMNS, this.#output.columns ?? USUAL_COLUMNS);
+    const room = columns - 1 - head.length - name.length - 2;
+    const cut = says.length > room ? `${says.slice(0, room - 1)}…` : says;
     this.#output.write(`${ERASE_LINE}${text}${head}${this.#paint(name, tone)}  ${cut}`);
   }
 

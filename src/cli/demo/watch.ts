@@ -13,7 +13,7 @@ interface Reading {
   readonly failures: number;
   readonly threshold: number;
   readonly ran: number;
-  readonly refused: number;
+  readonly skipped: number;
   /** When the incident began; 0 when there is none. */
   readonly openedAtMs: number;
 }
@@ -32,7 +32,7 @@ export class StatusWatch {
   readonly #terminal: Terminal;
   readonly #narrator: Narrator;
   readonly #readings: Reading[] = [];
-  #refusedBefore = 0;
+  #skippedBefore = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(url: string, terminal: Terminal, narrator: Narrator) {
@@ -61,29 +61,34 @@ export class StatusWatch {
     const readings = this.#readings;
     readings.push(reading);
     while ((readings[1]?.atMs ?? reading.atMs) <= reading.atMs - RATE_OVER_MS) readings.shift();
-    if (reading.openedAtMs === 0) this.#refusedBefore = reading.refused;
+    if (reading.openedAtMs === 0) this.#skippedBefore = reading.skipped;
     const { label, tone } = STATES[reading.state] ?? { label: reading.state, tone: "plain" };
     const text = `${this.#situation(reading)} | ${this.#rates(reading)}`;
     this.#terminal.status({ atMs: reading.atMs, tone, label, text });
   }
 
-  #situation({ atMs, openedAtMs, refused, failures, threshold, state }: Reading): string {
+  #situation({ atMs, openedAtMs, skipped, failures, threshold, state }: Reading): string {
     if (openedAtMs === 0) {
-      return `${failures} of ${threshold} failures to a trip, ${count(refused)} refused so far`;
+      return `${failures} of ${threshold} failures to a trip, ${count(skipped)} skipped so far`;
     }
-    const since = `refused ${count(refused - this.#refusedBefore)} since ${utc(openedAtMs)}`;
-    const leftMs = Math.max(0, (this.#narrator.retryAtMs ?? atMs) - atMs);
-    const next = state === "half_open" || leftMs === 0 ? "probing" : `next try in ${duration(leftMs)}`;
+    const since = `skipped ${count(skipped - this.#skippedBefore)} since ${utc(openedAtMs)}`;
+    const leftMs = (this.#narrator.retryAtMs ?? atMs) - atMs;
+    const next =
+      state === "half_open"
+        ? "probing"
+        : leftMs > 0
+          ? `next probe in ${duration(leftMs)}`
+          : "next probe is due";
     return `${since} (${duration(Math.max(0, atMs - openedAtMs))}), ${next}`;
   }
 
-  #rates({ atMs, ran, refused }: Reading): string {
+  #rates({ atMs, ran, skipped }: Reading): string {
     const first = this.#readings[0];
     const overMs = first === undefined ? 0 : atMs - first.atMs;
     if (first === undefined || overMs === 0) return "counting";
     const perSecond = (now: number, then: number): number => ((now - then) * 1000) / overMs;
-    const all = perSecond(ran + refused, first.ran + first.refused);
-    return `${count(Math.round(all))} calls/s, ${count(Math.round(perSecond(refused, first.refused)))} of them refused`;
+    const all = perSecond(ran + skipped, first.ran + first.skipped);
+    return `${count(Math.round(all))} calls/s, ${count(Math.round(perSecond(skipped, first.skipped)))} skipped`;
   }
 }
 
@@ -94,7 +99,7 @@ function readingOf(samples: Samples): Reading {
     failures: samples.sum("circuit_breaker_consecutive_failures"),
     threshold: samples.sum("circuit_breaker_failure_threshold"),
     ran: samples.sum("circuit_breaker_calls_total"),
-    refused: samples.sum("circuit_breaker_skips_total"),
+    skipped: samples.sum("circuit_breaker_skips_total"),
     openedAtMs: samples.sum("circuit_breaker_opened_timestamp_seconds") * 1000,
   };
 }

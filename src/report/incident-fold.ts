@@ -1,0 +1,176 @@
+import { BreakerRecord } from "./breaker-record.ts";
+import {
+  type EventRecord,
+  isCircuitRecord,
+  type Reading,
+  type RecordNaming,
+  type RecordOptions,
+  readLine,
+  readRecord,
+  recordNaming,
+} from "./event-record.ts";
+import type { BreakerSummary, Gap, IncidentReport, IncidentSummary } from "./incident-report.ts";
+import { recoveryTimes, unionMs } from "./recovery-times.ts";
+
+/** Gathers recorded events into incidents, one at a time. */
+export interface IncidentFold {
+  /**
+   * Takes an event as it was emitted, a log line parsed, or the text of a line. What is no event is counted and
+   * otherwise ignored. The events of one breaker in one process have to come in the order they were emitted; those
+   * of different ones may mix.
+   */
+  add(entry: unknown): void;
+  /** What the events so far tell; more may be added afterwards. */
+  result(): IncidentReport;
+}
+
+/** Gaps that a report describes; all are counted. */
+const GAPS_SHOWN = 100;
+const TRIP_OR_PEER: ReadonlySet<string | null> = new Set(["error", "latency", "peer"]);
+const PROBE_OR_PEER: ReadonlySet<string | null> = new Set(["probe", "peer"]);
+
+class EventFold implements IncidentFold {
+  readonly #naming: RecordNaming;
+  /** By breaker, then by instance. */
+  readonly #breakers = new Map<string, Map<string | null, BreakerRecord>>();
+  readonly #gaps: Gap[] = [];
+  #events = 0;
+  #ignored = 0;
+  #damaged = 0;
+  #fromAtMs = Number.POSITIVE_INFINITY;
+  #toAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(naming: RecordNaming) {
+    this.#naming = naming;
+  }
+
+  add(entry: unknown): void {
+    if (typeof entry === "string" && entry.trim() === "") return;
+    const reading: Reading =
+      typeof entry === "string" ? readLine(entry, this.#naming) : readRecord(entry, this.#naming);
+    if (reading === "foreign") this.#ignored++;
+    else if (reading === "damaged") this.#damaged++;
+    else this.#take(reading);
+  }
+
+  result(): IncidentReport {
+    const incidents: IncidentSummary[] = [];
+    const breakers: [string, BreakerSummary][] = [];
+    for (const [name, records] of this.#breakers) {
+      const own = [...records.values()].flatMap((record) =>
+        [...record.incidents.values()].map((incident) =>
+          incident.summary(name, record.instance, this.#toAtMs),
+        ),
+      );
+      incidents.push(...own);
+      breakers.push([name, summaryOf(own, [...records.values()])]);
+    }
+    const hasEvents = this.#events > 0;
+    return {
+      incidents: incidents.sort((a, b) => a.openedAtMs - b.openedAtMs),
+      breakers: Object.fromEntries(breakers),
+      input: {
+        lines: this.#events + this.#ignored + this.#damaged,
+        events: this.#events,
+        ignored: this.#ignored,
+        damaged: this.#damaged,
+      },
+      fromAtMs: hasEvents ? this.#fromAtMs : null,
+      toAtMs: hasEvents ? this.#toAtMs : null,
+      gaps: [...this.#gaps],
+    };
+  }
+
+  #take(record: EventRecord): void {
+    this.#events++;
+    this.#fromAtMs = Math.min(this.#fromAtMs, record.atMs);
+    this.#toAtMs = Math.max(this.#toAtMs, record.atMs);
+    if (!record.type.startsWith("circuit.") || !isCircuitRecord(record)) return;
+    this.#breakerOf(record.breaker, record.instance ?? null).take(record);
+  }
+
+  #breakerOf(breaker: string, instance: string | null): BreakerRecord {
+    let records = this.#breakers.get(breaker);
+    if (records === undefined) {
+      records = new Map();
+      this.#breakers.set(breaker, records);
+    }
+    let record = records.get(instance);
+    if (record === undefined) {
+      record = new BreakerRecord(breaker, instance, (gap) => {
+        if (this.#gaps.length < GAPS_SHOWN) this.#gaps.push(gap);
+      });
+      records.set(instance, record);
+    }
+    return record;
+  }
+}
+
+function summaryOf(
+  incidents: readonly IncidentSummary[],
+  records: readonly BreakerRecord[],
+): BreakerSummary {
+  const recovered: number[] = [];
+  const excluded: number[] = [];
+  for (const { mttrMs, reason, closeReason } of incidents) {
+    if (mttrMs === null) continue;
+    const recovers = TRIP_OR_PEER.has(reason) && PROBE_OR_PEER.has(closeReason);
+    (recovers ? recovered : excluded).push(mttrMs);
+  }
+  const apart = recoveryTimes(excluded);
+  return {
+    incidents: incidents.length,
+    stillOpen: incidents.filter(({ closedAtMs }) => closedAtMs === null).length,
+    openMs: unionMs(
+      incidents.map(({ openedAtMs, openMs }) => ({
+        fromMs: openedAtMs,
+        // By the length that a monotonic clock gave: the wall clock may have been set meanwhile.
+        toMs: openedAtMs + openMs,
+      })),
+    ),
+    ...recoveryTimes(recovered),
+    skips:
+      incidents.reduce((sum, { skips }) => sum + skips, 0) +
+      records.reduce((sum, { skipsOutside }) => sum + skipsOutside, 0),
+    recovered: recovered.length,
+    excluded: {
+      incidents: excluded.length,
+      meanMs: apart.mttrMeanMs,
+      maxMs: apart.mttrMaxMs,
+    },
+    closesLost: incidents.filter(({ closeLost }) => closeLost).length,
+    gaps: records.reduce((sum, { gaps }) => sum + gaps, 0),
+  };
+}
+
+/**
+ * Makes a fold to which events are added as they are read, so that a record of any size fits: it holds the incidents,
+ * not the events.
+ *
+ * @throws {TypeError} when an option is unknown or no string
+ * @example
+ * const fold = createIncidentFold();
+ * for await (const line of lines) fold.add(line);
+ * console.log(renderIncidents(fold.result()));
+ */
+export function createIncidentFold(options: RecordOptions = {}): IncidentFold {
+  return new EventFold(recordNaming(options, "fold incidents"));
+}
+
+/**
+ * Folds recorded events into incidents: events as they were emitted, parsed log lines, or lines of text.
+ *
+ * @throws {TypeError} when an option is unknown or no string
+ * @example
+ * const events: CircuitEvent[] = [];
+ * breaker.on("circuit.*", (event) => events.push(event));
+ * foldIncidents(events).breakers["payments"]?.mttrMeanMs;
+ */
+export function foldIncidents(
+  events: Iterable<unknown>,
+  options: RecordOptions = {},
+): IncidentReport {
+  const fold = createIncidentFold(options);
+  for (const event of events) fold.add(event);
+  return fold.result();
+}

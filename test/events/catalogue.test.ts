@@ -1,0 +1,139 @@
+import { expect, test } from "vitest";
+import { EVENT_TYPES } from "../../src/events/event-types.ts";
+import { EVENTS, type EventType, type TelltaleEvent } from "../../src/index.ts";
+import { broadRun } from "../support/broad-run.ts";
+import { faultsOf, fieldsOf } from "../support/event-shape.ts";
+
+// The events of the contract's table that exist now: severity, and the fields beyond the envelope. A question mark is
+// a key that may be missing.
+const CONTRACT: Record<EventType, [severity: string, fields: string]> = {
+  "circuit.success": ["trace", "latencyMs"],
+  "circuit.failure": ["warn", "reason consecutiveFailures failureThreshold latencyMs error?"],
+  "circuit.ignored": ["debug", "countedAs latencyMs"],
+  "circuit.progress": ["warn", "ratio failuresToTrip? rule consecutiveFailures failureThreshold"],
+  "circuit.open": [
+    "error",
+    "from reason rule note? consecutiveFailures failuresByReason window threshold cooldownMs retryAtMs firstFailureAtMs detectMs reopens error?",
+  ],
+  "circuit.skip": ["warn", "openMs skipsSinceOpened skipsInIncident retryAfterMs reason"],
+  "circuit.half_open": ["info", "from openMs idleMs"],
+  "circuit.probe": ["info", "outcome latencyMs probesInFlight"],
+  "circuit.close": [
+    "info",
+    "from reason note? mttrMs openMs skipsSinceOpened skipsInIncident probes reopens",
+  ],
+  "circuit.late": ["debug", "countedAs latencyMs"],
+  "circuit.disable": ["warn", "from"],
+  "circuit.enable": ["info", "from"],
+  "circuit.callback_failed": ["error", "callback error"],
+  "bus.listener_failed": ["error", "sink count failedType error"],
+};
+const ENVELOPE = "v seq breaker instance? atMs generation state attributes? context? incidentId?";
+const BUS_ENVELOPE = "v atMs";
+
+// The keys of EVENTS are exactly EventType.
+const types = Object.keys(EVENTS) as EventType[];
+
+const written = (type: EventType): string[] =>
+  Object.entries(fieldsOf(type)).map(([name, { optional }]) => (optional ? `${name}?` : name));
+
+test("EVENTS has the names that the bus knows", () => {
+  expect([...EVENT_TYPES].sort()).toEqual([...types].sort());
+});
+
+test("EVENTS has the events of the contract", () => {
+  expect([...types].sort()).toEqual(Object.keys(CONTRACT).sort());
+});
+
+test.each(types)("%s has the severity and the fields of the contract", (type) => {
+  const [severity, own] = CONTRACT[type];
+  const envelope = type.startsWith("bus.") ? BUS_ENVELOPE : ENVELOPE;
+  expect(EVENTS[type].severity).toBe(severity);
+  expect(written(type).sort()).toEqual(`${envelope} ${own}`.split(" ").sort());
+});
+
+test.each(types)("%s has a sentence, a description of when, and one of each field", (type) => {
+  const { sentence, when } = EVENTS[type];
+  for (const prose of [sentence, when, ...Object.values(fieldsOf(type)).map(({ doc }) => doc)]) {
+    expect(prose.length).toBeGreaterThan(3);
+    expect(prose).not.toMatch(/\.$/);
+  }
+});
+
+test("fields with a unit say so in their names", () => {
+  for (const type of types) {
+    for (const [name, { doc }] of Object.entries(fieldsOf(type))) {
+      if (/milliseconds|seconds/.test(doc)) expect(name, doc).toMatch(/Ms$/);
+    }
+  }
+});
+
+test("a broad run tells every type of event", async () => {
+  const told = new Set((await broadRun()).map(({ type }) => type));
+  expect([...told].sort()).toEqual([...types].sort());
+});
+
+test("every event of a broad run has exactly the fields of the catalogue, in their shapes", async () => {
+  for (const event of await broadRun()) {
+    expect(faultsOf(event), JSON.stringify(event)).toEqual([]);
+  }
+});
+
+test("a broad run has every optional field and every null somewhere", async () => {
+  const events = await broadRun();
+  for (const type of types) {
+    const told = events.filter((event) => event.type === type);
+    for (const [name, field] of Object.entries(fieldsOf(type))) {
+      // The fields of the envelope that no event of this type can have.
+      const impossible = { context: /open|close|able$|callback/, incidentId: /progress|able$/ };
+      const pattern = Object.entries(impossible).find(([key]) => key === name)?.[1];
+      if (pattern?.test(type)) continue;
+      if (field.optional)
+        expect(
+          told.some((event) => name in event),
+          `${type} ${name}`,
+        ).toBe(true);
+    }
+  }
+});
+
+// The validator itself has to be able to fail.
+const good = {
+  type: "circuit.probe",
+  v: 1,
+  seq: 3,
+  breaker: "dependency",
+  atMs: 1.5,
+  generation: 0,
+  state: "half_open",
+  outcome: "expired",
+  latencyMs: null,
+  probesInFlight: 0,
+} as const satisfies TelltaleEvent;
+
+test.each([
+  { change: {}, fault: [] },
+  { change: { seq: 1.5 }, fault: ["seq: 1.5 is no integer"] },
+  { change: { seq: -1 }, fault: ["seq: -1 is no integer"] },
+  { change: { latencyMs: -1 }, fault: ["latencyMs: -1 is no number"] },
+  { change: { atMs: null }, fault: ["atMs: null is no number"] },
+  { change: { state: "ajar" }, fault: ['state: "ajar" is no word'] },
+  { change: { v: 2 }, fault: ["v: 2 is no word"] },
+  { change: { breaker: 5 }, fault: ["breaker: 5 is no text"] },
+  { change: { context: { deep: {} } }, fault: ['context: {"deep":{}} is no scalars'] },
+  { change: { surplus: 1 }, fault: ["surplus: not in the catalogue"] },
+  { change: { type: "circuit.nonsense" }, fault: ["type: no event is called circuit.nonsense"] },
+])("the validator finds $fault", ({ change, fault }) => {
+  // Wrong on purpose: the validator is there for events that the compiler would refuse.
+  expect(faultsOf({ ...good, ...change } as unknown as TelltaleEvent)).toEqual(fault);
+});
+
+test("the validator finds a missing field, a wrong error and wrong counts", () => {
+  const { probesInFlight: _, ...missing } = good;
+  expect(faultsOf(missing as TelltaleEvent)).toEqual(["probesInFlight: missing"]);
+  const failed = { type: "bus.listener_failed", v: 1, atMs: 0, sink: "s", count: 1 };
+  const error = { name: "Error", message: "m", stack: "s" };
+  expect(
+    faultsOf({ ...failed, failedType: "t", error } as unknown as TelltaleEvent).join(),
+  ).toMatch(/^error: .* is no error$/);
+});

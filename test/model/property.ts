@@ -1,0 +1,47 @@
+import fc from "fast-check";
+import type { Schedule } from "./plans.ts";
+import type { Reach } from "./reach.ts";
+import { schedules } from "./schedules.ts";
+import { World } from "./world.ts";
+
+/** Runs one schedule; throws at the first step after which breaker and reference disagree. */
+export async function runSchedule({ setup, steps }: Schedule, reach: Reach): Promise<void> {
+  reach.runs++;
+  const world = new World(setup, reach);
+  for (const [index, step] of steps.entries()) {
+    try {
+      await world.take(step);
+    } catch (error) {
+      // The report of fast-check shows no causes.
+      const what = error instanceof Error ? error.message : String(error);
+      throw new Error(`After step ${index} (${step.do}):\n${what}`, { cause: error });
+    }
+  }
+  world.end();
+}
+
+/** Checks random schedules; throws with the seed and the shrunk schedule when one fails. */
+export async function checkModel(runs: number, seed: number, reach: Reach): Promise<void> {
+  const property = fc.asyncProperty(schedules, (schedule) => runSchedule(schedule, reach));
+  await fc.assert(property, { numRuns: runs, seed, includeErrorInReport: true });
+}
+
+/** The seed that TELLTALE_MODEL_SEED asks for, else a random one. */
+export function seedFrom(given: string | undefined): number {
+  return given === undefined ? Math.floor(Math.random() * 0x7fffffff) : wholeNumber("SEED", given);
+}
+
+/** The number of runs that TELLTALE_MODEL_RUNS asks for, else the usual one. */
+export function runsFrom(given: string | undefined, usual: number): number {
+  return given === undefined ? usual : wholeNumber("RUNS", given);
+}
+
+function wholeNumber(what: "SEED" | "RUNS", given: string): number {
+  const number = Number(given);
+  if (given.trim() === "" || !Number.isInteger(number)) {
+    throw new RangeError(
+      `Cannot run the model: TELLTALE_MODEL_${what} must be an integer, received "${given}"`,
+    );
+  }
+  return number;
+}

@@ -1,0 +1,67 @@
+import { CircuitBreaker, createEventBus, type TelltaleEvent } from "../../src/index.ts";
+import { BOOM, fail, failTimes, succeed } from "./breaker.ts";
+import { FakeClock } from "./fake-clock.ts";
+import { permitOf, refusalOf } from "./states.ts";
+
+export const BROAD_ATTRIBUTES = { region: "eu-1", tier: 2, canary: false, note: null };
+export const BROAD_CONTEXT = { delivery: "d-1", attempt: 3 };
+
+/** A run that tells every type of event at least once, with every optional field somewhere. */
+export async function broadRun(): Promise<TelltaleEvent[]> {
+  const clock = new FakeClock();
+  const bus = createEventBus({ instance: "api-7f9" });
+  const events: TelltaleEvent[] = [];
+  bus.on("circuit.*", (event) => events.push(event));
+  bus.on("bus.*", (event) => events.push(event));
+  bus.on("circuit.enable", () => {
+    throw BOOM;
+  });
+  const breaker = new CircuitBreaker("dependency", {
+    bus,
+    clock,
+    failureThreshold: 3,
+    latencyTripMs: 100,
+    cooldownMs: 1_000,
+    halfOpen: { maxProbes: 2, successThreshold: 2, leaseMs: 500 },
+    attributes: BROAD_ATTRIBUTES,
+    classify: (call) => {
+      if (call.ok && call.value === "unclear") throw new RangeError("unclear");
+      return undefined;
+    },
+  });
+  const watched = { breaker };
+  const options = { context: BROAD_CONTEXT };
+
+  await breaker.call(succeed, options);
+  await breaker.call(() => "unclear", options);
+  await breaker.execute(fail, options);
+  await breaker.execute(() => clock.advance(101), options);
+  await breaker.execute(fail, { ...options, signal: AbortSignal.abort() });
+  const late = permitOf(watched);
+  await breaker.execute(() => Promise.reject(Object.assign(new Error("reset"), { code: -104 })));
+  late.success(12);
+  await breaker.execute(succeed, options);
+  breaker.recordFailure();
+  clock.advance(1_250.5);
+  permitOf(watched).ignore();
+  permitOf(watched);
+  permitOf(watched);
+  refusalOf(watched);
+  clock.advance(500);
+  await failTimes(breaker, 1);
+  clock.advance(1_000);
+  const orphan = permitOf(watched);
+  breaker.forceOpen("hold", { forMs: 50 });
+  orphan.failure(BOOM);
+  refusalOf(watched);
+  clock.advance(60);
+  await breaker.call(succeed, options);
+  await breaker.call(succeed, options);
+  breaker.forceOpen();
+  refusalOf(watched);
+  breaker.reset("go on");
+  breaker.disable();
+  await breaker.execute(fail, options);
+  breaker.enable();
+  return events;
+}
