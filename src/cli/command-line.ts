@@ -3,7 +3,7 @@ import { hint } from "../events/nearest.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** An option of a command. Without a `value` it is a switch. */
-export interface OptionDefinition {
+interface OptionDefinition {
   /** What the help calls the value, such as `N`. */
   readonly value?: string;
   readonly doc: string;

@@ -2,17 +2,9 @@ import type { BreakerView } from "../core/breaker-view.ts";
 import { BREAKER_LABEL, METRICS, type MetricName, OTHER } from "../events/metrics.ts";
 import { DroppedEvents } from "./dropped-events.ts";
 import { type MetricSettings, refusal } from "./metric-arguments.ts";
-import {
-  addCounters,
-  combineRows,
-  keepCounters,
-  type Labels,
-  labelsOf,
-  type Row,
-  readRow,
-  SLOTS_OF,
-} from "./metric-reading.ts";
+import { type Labels, labelsOf, type Row, SLOTS_OF, tryRead } from "./metric-reading.ts";
 import { RecoveryWatch } from "./recovery-watch.ts";
+import { SharedRow } from "./shared-row.ts";
 
 /** Names of all ever seen that get series of their own: the OpenTelemetry SDK keeps 2 000 attribute sets. */
 const DEFAULT_NAME_BUDGET = 150;
@@ -35,7 +27,7 @@ export type HistogramName = {
 }[MetricName];
 
 /** Takes one observation of a histogram. */
-export type Observe = (metric: HistogramName, labels: Labels, seconds: number) => void;
+type Observe = (metric: HistogramName, labels: Labels, seconds: number) => void;
 
 /** What the group of one exporter has to know of it. */
 export interface GroupContext {
@@ -48,16 +40,13 @@ export interface GroupContext {
 /** What is known of a breaker, also while it is detached. */
 interface Member {
   readonly view: BreakerView;
+  readonly name: string;
   readonly label: string;
   /** Calls of the exporter that asked for it and have not detached yet. */
   holds: number;
   /** Whether its calls are timed: from the first hold that wants it until the last hold ends. */
   timed: boolean;
-  offs: (() => void)[];
-  /** The last good reading of a breaker that shares a label. */
-  last: Row | null;
-  /** Whether the counters of `last` stand in the shared row without the breaker being there. */
-  retired: boolean;
+  readonly offs: (() => void)[];
 }
 
 /**
@@ -67,16 +56,13 @@ interface Member {
 export class BreakerGroup {
   readonly #context: GroupContext;
   readonly #dropped: DroppedEvents;
+  readonly #shared = new SharedRow();
   readonly #known = new WeakMap<BreakerView, Member>();
   readonly #attached = new Map<string, Member>();
   /** Names that ever had a series of their own. */
   readonly #named = new Set<string>();
   #nameBudget = DEFAULT_NAME_BUDGET;
   #overflow = 0;
-  /** The counters of detached breakers that shared a label: without them the shared counters would go back. */
-  #retired: Row | null = null;
-  /** The last shared row. Sums in another order differ in the last digit, and a counter must not fall by that. */
-  #shared: Row | null = null;
 
   constructor(context: GroupContext) {
     this.#context = context;
@@ -90,7 +76,7 @@ export class BreakerGroup {
   /**
    * Adds breakers, all of them or none.
    * @returns a function that takes them out again
-   * @throws {TypeError} when another breaker of the same name is there, or the budget differs from the one that holds
+   * @throws {RangeError} when another breaker of the same name is there, or the budget differs from the one that holds
    */
   attach(breakers: readonly BreakerView[], settings: MetricSettings): () => void {
     this.#checkNames(breakers);
@@ -120,15 +106,15 @@ export class BreakerGroup {
   /** Reads every breaker, once. One that cannot be read is left out and fails nobody else. */
   read(): readonly LabelledRow[] {
     const rows: LabelledRow[] = [];
-    const sharing: Member[] = [];
-    for (const member of this.#attached.values()) {
-      if (member.label === OTHER) sharing.push(member);
+    const sharing: BreakerView[] = [];
+    for (const { view, label } of this.#attached.values()) {
+      if (label === OTHER) sharing.push(view);
       else {
-        const row = tryRead(member.view);
-        if (row !== null) rows.push({ label: member.label, row });
+        const row = tryRead(view);
+        if (row !== null) rows.push({ label, row });
       }
     }
-    const shared = this.#readShared(sharing);
+    const shared = this.#shared.read(sharing);
     if (shared !== null) rows.push({ label: OTHER, row: shared });
     return rows;
   }
@@ -190,18 +176,10 @@ export class BreakerGroup {
   #makeMember(view: BreakerView): Member {
     const { name } = view;
     const fits = this.#named.has(name) || this.#named.size < this.#nameBudget;
-    const label = fits && name !== OTHER ? name : OTHER;
+    const label = fits ? name : OTHER;
     if (label === OTHER) this.#overflow++;
     else this.#named.add(name);
-    const member: Member = {
-      view,
-      label,
-      holds: 0,
-      timed: false,
-      offs: [],
-      last: null,
-      retired: false,
-    };
+    const member: Member = { view, name, label, holds: 0, timed: false, offs: [] };
     this.#known.set(view, member);
     return member;
   }
@@ -209,8 +187,8 @@ export class BreakerGroup {
   #hold(member: Member, callDurations: boolean): void {
     member.holds++;
     if (member.holds === 1) {
-      this.#attached.set(member.view.name, member);
-      this.#comeBack(member);
+      this.#attached.set(member.name, member);
+      if (member.label === OTHER) this.#shared.join(member.view);
       this.#watchIncidents(member);
     }
     if (callDurations && !member.timed) this.#watchCalls(member);
@@ -219,16 +197,28 @@ export class BreakerGroup {
   #release(members: readonly Member[]): void {
     const offs: (() => void)[] = [];
     for (const member of members) {
-      if (this.#attached.get(member.view.name) !== member) continue;
       member.holds--;
       if (member.holds > 0) continue;
-      this.#attached.delete(member.view.name);
-      this.#retire(member);
+      this.#attached.delete(member.name);
+      if (member.label === OTHER) this.#shared.leave(member.view);
       member.timed = false;
       offs.push(...member.offs.splice(0));
     }
     // Last, because a bus of the user's making may throw: the breakers are out all the same.
-    for (const off of offs) off();
+    const failures: unknown[] = [];
+    for (const off of offs) {
+      try {
+        off();
+      } catch (thrown) {
+        failures.push(thrown);
+      }
+    }
+    if (failures.length > 0) {
+      throw new AggregateError(
+        failures,
+        "Cannot stop listening: a bus refused to let a listener go",
+      );
+    }
   }
 
   #watchIncidents({ view, label, offs }: Member): void {
@@ -263,53 +253,5 @@ export class BreakerGroup {
     offs.push(
       view.on("circuit.failure", ({ reason, latencyMs }) => observe(reason, latencyMs), sink),
     );
-  }
-
-  /** One row of the breakers that share a label; null when none of them can be read. */
-  #readShared(sharing: readonly Member[]): Row | null {
-    let shared: Row | null = null;
-    const unread: Row[] = [];
-    for (const member of sharing) {
-      const row = tryRead(member.view);
-      if (row === null) {
-        if (member.last !== null) unread.push(member.last);
-        continue;
-      }
-      member.last = row;
-      if (shared === null) shared = row.slice();
-      else combineRows(shared, row);
-    }
-    if (shared === null) return null;
-    for (const row of unread) addCounters(shared, row, 1);
-    if (this.#retired !== null) addCounters(shared, this.#retired, 1);
-    if (this.#shared !== null) keepCounters(shared, this.#shared);
-    this.#shared = shared;
-    return shared;
-  }
-
-  /** Leaves the counters of a breaker that shared a label in the shared row. */
-  #retire(member: Member): void {
-    if (member.label !== OTHER) return;
-    member.last = tryRead(member.view) ?? member.last;
-    if (member.last === null) return;
-    this.#retired ??= new Float64Array(member.last.length);
-    addCounters(this.#retired, member.last, 1);
-    member.retired = true;
-  }
-
-  /** Takes them back when the breaker is there again with its own, which include them. */
-  #comeBack(member: Member): void {
-    if (!member.retired || member.last === null || this.#retired === null) return;
-    addCounters(this.#retired, member.last, -1);
-    member.retired = false;
-  }
-}
-
-function tryRead(view: BreakerView): Row | null {
-  try {
-    return readRow(view);
-  } catch {
-    // The next scrape asks again; until then the breaker's series are missing, which is what absence alerts see.
-    return null;
   }
 }

@@ -51,13 +51,11 @@ export class BreakerLog {
     return true;
   }
 
-  /** Writes what is left: the last suppressed skip, as a line that carries the number of the others. */
+  /** The last line, with what is left: the last suppressed skip, carrying the number of the others. */
   writeRest(): void {
     const { lastSuppressed, suppressed } = this.#sampling;
     if (lastSuppressed === null) return;
     this.#write(lastSuppressed, { prevSeq: this.#prevSeq, suppressed: suppressed - 1 });
-    this.#prevSeq = lastSuppressed.seq;
-    this.#sampling.carried();
   }
 
   #writeSkip(skip: SkipEvent): void {

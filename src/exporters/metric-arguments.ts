@@ -43,7 +43,7 @@ export function refuseType(action: string, field: string, allowed: string, value
 }
 
 /**
- * The breakers of a source, each once.
+ * The breakers of a source.
  * @throws {TypeError} when the source holds anything else
  */
 export function checkedSource(action: string, source: unknown): readonly BreakerView[] {
@@ -52,10 +52,9 @@ export function checkedSource(action: string, source: unknown): readonly Breaker
       ? [source]
       : refuseType(action, "source", "a breaker or an array of breakers", source);
   }
-  const breakers = source.map((item: unknown, n) =>
+  return source.map((item: unknown, n) =>
     isBreaker(item) ? item : refuseType(action, `source[${n}]`, "a breaker", item),
   );
-  return [...new Set(breakers)];
 }
 
 /**

@@ -21,7 +21,7 @@ interface Reading {
 }
 
 /** The metrics whose numbers a breaker holds itself. */
-export type PulledName = {
+type PulledName = {
   [N in MetricName]: (typeof METRICS)[N] extends {
     readonly perBreaker: true;
     readonly type: "counter" | "gauge";
@@ -63,7 +63,7 @@ export interface Slot {
 const isPulled = (name: MetricName): name is PulledName => Object.hasOwn(READ, name);
 
 /** Every series that a breaker has, in the order of a row. */
-export const SLOTS: readonly Slot[] = METRIC_NAMES.filter(isPulled)
+const SLOTS: readonly Slot[] = METRIC_NAMES.filter(isPulled)
   .flatMap((metric) => METRICS[metric].values.map((words) => ({ metric, words })))
   .map(({ metric, words }, at) => ({
     metric,
@@ -90,7 +90,7 @@ export type Row = Float64Array;
  * Reads a breaker.
  * @throws whatever the breaker throws, and TypeError when one of its numbers is none
  */
-export function readRow(view: BreakerView): Row {
+function readRow(view: BreakerView): Row {
   // Each getter may read a clock, so each is asked once.
   const { stats, state, trafficShare, tripProgress, failureThreshold, probesInFlight, openedAtMs } =
     view;
@@ -112,6 +112,16 @@ export function readRow(view: BreakerView): Row {
     row[at] = value;
   }
   return row;
+}
+
+/** Reads a breaker; null when it cannot be read. */
+export function tryRead(view: BreakerView): Row | null {
+  try {
+    return readRow(view);
+  } catch {
+    // The next scrape asks again; until then the breaker's series are missing, which is what absence alerts see.
+    return null;
+  }
 }
 
 /** Adds a further breaker to a row that several share, by the rule of each metric. */

@@ -12,7 +12,7 @@ import {
   type LabelledRow,
   type Sample,
 } from "./breaker-group.ts";
-import { BucketHistogram } from "./bucket-histogram.ts";
+import { HistogramSet } from "./histogram-set.ts";
 import {
   checkedMetricOptions,
   checkedSource,
@@ -22,7 +22,7 @@ import {
   refusal,
   refuseType,
 } from "./metric-arguments.ts";
-import { type Labels, labelsOf } from "./metric-reading.ts";
+import { labelsOf } from "./metric-reading.ts";
 
 export type { MetricOptions, MetricSource } from "./metric-arguments.ts";
 
@@ -65,7 +65,7 @@ class PrometheusExport {
   readonly #registry: PrometheusRegistry;
   readonly #group: BreakerGroup;
   readonly #metrics = new Map<MetricName, PulledMetric>();
-  readonly #histograms = new Map<string, BucketHistogram>();
+  readonly #histograms = new Map<HistogramName, HistogramSet>();
   /** The reading that the metrics of one scrape share. */
   #rows: readonly LabelledRow[] | null = null;
   #holds = 0;
@@ -75,7 +75,7 @@ class PrometheusExport {
     this.#group = new BreakerGroup({
       action: ACTION,
       pipeline: "prometheus",
-      observe: (metric, labels, seconds) => this.#histogram(metric, labels).observe(seconds),
+      observe: (metric, labels, seconds) => this.#histogram(metric).observe(labels, seconds),
     });
   }
 
@@ -172,32 +172,22 @@ class PrometheusExport {
     return this.#rows;
   }
 
-  #histogram(metric: HistogramName, labels: Labels): BucketHistogram {
-    const key = JSON.stringify([metric, labels]);
-    let histogram = this.#histograms.get(key);
+  #histogram(metric: HistogramName): HistogramSet {
+    let histogram = this.#histograms.get(metric);
     if (histogram === undefined) {
-      histogram = new BucketHistogram(METRICS[metric].buckets);
-      this.#histograms.set(key, histogram);
+      histogram = new HistogramSet(metric, METRICS[metric].buckets);
+      this.#histograms.set(metric, histogram);
     }
     return histogram;
   }
 
   #distribution(metric: HistogramName): MetricValue[] {
-    const values: MetricValue[] = [];
-    for (const label of this.#group.labelsOf(metric)) {
-      for (const words of METRICS[metric].values) {
-        const labels = this.#group.labelled(label, labelsOf(metric, words));
-        const histogram = this.#histogram(metric, labels);
-        const buckets = histogram.cumulative();
-        for (const [le, value] of buckets) {
-          values.push({ labels: { ...labels, le }, value, metricName: `${metric}_bucket` });
-        }
-        const count = buckets.at(-1)?.[1] ?? 0;
-        values.push({ labels, value: histogram.sum, metricName: `${metric}_sum` });
-        values.push({ labels, value: count, metricName: `${metric}_count` });
-      }
-    }
-    return values;
+    const histogram = this.#histogram(metric);
+    return [...this.#group.labelsOf(metric)].flatMap((label) =>
+      METRICS[metric].values.flatMap((words) =>
+        histogram.values(this.#group.labelled(label, labelsOf(metric, words))),
+      ),
+    );
   }
 }
 

@@ -28,7 +28,7 @@ export class SkipSampling {
       if (skipsSinceOpened <= this.#seen) this.restart(generation);
       this.#generation = generation;
     }
-    this.#seen = Math.max(this.#seen, skipsSinceOpened);
+    this.#seen = skipsSinceOpened;
     // A wall clock that was set back must not silence the heartbeat for as long as it was set back.
     this.#triedAtMs = Math.min(this.#triedAtMs, atMs);
     if (skipsSinceOpened < this.#nextLine && atMs - this.#triedAtMs < HEARTBEAT_MS) return false;

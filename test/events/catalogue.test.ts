@@ -79,22 +79,33 @@ test("every event of a broad run has exactly the fields of the catalogue, in the
   }
 });
 
-test("a broad run has every optional field and every null somewhere", async () => {
+test("a broad run has every optional field, and every null, that an event can have", async () => {
   const events = await broadRun();
+  const unseen: string[] = [];
   for (const type of types) {
     const told = events.filter((event) => event.type === type);
     for (const [name, field] of Object.entries(fieldsOf(type))) {
-      // The fields of the envelope that no event of this type can have.
-      const impossible = { context: /open|close|able$|callback/, incidentId: /progress|able$/ };
-      const pattern = Object.entries(impossible).find(([key]) => key === name)?.[1];
-      if (pattern?.test(type)) continue;
-      if (field.optional)
-        expect(
-          told.some((event) => name in event),
-          `${type} ${name}`,
-        ).toBe(true);
+      const values = told.map((event): unknown => Reflect.get(event, name));
+      if (field.optional && values.every((value) => value === undefined))
+        unseen.push(`${type} ${name}?`);
+      if (field.nullable && values.every((value) => value !== null))
+        unseen.push(`${type} ${name} null`);
     }
   }
+  expect(unseen).toEqual([
+    // Takes a listener that came after the call began; see lazy.test.ts.
+    "circuit.ignored latencyMs null",
+    // Told of the breaker and not of one call, or outside of every incident.
+    "circuit.progress incidentId?",
+    "circuit.open context?",
+    "circuit.half_open context?",
+    "circuit.close context?",
+    "circuit.disable context?",
+    "circuit.disable incidentId?",
+    "circuit.enable context?",
+    "circuit.enable incidentId?",
+    "circuit.callback_failed context?",
+  ]);
 });
 
 // The validator itself has to be able to fail.

@@ -237,6 +237,20 @@ test("trap 40: children and counts of user-made names are bounded; what is let g
   expect(skipsTold(told, "user-2999")).toBe(2);
 });
 
+test("a breaker that goes on writing lines is not let go, however many names come and go", async () => {
+  const bus = createEventBus();
+  const { logger, lines } = memoryLog();
+  logCircuitEvents(bus, logger);
+  const busy = new CircuitBreaker("busy", { bus, failureThreshold: 10_000 });
+  for (let n = 0; n < 3_000; n++) {
+    await busy.execute(fail);
+    new CircuitBreaker(`user-${n}`, { bus }).forceOpen();
+  }
+  const own = lines("circuit.failure");
+  expect(own).toHaveLength(3_000);
+  expect(own.filter(({ prevSeq }) => prevSeq === null)).toHaveLength(1);
+});
+
 test("each line of a breaker has the seq of its previous line, null on the first", async () => {
   const { breaker, clock } = watch({ failureThreshold: 2 });
   const { logger, lines } = memoryLog();

@@ -1,25 +1,14 @@
-import { AggregatorRegistry, Counter, Registry } from "prom-client";
+import { Registry } from "prom-client";
 import { expect, test } from "vitest";
-import { exportToPrometheus, type MetricOptions } from "../../src/exporters/prometheus.ts";
-import { type BreakerView, CircuitBreaker, type CircuitBreakerOptions } from "../../src/index.ts";
+import { exportToPrometheus } from "../../src/exporters/prometheus.ts";
+import { CircuitBreaker } from "../../src/index.ts";
 import { BOOM, fail, failTimes, succeed } from "../support/breaker.ts";
-import { FakeClock, START_AT_MS } from "../support/fake-clock.ts";
-import { parse, valuesOf } from "../support/scrape.ts";
+import { START_AT_MS } from "../support/fake-clock.ts";
+import { parse } from "../support/scrape.ts";
+import { scraped, TWO_AND_TEN } from "../support/scraped.ts";
 import { permitOf } from "../support/states.ts";
 
-const OPTIONS: CircuitBreakerOptions = { failureThreshold: 2, cooldownMs: 10_000 };
 const START_SECONDS = START_AT_MS / 1000;
-
-/** A breaker under a fake clock in a registry of its own. */
-function scraped(options: MetricOptions = {}, breakerOptions: CircuitBreakerOptions = OPTIONS) {
-  const clock = new FakeClock();
-  const breaker = new CircuitBreaker("payments", { clock, ...breakerOptions });
-  const registry = new Registry();
-  const detach = exportToPrometheus(breaker, registry, options);
-  const page = async () => parse(await registry.metrics());
-  const values = async (metric: string) => valuesOf(await page(), `circuit_breaker_${metric}`);
-  return { clock, breaker, registry, detach, page, values };
-}
 
 const FROM_THE_START = `
 # HELP circuit_breaker_calls_total Finished calls by what they counted as
@@ -150,7 +139,10 @@ test("trap 29: exportToPrometheus() shows every series of every legal label valu
 });
 
 test("circuit_breaker_calls_total counts each outcome apart", async () => {
-  const { breaker, values } = scraped({}, { ...OPTIONS, failureThreshold: 9, latencyTripMs: 100 });
+  const { breaker, values } = scraped(
+    {},
+    { ...TWO_AND_TEN, failureThreshold: 9, latencyTripMs: 100 },
+  );
   await breaker.execute(succeed);
   await breaker.execute(succeed);
   await breaker.execute(fail);
@@ -246,7 +238,7 @@ test("circuit_breaker_open_seconds_total grows while open and forced open, and i
 });
 
 test("the gauges say how near the trip is and since when the incident lasts", async () => {
-  const { clock, breaker, page } = scraped({}, { ...OPTIONS, failureThreshold: 4 });
+  const { clock, breaker, page } = scraped({}, { ...TWO_AND_TEN, failureThreshold: 4 });
   const gauges = async () => {
     const { series } = await page();
     const names = ["trip_progress_ratio", "traffic_share_ratio", "consecutive_failures"];
@@ -289,6 +281,15 @@ test("circuit_breaker_events_dropped_total counts by sink, once for a bus that b
   });
 });
 
+test("circuit_breaker_events_dropped_total adds up what one report stands for", async () => {
+  const { breaker, values } = scraped();
+  breaker.bus.emit({
+    ...{ type: "bus.listener_failed", v: 1, atMs: START_AT_MS, sink: "pino", count: 3 },
+    ...{ failedType: "circuit.skip", error: { name: "Error", message: "full" } },
+  });
+  expect(await values("events_dropped_total")).toMatchObject({ pino: 3 });
+});
+
 test("circuit_breaker_events_dropped_total is bounded when sinks are named without bound", async () => {
   const { breaker, values } = scraped();
   for (let n = 0; n < 200; n++) {
@@ -308,487 +309,6 @@ test("circuit_breaker_events_dropped_total is bounded when sinks are named witho
   expect(dropped["__other__"]).toBe(155);
 });
 
-// Recoveries
-
-test("circuit_breaker_recovery_duration_seconds spans the failed probes of an incident", async () => {
-  const { clock, breaker, values } = scraped();
-  await failTimes(breaker, 2);
-  clock.advance(10_000);
-  await failTimes(breaker, 1);
-  clock.advance(10_000);
-  await breaker.call(succeed);
-  expect(await values("recovery_duration_seconds_bucket")).toEqual({
-    ...Object.fromEntries(["0.5", "1", "2", "5", "10"].map((le) => [`payments ${le}`, 0])),
-    ...Object.fromEntries(
-      ["30", "60", "120", "300", "600", "1800", "3600", "7200", "21600", "+Inf"].map((le) => [
-        `payments ${le}`,
-        1,
-      ]),
-    ),
-  });
-  expect(await values("recovery_duration_seconds_sum")).toEqual({ payments: 20 });
-  expect(await values("recovery_duration_seconds_count")).toEqual({ payments: 1 });
-});
-
-test("circuit_breaker_recovery_duration_seconds counts a length on a bound and beyond the last one", async () => {
-  const { clock, breaker, values } = scraped();
-  for (const length of [10_000, 30_000_000]) {
-    await failTimes(breaker, 2);
-    clock.advance(length);
-    await breaker.call(succeed);
-  }
-  expect(await values("recovery_duration_seconds_bucket")).toMatchObject({
-    "payments 5": 0,
-    "payments 10": 1,
-    "payments 21600": 1,
-    "payments +Inf": 2,
-  });
-});
-
-test("circuit_breaker_recovery_duration_seconds leaves out what an operator began or ended", async () => {
-  const { clock, breaker, values } = scraped();
-  const probe = async (afterMs: number) => {
-    clock.advance(afterMs);
-    await breaker.call(succeed);
-    expect(breaker.state).toBe("closed");
-  };
-  breaker.forceOpen("drill", { forMs: 1000 });
-  await probe(1000);
-  breaker.disable();
-  breaker.forceOpen("drill", { forMs: 1000 });
-  await probe(1000);
-  await failTimes(breaker, 2);
-  breaker.reset();
-  await failTimes(breaker, 2);
-  breaker.disable();
-  breaker.enable();
-  expect(await values("recovery_duration_seconds_count")).toEqual({ payments: 0 });
-  // Forced within an incident that began with a trip: the incident keeps the reason it began with.
-  await failTimes(breaker, 2);
-  breaker.forceOpen("drill", { forMs: 1000 });
-  await probe(1000);
-  expect(await values("recovery_duration_seconds_count")).toEqual({ payments: 1 });
-});
-
-test("circuit_breaker_recovery_duration_seconds takes a peer for a trip and for a probe", async () => {
-  const { breaker, values } = scraped();
-  // As a breaker tells the adoption of a peer's state.
-  const envelope = { v: 1, seq: 1, breaker: "payments", atMs: START_AT_MS, generation: 1 } as const;
-  const { bus } = breaker;
-  const incident = (incidentId: string, ended: "peer" | "probe") => {
-    bus.emit({
-      ...{ ...envelope, type: "circuit.open", state: "open", from: "closed", reason: "peer" },
-      ...{ incidentId, rule: null, window: null, threshold: null, cooldownMs: 1, retryAtMs: 1 },
-      ...{ firstFailureAtMs: null, detectMs: null, reopens: 0, consecutiveFailures: 0 },
-      failuresByReason: { error: 0, latency: 0 },
-    });
-    bus.emit({
-      ...{ ...envelope, type: "circuit.close", state: "closed", from: "open", reason: ended },
-      ...{ incidentId, mttrMs: 4000, openMs: 4000, skipsSinceOpened: 0, skipsInIncident: 0 },
-      ...{ probes: 0, reopens: 0 },
-    });
-  };
-  incident("a", "peer");
-  incident("b", "probe");
-  expect(await values("recovery_duration_seconds_sum")).toEqual({ payments: 8 });
-});
-
-test("circuit_breaker_recovery_duration_seconds leaves out an incident whose open was lost", async () => {
-  const { clock, breaker, values } = scraped();
-  const { bus } = breaker;
-  const lost = new Set<string>();
-  const lossy = new CircuitBreaker("lossy", {
-    clock,
-    ...OPTIONS,
-    bus: {
-      emit: (event) => {
-        if (!lost.has(event.type)) bus.emit(event);
-      },
-      on: (type, listener, options) => bus.on(type, listener, options),
-      has: (type) => bus.has(type),
-    },
-  });
-  const registry = new Registry();
-  exportToPrometheus(lossy, registry);
-  const count = async () =>
-    valuesOf(parse(await registry.metrics()), "circuit_breaker_recovery_duration_seconds_count");
-  const incident = async () => {
-    await failTimes(lossy, 2);
-    clock.advance(10_000);
-    lost.clear();
-    await lossy.call(succeed);
-  };
-  await incident();
-  expect(await count()).toEqual({ lossy: 1 });
-  lost.add("circuit.open");
-  await incident();
-  expect(await count()).toEqual({ lossy: 1 });
-  // Heard to begin with a trip, and its close is lost: the next close belongs to another incident.
-  await failTimes(lossy, 2);
-  clock.advance(10_000);
-  lost.add("circuit.close");
-  await lossy.call(succeed);
-  lost.clear();
-  lost.add("circuit.open");
-  await incident();
-  expect(await count()).toEqual({ lossy: 1 });
-  expect(await values("recovery_duration_seconds_count")).toEqual({ payments: 0 });
-});
-
-test("exportToPrometheus() within an incident counts it when it can only have begun with a trip", async () => {
-  const counted = async (before: (breaker: CircuitBreaker, clock: FakeClock) => void) => {
-    const clock = new FakeClock();
-    const breaker = new CircuitBreaker("payments", { clock, ...OPTIONS });
-    before(breaker, clock);
-    const registry = new Registry();
-    exportToPrometheus(breaker, registry);
-    clock.advance(10_000);
-    await breaker.call(succeed);
-    expect(breaker.state).toBe("closed");
-    const page = parse(await registry.metrics());
-    return valuesOf(page, "circuit_breaker_recovery_duration_seconds_sum")["payments"];
-  };
-  const trip = (breaker: CircuitBreaker) => {
-    breaker.recordFailure(BOOM);
-    breaker.recordFailure(BOOM);
-  };
-  expect(
-    await counted((breaker, clock) => {
-      trip(breaker);
-      clock.advance(5000);
-    }),
-  ).toBe(15);
-  expect(
-    await counted((breaker) => {
-      trip(breaker);
-      breaker.forceOpen("drill", { forMs: 10_000 });
-    }),
-  ).toBe(10);
-  expect(await counted((breaker) => breaker.forceOpen("drill", { forMs: 10_000 }))).toBe(0);
-  // A trip after a forced open could as well be that forced open: left out.
-  expect(
-    await counted((breaker) => {
-      breaker.forceOpen();
-      breaker.reset();
-      trip(breaker);
-    }),
-  ).toBe(0);
-});
-
-// Call durations
-
-test("callDurations: off by default, and then nobody listens to single calls", async () => {
-  const { breaker, page } = scraped();
-  const { families } = await page();
-  expect([...families.keys()]).not.toContain("circuit_breaker_call_duration_seconds");
-  expect(breaker.bus.has("circuit.success")).toBe(false);
-  expect(breaker.bus.has("circuit.failure")).toBe(false);
-  expect(breaker.bus.has("circuit.skip")).toBe(false);
-});
-
-test("callDurations: a histogram by outcome, zeros from the start", async () => {
-  const { breaker, values, detach } = scraped(
-    { callDurations: true },
-    { failureThreshold: 9, latencyTripMs: 1000 },
-  );
-  const zeros = { "payments success": 0, "payments error": 0, "payments latency": 0 };
-  expect(await values("call_duration_seconds_count")).toEqual(zeros);
-  expect(Object.keys(await values("call_duration_seconds_bucket"))).toHaveLength(3 * 16);
-  permitOf({ breaker }).success(250);
-  permitOf({ breaker }).success(750);
-  permitOf({ breaker }).failure(BOOM, 4);
-  permitOf({ breaker }).success(1500);
-  permitOf({ breaker }).ignore();
-  // Without a latency there is nothing to observe.
-  breaker.recordSuccess();
-  expect(await values("call_duration_seconds_count")).toEqual({
-    "payments success": 2,
-    "payments error": 1,
-    "payments latency": 1,
-  });
-  expect(await values("call_duration_seconds_sum")).toEqual({
-    "payments success": 1,
-    "payments error": 0.004,
-    "payments latency": 1.5,
-  });
-  expect(await values("call_duration_seconds_bucket")).toMatchObject({
-    "payments 0.0025 error": 0,
-    "payments 0.005 error": 1,
-    "payments 0.25 success": 1,
-    "payments 0.5 success": 1,
-    "payments 1 success": 2,
-    "payments 1 latency": 0,
-    "payments +Inf latency": 1,
-  });
-  detach();
-  expect(breaker.bus.has("circuit.success")).toBe(false);
-});
-
-test("callDurations: only of the breakers that it was asked for", async () => {
-  const { registry, values } = scraped();
-  exportToPrometheus(new CircuitBreaker("search"), registry, { callDurations: true });
-  expect(Object.keys(await values("call_duration_seconds_count"))).toEqual([
-    "search success",
-    "search error",
-    "search latency",
-  ]);
-});
-
-// Attaching and detaching
-
-// Trap 34: registering metrics twice throws.
-test("trap 34: a second call adds its breakers to the metrics of the registry", async () => {
-  const { registry, values } = scraped();
-  exportToPrometheus([new CircuitBreaker("search"), new CircuitBreaker("mail")], registry);
-  expect(await values("failure_threshold")).toEqual({ payments: 2, search: 5, mail: 5 });
-});
-
-test("trap 34: the same breaker twice is there once, until both detached", async () => {
-  const { breaker, registry, detach, values } = scraped();
-  const again = exportToPrometheus([breaker, breaker], registry);
-  permitOf({ breaker }).success();
-  expect(await values("calls_total")).toMatchObject({ "payments success": 1 });
-  detach();
-  detach();
-  expect(await values("failure_threshold")).toEqual({ payments: 2 });
-  again();
-  expect(registry.getMetricsAsArray()).toEqual([]);
-});
-
-// Trap 34: one throwing collect fails the whole scrape.
-test("trap 34: a breaker that cannot be read is missing, and the scrape goes on", async () => {
-  const { breaker, registry, values } = scraped();
-  let broken = true;
-  const view: BreakerView = {
-    ...{ name: "broken", state: "closed", trafficShare: 1, tripProgress: 0, failureThreshold: 3 },
-    ...{ probesInFlight: 0, openedAtMs: null, bus: breaker.bus },
-    on: (type, listener, options) => breaker.on(type, listener, options),
-    get stats() {
-      if (broken) throw BOOM;
-      return breaker.stats;
-    },
-  };
-  broken = false;
-  exportToPrometheus(view, registry);
-  expect(await values("failure_threshold")).toEqual({ payments: 2, broken: 3 });
-  broken = true;
-  expect(await values("failure_threshold")).toEqual({ payments: 2 });
-});
-
-test("trap 34: a number that is none is treated as a breaker that cannot be read", async () => {
-  const { breaker, registry, values } = scraped();
-  const view: BreakerView = Object.create(breaker, {
-    name: { value: "broken" },
-    state: { value: "closed" },
-    trafficShare: { value: Number.NaN },
-    ...Object.fromEntries(
-      ["tripProgress", "failureThreshold", "probesInFlight", "openedAtMs", "stats", "bus"].map(
-        (key) => [key, { get: () => Reflect.get(breaker, key, breaker) }],
-      ),
-    ),
-    on: { value: breaker.on.bind(breaker) },
-  });
-  exportToPrometheus(view, registry);
-  expect(await values("traffic_share_ratio")).toEqual({ payments: 1 });
-});
-
-test("exportToPrometheus() returns a function that takes the series out, and the metrics with the last", async () => {
-  const { breaker, registry, detach, values } = scraped();
-  const search = new CircuitBreaker("search");
-  const detachSearch = exportToPrometheus(search, registry);
-  detach();
-  expect(await values("failure_threshold")).toEqual({ search: 5 });
-  for (const type of ["circuit.open", "circuit.close", "bus.listener_failed"] as const) {
-    expect(breaker.bus.has(type), type).toBe(false);
-    expect(search.bus.has(type), type).toBe(true);
-  }
-  detachSearch();
-  expect(registry.getMetricsAsArray()).toEqual([]);
-  expect(search.bus.has("bus.listener_failed")).toBe(false);
-  detachSearch();
-});
-
-test("exportToPrometheus() after a detach goes on where the breaker is, and counts nothing twice", async () => {
-  const { clock, breaker, registry, detach, values } = scraped({ callDurations: true });
-  const incident = async () => {
-    await failTimes(breaker, 2);
-    clock.advance(10_000);
-    await breaker.call(succeed);
-  };
-  await incident();
-  detach();
-  await incident();
-  exportToPrometheus(breaker, registry, { callDurations: true });
-  await incident();
-  expect(await values("trips_total")).toMatchObject({ "payments error": 3 });
-  expect(await values("open_seconds_total")).toEqual({ payments: 30 });
-  // The one while it was detached was seen by nobody.
-  expect(await values("recovery_duration_seconds_count")).toEqual({ payments: 2 });
-  expect(await values("call_duration_seconds_count")).toMatchObject({ "payments error": 4 });
-});
-
-test("exportToPrometheus() refuses a second breaker of one name and changes nothing", async () => {
-  const { breaker, registry, page, detach } = scraped();
-  const before = (await page()).series;
-  const twin = new CircuitBreaker("payments");
-  const message =
-    'Cannot export to Prometheus: name must be one that no other breaker here has, received "payments"';
-  expect(() => exportToPrometheus([new CircuitBreaker("a"), twin], registry)).toThrow(
-    new RangeError(message),
-  );
-  expect(() => exportToPrometheus([twin, new CircuitBreaker("payments")], new Registry())).toThrow(
-    new RangeError(message),
-  );
-  expect((await page()).series).toEqual(before);
-  expect(twin.bus.has("circuit.open")).toBe(false);
-  detach();
-  permitOf({ breaker }).success();
-  exportToPrometheus(twin, registry);
-  expect((await page()).series).toEqual(
-    new Map([...before].map(([key, value]) => [key, value === 2 ? 5 : value])),
-  );
-});
-
-test("exportToPrometheus() refuses a registry that has a metric of one of its names and changes nothing", () => {
-  const registry = new Registry();
-  const name = "circuit_breaker_skips_total";
-  new Counter({ name, help: "of somebody else", registers: [registry] });
-  const breaker = new CircuitBreaker("payments");
-  expect(() => exportToPrometheus(breaker, registry)).toThrow(
-    new RangeError(
-      'Cannot export to Prometheus: promRegistry must be one without a metric of our names, received "circuit_breaker_skips_total"',
-    ),
-  );
-  expect(registry.getMetricsAsArray()).toHaveLength(1);
-  expect(breaker.bus.has("circuit.open")).toBe(false);
-});
-
-test("exportToPrometheus() leaves nothing behind when a bus refuses its listeners", async () => {
-  const registry = new Registry();
-  const good = new CircuitBreaker("good");
-  const bad = new CircuitBreaker("bad", {
-    bus: {
-      emit() {},
-      has: () => false,
-      on() {
-        throw BOOM;
-      },
-    },
-  });
-  expect(() => exportToPrometheus([good, bad], registry)).toThrow(BOOM);
-  expect(registry.getMetricsAsArray()).toEqual([]);
-  expect(good.bus.has("circuit.open")).toBe(false);
-  exportToPrometheus(good, registry);
-  const page = parse(await registry.metrics());
-  expect(valuesOf(page, "circuit_breaker_failure_threshold")).toEqual({ good: 5 });
-});
-
-test("registry.clear() detaches, and the next call starts anew", async () => {
-  const { breaker, registry, detach, values } = scraped();
-  registry.clear();
-  const twin = new CircuitBreaker("payments");
-  exportToPrometheus(twin, registry);
-  expect(breaker.bus.has("circuit.open")).toBe(false);
-  detach();
-  expect(await values("failure_threshold")).toEqual({ payments: 5 });
-});
-
-test("a metric that was removed from the registry stays removed", async () => {
-  const { registry, page } = scraped();
-  registry.removeSingleMetric("circuit_breaker_state");
-  exportToPrometheus(new CircuitBreaker("search"), registry);
-  const { families } = await page();
-  expect(families.has("circuit_breaker_state")).toBe(false);
-  expect(families.has("circuit_breaker_calls_total")).toBe(true);
-});
-
-// The rest of what a registry does with metrics
-
-test("an OpenMetrics registry gets _total once, also at the second scrape", async () => {
-  const registry = new Registry();
-  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
-  exportToPrometheus(new CircuitBreaker("payments"), registry);
-  const first = await registry.metrics();
-  expect(first.split("\n")).toEqual(
-    expect.arrayContaining([
-      "# TYPE circuit_breaker_calls counter",
-      'circuit_breaker_calls_total{circuit_breaker_name="payments",outcome="success"} 0',
-      "circuit_breaker_series_overflow_total 0",
-      "# EOF",
-    ]),
-  );
-  expect(first).not.toContain("_total_total");
-  const untimed = (text: string) => text.replace(/^circuit_breaker_open_seconds.*$/gm, "");
-  expect(untimed(await registry.metrics())).toBe(untimed(first));
-});
-
-test("an OpenMetrics registry is left empty by the detach", async () => {
-  const registry = new Registry();
-  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
-  const detach = exportToPrometheus(new CircuitBreaker("payments"), registry);
-  await registry.metrics();
-  detach();
-  expect(registry.getMetricsAsArray()).toEqual([]);
-  exportToPrometheus(new CircuitBreaker("payments"), registry);
-  expect(await registry.metrics()).toContain("circuit_breaker_calls_total{");
-});
-
-test("registry.resetMetrics() does not fail, and breakers go on counting", async () => {
-  const { breaker, registry, values } = scraped();
-  permitOf({ breaker }).success();
-  registry.resetMetrics();
-  permitOf({ breaker }).success();
-  expect(await values("calls_total")).toMatchObject({ "payments success": 2 });
-});
-
-test("registry.setDefaultLabels() and getMetricsAsJSON() work on the metrics", async () => {
-  const { registry, breaker } = scraped();
-  permitOf({ breaker }).success();
-  registry.setDefaultLabels({ app: "shop" });
-  expect(await registry.getSingleMetricAsString("circuit_breaker_failure_threshold")).toContain(
-    'circuit_breaker_failure_threshold{circuit_breaker_name="payments",app="shop"} 2',
-  );
-  for (let scrape = 0; scrape < 2; scrape++) {
-    const json = await registry.getMetricsAsJSON();
-    const calls = json.find(({ name }) => name === "circuit_breaker_calls_total");
-    expect(calls?.values[0]).toEqual({
-      labels: { app: "shop", circuit_breaker_name: "payments", outcome: "success" },
-      value: 1,
-    });
-  }
-});
-
-// Trap 35: cluster mode sums timestamps: 1000, 0 and 2000 became 3000.
-test("trap 35: a cluster sums counters and states, and takes the worst of the other gauges", async () => {
-  const workers = [0, 2000, 1000].map((openAfterMs) => {
-    const worker = scraped({}, { ...OPTIONS, failureThreshold: 2 });
-    if (openAfterMs > 0) {
-      worker.clock.advance(openAfterMs);
-      worker.breaker.recordFailure(BOOM);
-      worker.breaker.recordFailure(BOOM);
-      worker.clock.advance(10_000);
-      worker.breaker.admit();
-    }
-    return worker;
-  });
-  const pages = await Promise.all(workers.map(({ registry }) => registry.getMetricsAsJSON()));
-  const page = parse(await AggregatorRegistry.aggregate(pages).metrics());
-  const of = (metric: string) => valuesOf(page, `circuit_breaker_${metric}`);
-  expect(of("opened_timestamp_seconds")).toEqual({ payments: START_SECONDS + 2 });
-  expect(of("calls_total")).toMatchObject({ "payments error": 4 });
-  expect(of("state")).toMatchObject({ "payments closed": 1, "payments half_open": 2 });
-  expect(of("probes_in_flight")).toEqual({ payments: 2 });
-  expect(of("trip_progress_ratio")).toEqual({ payments: 1 });
-  expect(of("traffic_share_ratio")).toEqual({ payments: 0 });
-  expect(of("consecutive_failures")).toEqual({ payments: 2 });
-  expect(of("failure_threshold")).toEqual({ payments: 2 });
-  expect(of("open_seconds_total")).toEqual({ payments: 20 });
-  expect(of("recovery_duration_seconds_count")).toEqual({ payments: 0 });
-  expect(of("recovery_duration_seconds_bucket")).toMatchObject({ "payments +Inf": 0 });
-});
-
-// Bad arguments
-
 const breaker = new CircuitBreaker("payments");
 const refused: readonly [why: string, args: readonly unknown[], message: string][] = [
   [
@@ -807,6 +327,11 @@ const refused: readonly [why: string, args: readonly unknown[], message: string]
     'source must be a breaker or an array of breakers, received "payments"',
   ],
   ["a wrong item", [[breaker, null], new Registry()], "source[1] must be a breaker, received null"],
+  [
+    "a view without a bus",
+    [{ name: "payments", stats: breaker.stats, on() {} }, new Registry()],
+    "source must be a breaker or an array of breakers, received an object",
+  ],
   ["no registry", [breaker], "promRegistry must be a prom-client registry, received undefined"],
   [
     "a wrong registry",

@@ -1,6 +1,6 @@
 import type { CircuitEventType } from "../../src/index.ts";
 import { difference, Incidents, isFrozenData } from "./difference.ts";
-import type { Told } from "./reference.ts";
+import type { Told } from "./in-and-out.ts";
 
 /** A subscription as the reference sees it. */
 export interface Subscription {
@@ -23,8 +23,6 @@ export type BusKind = "own" | "shared" | "user";
  */
 export class Deliveries {
   readonly problems: string[] = [];
-  /** What the step still has to do after everything told so far was delivered. */
-  deferred: (() => void) | null = null;
   /** Listeners that are running, one inside the other. */
   depth = 0;
   readonly #bus: BusKind;
@@ -140,16 +138,11 @@ export class Deliveries {
         if (present.waiting.length > 0) return;
       }
       const event = this.#urgent.shift() ?? this.#queue.shift();
-      if (event !== undefined) {
-        this.#present = { event, waiting: this.#subscriptions.filter((one) => hears(one, event)) };
-      } else if (this.deferred !== null) {
-        const { deferred } = this;
-        this.deferred = null;
-        deferred();
-      } else {
+      if (event === undefined) {
         this.#present = null;
         return;
       }
+      this.#present = { event, waiting: this.#subscriptions.filter((one) => hears(one, event)) };
     }
   }
 }

@@ -1,10 +1,11 @@
-import { type ExecuteResult, type FinishedCall, isCircuitOpenError } from "../../src/index.ts";
+import type { ExecuteResult, FinishedCall } from "../../src/index.ts";
 import { type Deferred, deferred } from "../support/breaker.ts";
 import type { Guarded } from "./guarded.ts";
 import type { Moment } from "./history.ts";
+import type { Admission } from "./in-and-out.ts";
 import { giveAnswer, type Judgement, judge } from "./judgement.ts";
 import type { CallPlan } from "./plans.ts";
-import type { Admission, Refused } from "./reference.ts";
+import { firstDifferentKey, refusalProblem } from "./results.ts";
 import { THROWABLES, type ThrowableName } from "./thrown.ts";
 import type { World } from "./world.ts";
 
@@ -63,7 +64,7 @@ export class GuardedRun {
       this.timed = this.#needsTime();
       this.startMs = at.nowMs;
       this.#admission = guarded.reference.admit(at, this.#context);
-      this.#world.sawAdmission(guarded, this.#admission, at);
+      this.#world.sightings.sawAdmission(guarded, this.#admission, at);
       if (!this.timed) this.#world.reach.hit("untimed call");
     }
     this.#call();
@@ -91,7 +92,16 @@ export class GuardedRun {
     if (finished.latencyMs !== this.#latencyMs) {
       this.#problem(`classify was given ${finished.latencyMs} ms, expected ${this.#latencyMs}`);
     }
-    return giveAnswer(this.plan.answer);
+    const { answer } = this.plan;
+    if (answer.kind === "controls") {
+      this.#world.reach.hit("control call inside the classifier");
+      this.#world.listeners.reactions++;
+      this.#world.classifying = true;
+      this.#world.control(this.guarded, answer.control);
+      this.#world.classifying = false;
+      this.#tellReference();
+    }
+    return giveAnswer(answer);
   }
 
   /** Whether anything needs to know how long the call takes: contract.md section 4, `latencyMs`. */
@@ -257,9 +267,17 @@ export class GuardedRun {
       : judge(rules, { threw, aborted, latencyMs, answer: plan.answer });
     this.#world.settling = this;
     this.#world.sawEnd(this, at, { ...this.#judged, threw, aborted, latencyMs });
-    this.#countedAs = guarded.reference.settle(at, permit, {
+    // A classifier that calls the breaker does so first: the reference then hears of the end from `classify`.
+    if (!(this.#judged.asked && plan.answer.kind === "controls")) this.#tellReference();
+  }
+
+  #tellReference(): void {
+    const { guarded, permit } = this;
+    const threw = this.#threw;
+    if (permit === null || this.#judged === null) return;
+    this.#countedAs = guarded.reference.settle(this.#world.moment(), permit, {
       ...this.#judged,
-      latencyMs,
+      latencyMs: this.#latencyMs,
       thrown: threw === null ? null : { value: THROWABLES[threw].value },
       context: this.#context,
     });
@@ -340,21 +358,14 @@ export class GuardedRun {
   #checkRefusal(error: unknown): void {
     const admission = this.#admission;
     if (admission === null || typeof admission === "number") return;
-    const found = refusalProblem(error, this.guarded.name, admission, this.#world);
+    const incidents = this.#world.deliveries.incidentsOf(this.guarded.name);
+    const found = refusalProblem(error, this.guarded.name, admission, incidents);
     if (found !== null) this.#problem(found);
   }
 
   #compare(actual: object, expected: object): void {
-    const keys = new Set([...Object.keys(actual), ...Object.keys(expected)]);
-    for (const key of keys) {
-      const is: unknown = Reflect.get(actual, key);
-      const wanted: unknown = Reflect.get(expected, key);
-      if (!Object.is(is, wanted)) {
-        const shown = typeof is === "object" ? typeof is : String(is);
-        const expectedShown = typeof wanted === "object" ? typeof wanted : String(wanted);
-        this.#problem(`result.${key} is ${shown}, expected ${expectedShown}`);
-      }
-    }
+    const found = firstDifferentKey(actual, expected);
+    if (found !== null) this.#problem(`result.${found}`);
   }
 
   #problem(text: string): void {
@@ -382,26 +393,3 @@ const NO_RESULT: Judgement = {
   asked: false,
   callbackFailed: null,
 };
-
-/** Where the error of a refusal is wrong; null when nowhere. */
-export function refusalProblem(
-  error: unknown,
-  breaker: string,
-  refused: Refused,
-  world: World,
-): string | null {
-  if (!isCircuitOpenError(error)) return "a refused call did not get a CircuitOpenError";
-  const { state, reason, retryAfterMs, openMs, skipsSinceOpened } = refused;
-  const expected = { breaker, state, reason, retryAfterMs, openMs, skipsSinceOpened };
-  for (const [key, wanted] of Object.entries(expected)) {
-    const is: unknown = Reflect.get(error, key);
-    if (is !== wanted)
-      return `CircuitOpenError.${key} is ${String(is)}, expected ${String(wanted)}`;
-  }
-  if (error.cause !== refused.cause) return "CircuitOpenError.cause is not the last failure";
-  const incidents = world.deliveries.incidentsOf(breaker);
-  if (refused.incident === undefined || !incidents.agrees(refused.incident, error.incidentId)) {
-    return `CircuitOpenError.incidentId is not that of ${refused.incident}`;
-  }
-  return null;
-}

@@ -25,7 +25,7 @@ export interface Moment {
 }
 
 /** Why the committed state changed. */
-export type Why = "trip" | "probe failed" | "forced" | "due" | "closed" | "disabled" | "enabled";
+type Why = "trip" | "probe failed" | "forced" | "due" | "closed" | "disabled" | "enabled";
 
 export interface Change extends Moment {
   readonly kind: "change";

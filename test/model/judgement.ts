@@ -1,6 +1,7 @@
 import type { Outcome } from "../../src/index.ts";
 import { ANYTHING } from "./difference.ts";
 import type { Rules } from "./history.ts";
+import type { ControlPlan } from "./plans.ts";
 import { THROWABLES, type ThrowableName } from "./thrown.ts";
 
 // What a finished call counts as, by contract.md section 1 and the option `classify`.
@@ -15,6 +16,8 @@ export type Answer =
       readonly retryAfterMs: number | null | undefined;
     }
   | { readonly kind: "throws" }
+  /** Calls the breaker that asks, and leaves the decision to the default. */
+  | { readonly kind: "controls"; readonly control: ControlPlan }
   | { readonly kind: "invalid"; readonly answer: InvalidAnswer };
 
 /** Answers that no classifier may give. */
@@ -25,6 +28,7 @@ export const INVALID_ANSWERS = {
   endless: { outcome: "success", retryAfterMs: Number.POSITIVE_INFINITY },
   number: 42,
   nothing: null,
+  promise: "a promise that rejects",
   empty: {},
 } as const;
 export type InvalidAnswer = keyof typeof INVALID_ANSWERS;
@@ -89,6 +93,7 @@ function failureOf(answer: Answer): object | null {
 export function giveAnswer(answer: Answer): unknown {
   switch (answer.kind) {
     case "default":
+    case "controls":
       return undefined;
     case "word":
       return answer.word;
@@ -99,6 +104,8 @@ export function giveAnswer(answer: Answer): unknown {
     case "throws":
       throw CLASSIFIER_ERROR;
     case "invalid":
+      // Nobody else handles its rejection.
+      if (answer.answer === "promise") return Promise.reject(CLASSIFIER_ERROR);
       return INVALID_ANSWERS[answer.answer];
   }
 }

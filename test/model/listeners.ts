@@ -31,7 +31,7 @@ const PASSIVE: ListenerPlan = {
 
 /** The listeners of a run: each tells the reference what it is given, and reacts by its plan. */
 export class Listeners {
-  /** Reactions so far that were more than listening. */
+  /** How often a listener, or the classifier, did more than listen. */
   reactions = 0;
   readonly #world: World;
   readonly #bus: EventBus | undefined;
@@ -105,7 +105,7 @@ export class Listeners {
       this.reactions++;
       deliveries.depth++;
       try {
-        return this.#react(guarded, subscription, plan.reaction);
+        return this.#react(guarded, subscription, plan.reaction, event.type);
       } finally {
         deliveries.depth--;
       }
@@ -124,7 +124,7 @@ export class Listeners {
     this.#listening.push({ subscription, off, stays });
   }
 
-  #react(guarded: Guarded, subscription: Subscription, reaction: Reaction): unknown {
+  #react(guarded: Guarded, subscription: Subscription, reaction: Reaction, type: string): unknown {
     const world = this.#world;
     const { deliveries, reach } = world;
     switch (reaction.do) {
@@ -155,21 +155,25 @@ export class Listeners {
         world.call(guarded, reaction.call);
         return undefined;
       case "admit": {
-        const held = world.admit(guarded);
+        const held = world.permits.admit(guarded);
         if (held !== null && reaction.settle !== null) {
-          world.settlePermit(held, { method: reaction.settle, throws: null, latencyMs: null });
+          world.permits.settlePermit(held, {
+            method: reaction.settle,
+            throws: null,
+            latencyMs: null,
+          });
         }
         return undefined;
       }
       case "record":
         reach.hit("record inside a listener");
-        world.record(guarded, reaction);
+        world.permits.record(guarded, reaction);
         return undefined;
       default:
         reach.hit("control call inside a listener");
         if (deliveries.waiting) reach.hit("control call inside a listener while events wait");
-        if (deliveries.deferred !== null) {
-          reach.hit("control call between a record's admission and its settlement");
+        if (type === "circuit.half_open" && guarded.reference.committed !== "half_open") {
+          reach.hit("control call inside a listener of a half-open time that is over already");
         }
         world.control(guarded, reaction);
         return undefined;

@@ -5,7 +5,7 @@ import { schedules } from "./schedules.ts";
 import { World } from "./world.ts";
 
 /** Runs one schedule; throws at the first step after which breaker and reference disagree. */
-export async function runSchedule({ setup, steps }: Schedule, reach: Reach): Promise<void> {
+async function runSchedule({ setup, steps }: Schedule, reach: Reach): Promise<void> {
   reach.runs++;
   const world = new World(setup, reach);
   for (const [index, step] of steps.entries()) {

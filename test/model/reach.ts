@@ -1,7 +1,7 @@
 import { LEGAL_PAIRS } from "./readings.ts";
 
 /** The rare things that the model must have seen; one never seen means that the model has gone blind. */
-export const RARE = [
+const RARE = [
   "state closed",
   "state open",
   "state half_open",
@@ -77,7 +77,8 @@ export const RARE = [
   "event of another breaker on the bus",
   "control call inside a listener",
   "control call inside a listener while events wait",
-  "control call between a record's admission and its settlement",
+  "control call inside a listener of a half-open time that is over already",
+  "control call inside the classifier",
   "call inside a listener",
   "record inside a listener",
   "time taken inside a listener",

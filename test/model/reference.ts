@@ -1,4 +1,4 @@
-import type { CircuitEventType, CircuitState, CountedAs, Outcome } from "../../src/index.ts";
+import type { CircuitEventType, CircuitState, CountedAs } from "../../src/index.ts";
 import {
   type Admitted,
   type Change,
@@ -20,44 +20,9 @@ import {
   skipsSinceOpened,
   unsettledProbes,
 } from "./history.ts";
+import type { Admission, Audience, Ending, Refused } from "./in-and-out.ts";
 import { probesInFlight, type Readings, readingsOf, retryAfterMs } from "./readings.ts";
 import { describedAs } from "./thrown.ts";
-
-/** An event as the reference expects it; incidents are numbered instead of named. */
-export type Told = { readonly type: CircuitEventType } & Readonly<Record<string, unknown>>;
-
-/** A finished call after judgement. */
-export interface Ending {
-  readonly as: Outcome;
-  readonly permanent: boolean;
-  readonly retryAfterMs: number | null;
-  /** Null when it was not measured. */
-  readonly latencyMs: number | null;
-  readonly thrown: { readonly value: unknown } | null;
-  readonly context: object | undefined;
-  /** What the classifier did wrong. */
-  readonly callbackFailed: object | null;
-}
-
-/** What a refused caller is told. */
-export interface Refused {
-  readonly state: CircuitState;
-  readonly reason: CircuitState;
-  readonly retryAfterMs: number | null;
-  readonly openMs: number;
-  readonly skipsSinceOpened: number;
-  readonly incident: string | undefined;
-  readonly cause: unknown;
-}
-
-/** The answer to a call that asks to run: the number of its permit, or the refusal. */
-export type Admission = number | Refused;
-
-/** Where the reference tells its events. */
-export interface Audience {
-  hears(type: CircuitEventType): boolean;
-  tell(event: Told): void;
-}
 
 /**
  * The breaker of contract.md, sections 1, 3 and 4, as a list of what happened. Written from the contract, to be

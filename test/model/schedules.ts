@@ -58,6 +58,19 @@ const reported = mixed<Span | null>(
 );
 
 const verdicts = fc.constantFrom<Outcome>("success", "error", "latency");
+const forceOpen: Arbitrary<ControlPlan> = fc.record({
+  do: fc.constant("force open" as const),
+  forMs: mixed<number | null>([1, fc.constant(null)], [2, fc.constantFrom(1, 40, 500)]),
+  note: flag,
+});
+const reset: Arbitrary<ControlPlan> = fc.record({ do: fc.constant("reset" as const), note: flag });
+const control = mixed<ControlPlan>(
+  [2, forceOpen],
+  [2, reset],
+  [1, fc.constant({ do: "disable" })],
+  [1, fc.constant({ do: "enable" })],
+);
+
 const words = mixed<Outcome | "permanent">(
   [4, verdicts],
   [3, fc.constantFrom<Outcome>("ignored", "cancelled", "unreached")],
@@ -79,6 +92,7 @@ const answer = mixed<Answer>(
     }),
   ],
   [1, fc.constant({ kind: "throws" })],
+  [1, fc.record({ kind: fc.constant("controls" as const), control })],
   [1, fc.record({ kind: fc.constant("invalid" as const), answer: invalidAnswers })],
 );
 
@@ -115,19 +129,6 @@ const method = weighted<PermitMethod>(
   [1, "ignore"],
   [1, "cancel"],
   [1, "release"],
-);
-
-const forceOpen: Arbitrary<ControlPlan> = fc.record({
-  do: fc.constant("force open" as const),
-  forMs: mixed<number | null>([1, fc.constant(null)], [2, fc.constantFrom(1, 40, 500)]),
-  note: flag,
-});
-const reset: Arbitrary<ControlPlan> = fc.record({ do: fc.constant("reset" as const), note: flag });
-const control = mixed<ControlPlan>(
-  [2, forceOpen],
-  [2, reset],
-  [1, fc.constant({ do: "disable" })],
-  [1, fc.constant({ do: "enable" })],
 );
 
 const record: Arbitrary<RecordPlan> = fc.record({
@@ -252,12 +253,47 @@ const setup: Arbitrary<Setup> = fc.record({
   instance: rarely,
   bus: weighted<Setup["bus"]>([4, "own"], [2, "shared"], [1, "user"]),
   second: flag,
-  witness: weighted([3, true], [1, false]),
+  witness: weighted([5, true], [1, false]),
   watchesBus: flag,
 });
 
-/** Random runs of the model. */
-export const schedules: Arbitrary<Schedule> = fc.record({
+const full = fc.record({
   setup,
   steps: fc.array(step, { minLength: 1, maxLength: 60, size: "max" }),
 });
+
+/** Nothing needs the time of a call until somebody listens: the core takes shortcuts then. */
+const quietCall: Arbitrary<CallPlan> = callPlan(
+  weighted<Form>([4, "later"], [1, "value"], [1, "throw"], [1, "resolved"]),
+).map((plan) => ({ ...plan, via: "call", signal: "none", context: false }));
+const quietStep = mixed<Step>(
+  [6, fc.record({ on, do: fc.constant("call" as const), call: quietCall })],
+  [
+    4,
+    fc.record({
+      on,
+      do: fc.constant("finish" as const),
+      pick,
+      throws: mixed<ThrowableName | null>([2, fc.constant(null)], [1, throws]),
+      abort: fc.constant(false),
+    }),
+  ],
+  [1, fc.record({ on, do: fc.constant("listen" as const), listener })],
+  [2, fc.record({ on, do: fc.constant("stop listening" as const), pick })],
+  [1, fc.record({ on, do: fc.constant("reset" as const), note: flag })],
+  [2, step],
+);
+const quiet = fc.record({
+  setup: setup.map(
+    (given): Setup => ({
+      ...given,
+      latencyTripMs: null,
+      classifies: false,
+      witness: false,
+    }),
+  ),
+  steps: fc.array(quietStep, { minLength: 1, maxLength: 30, size: "max" }),
+});
+
+/** Random runs of the model. */
+export const schedules: Arbitrary<Schedule> = mixed<Schedule>([4, full], [1, quiet]);

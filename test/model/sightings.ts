@@ -10,11 +10,11 @@ import {
   type Moment,
   unsettledProbes,
 } from "./history.ts";
+import type { Admission } from "./in-and-out.ts";
 import { CLASSIFIER_ERROR } from "./judgement.ts";
 import type { CallPlan, ControlPlan, Setup } from "./plans.ts";
 import type { Rare, Reach } from "./reach.ts";
 import { LEGAL_PAIRS } from "./readings.ts";
-import type { Admission } from "./reference.ts";
 import type { ThrowableName } from "./thrown.ts";
 
 /** How a call is about to be settled. */
@@ -60,9 +60,10 @@ export class Sightings {
     if (admitted === undefined) return;
     const lost = lostItsLease(history, call);
     const { latencyMs } = end;
-    if (latencyMs === this.#setup.latencyTripMs) this.#hit("latency exactly at the limit");
-    if (latencyMs !== null && latencyMs - 1 === this.#setup.latencyTripMs) {
-      this.#hit("latency one above the limit");
+    if (latencyMs !== null && this.#setup.latencyTripMs !== null) {
+      const aboveMs = latencyMs - this.#setup.latencyTripMs;
+      if (aboveMs === 0) this.#hit("latency exactly at the limit");
+      if (aboveMs === 1) this.#hit("latency one above the limit");
     }
     if (admitted.generation !== generation(history)) {
       this.#hit("late by generation");

@@ -67,7 +67,17 @@ export const THROWABLES = {
 /** The name of a throwable. */
 export type ThrowableName = keyof typeof THROWABLES;
 
-export const THROWABLE_NAMES = Object.keys(THROWABLES) as readonly ThrowableName[];
+const asMade = Object.values(THROWABLES).map(({ value }) => sealOf(value));
+
+/** Whether nobody has changed anything that was thrown. */
+export const allUntouched = (): boolean =>
+  Object.values(THROWABLES).every(({ value }, index) => sealOf(value) === asMade[index]);
+
+/** The own keys of a value and whether it may be changed. */
+function sealOf(value: unknown): string {
+  if (typeof value !== "object" || value === null) return typeof value;
+  return [...Reflect.ownKeys(value), Object.isExtensible(value)].map(String).join();
+}
 
 /** What an event must say of a thrown value. */
 export function describedAs(value: unknown): object {

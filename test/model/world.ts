@@ -1,39 +1,18 @@
-import {
-  type BreakerStats,
-  type CircuitEvent,
-  createEventBus,
-  type EventBus,
-  type Permit,
-} from "../../src/index.ts";
+import { type CircuitEvent, createEventBus, type EventBus } from "../../src/index.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { Counters } from "./counters.ts";
 import { Deliveries } from "./deliveries.ts";
 import { disagreement, type Guarded, guardedBy } from "./guarded.ts";
-import { GuardedRun, refusalProblem } from "./guarded-run.ts";
+import { GuardedRun } from "./guarded-run.ts";
 import { dueMs, type Moment, unsettledProbes } from "./history.ts";
 import { Listeners } from "./listeners.ts";
-import type { CallPlan, ControlPlan, RecordPlan, Setup, Span, Step } from "./plans.ts";
+import { Permits } from "./permits.ts";
+import type { CallPlan, ControlPlan, Setup, Span, Step } from "./plans.ts";
 import type { Reach } from "./reach.ts";
-import type { Admission, Ending } from "./reference.ts";
 import { Sightings } from "./sightings.ts";
-import { THROWABLES, type ThrowableName } from "./thrown.ts";
+import { allUntouched, type ThrowableName } from "./thrown.ts";
 import { userBus } from "./user-bus.ts";
 import { Witness } from "./witness.ts";
-
-interface HeldPermit {
-  readonly guarded: Guarded;
-  readonly permit: Permit;
-  /** The reference's number of it. */
-  readonly number: number;
-  readonly startMs: number;
-  settled: boolean;
-}
-
-/** What the callers of one breaker have seen: the other side of its counters. */
-interface Seen {
-  settled: number;
-  refused: number;
-  stats: BreakerStats;
-}
 
 /** Real breakers and their references under one clock, kept in step; everything that disagrees is a problem. */
 export class World {
@@ -43,15 +22,17 @@ export class World {
   readonly deliveries: Deliveries;
   readonly listeners: Listeners;
   readonly sightings: Sightings;
+  readonly permits = new Permits(this);
   readonly problems: string[] = [];
   /** The call whose result the real breaker is about to judge. */
   settling: GuardedRun | null = null;
+  /** The classifier is calling the breaker. */
+  classifying = false;
   /** Something was started that ends in a microtask. */
   awaitsMicrotasks = false;
   readonly #guarded: readonly Guarded[];
-  readonly #seen = new Map<Guarded, Seen>();
+  readonly #counters = new Map<Guarded, Counters>();
   readonly #witness: Witness | null;
-  readonly #permits: HeldPermit[] = [];
   #runs: GuardedRun[] = [];
   #lastRawMs = 0;
   #steadyMs = 0;
@@ -75,7 +56,7 @@ export class World {
       }),
     );
     for (const guarded of this.#guarded) {
-      this.#seen.set(guarded, { settled: 0, refused: 0, stats: guarded.breaker.stats });
+      this.#counters.set(guarded, new Counters(guarded.breaker, setup.maxProbes));
     }
     this.sightings = new Sightings(reach, setup);
     this.listeners = new Listeners(this, bus);
@@ -95,8 +76,12 @@ export class World {
     return { nowMs: this.#steadyMs, wallMs: this.clock.epochMs() };
   }
 
-  /** Lets time pass. */
+  /**
+   * Lets time pass, but not while a classifier runs: the contract does not say whether the call ended before it was
+   * judged or after.
+   */
   pass(span: Span): void {
+    if (this.classifying) return;
     this.clock.advance(this.#lengthOf(span));
   }
 
@@ -110,19 +95,11 @@ export class World {
       const probe = unsettledProbes(history)[0];
       untilMs = probe === undefined ? undefined : probe.nowMs + this.setup.leaseMs;
     } else {
-      const begun = [
-        ...this.#runs.filter(({ running }) => running),
-        ...this.#permits.filter(({ settled }) => !settled),
-      ];
-      untilMs = (begun[0]?.startMs ?? nowMs) + (this.setup.latencyTripMs ?? 0);
+      const oldest = this.#runs.find(({ running }) => running);
+      const begunMs = oldest?.startMs ?? this.permits.oldestMs ?? nowMs;
+      untilMs = begunMs + (this.setup.latencyTripMs ?? 0);
     }
     return Math.max(0, (untilMs ?? nowMs) - nowMs + span.plus);
-  }
-
-  #latencyOf(span: Span | null): number | undefined {
-    if (span === null) return undefined;
-    if (typeof span === "number") return span;
-    return Math.max(0, (this.setup.latencyTripMs ?? 10) + span.plus);
   }
 
   // Steps
@@ -131,22 +108,20 @@ export class World {
   async take(step: Step): Promise<void> {
     this.reach.steps++;
     this.awaitsMicrotasks = false;
-    const lateBefore = this.#target(step.on).breaker.stats;
     const reactedBefore = this.listeners.reactions;
     this.#do(step, this.#target(step.on));
     if (this.awaitsMicrotasks) await new Promise((resolve) => setImmediate(resolve));
     this.deliveries.finish();
-    for (const guarded of this.#guarded) this.#check(guarded);
-    const quiet = this.listeners.reactions === reactedBefore;
-    if ((step.do === "settle" || step.do === "finish") && quiet) {
-      this.#checkLate(this.#target(step.on), lateBefore);
-    }
+    const calm = this.listeners.reactions === reactedBefore;
+    const onlyResult = calm && (step.do === "settle" || step.do === "finish");
+    for (const guarded of this.#guarded) this.#check(guarded, onlyResult);
     this.#failOnProblems();
   }
 
   /** What must hold of the whole run. */
   end(): void {
     if (this.#runs.some(({ running }) => running)) this.reach.hit("call never settled");
+    if (!allUntouched()) this.problem("a thrown value was changed");
     this.#witness?.end(this.#target(0).breaker.stats);
     this.#failOnProblems();
   }
@@ -163,13 +138,13 @@ export class World {
         this.#finish(step.pick, step.throws, step.abort);
         return;
       case "admit":
-        this.admit(guarded);
+        this.permits.admit(guarded);
         return;
       case "settle":
-        this.#settle(step);
+        this.permits.settle(step);
         return;
       case "record":
-        this.record(guarded, step);
+        this.permits.record(guarded, step);
         return;
       case "wait":
         this.pass(step.span);
@@ -224,99 +199,6 @@ export class World {
     run.finish(throws, abort);
   }
 
-  admit(guarded: Guarded): HeldPermit | null {
-    const at = this.moment();
-    const admission = guarded.reference.admit(at);
-    this.sawAdmission(guarded, admission, at);
-    const answer = guarded.breaker.admit();
-    if (answer.ok !== (typeof admission === "number")) {
-      this.problem(`admit() answered ok: ${answer.ok}`);
-    }
-    if (answer.ok && typeof admission === "number") {
-      const { nowMs: startMs } = at;
-      const held = { guarded, permit: answer, number: admission, startMs, settled: false };
-      this.#permits.push(held);
-      return held;
-    }
-    if (!answer.ok && typeof admission === "object") {
-      this.refused(guarded);
-      const found = refusalProblem(answer.error, guarded.name, admission, this);
-      if (found !== null) this.problem(found);
-    }
-    return null;
-  }
-
-  #settle(step: Extract<Step, { do: "settle" }>): void {
-    const held = this.#permits[step.pick % Math.max(1, this.#permits.length)];
-    if (held === undefined) return;
-    this.settlePermit(held, step);
-  }
-
-  settlePermit(
-    held: HeldPermit,
-    {
-      method,
-      throws,
-      latencyMs: span,
-    }: Omit<Extract<Step, { do: "settle" }>, "do" | "on" | "pick">,
-  ): void {
-    const { guarded, permit, number } = held;
-    const given = method === "success" || method === "failure" ? this.#latencyOf(span) : undefined;
-    const thrown = method === "failure" && throws !== null ? THROWABLES[throws].value : undefined;
-    if (held.settled) this.reach.hit("permit settled twice");
-    else {
-      held.settled = true;
-      const at = this.moment();
-      const latencyMs = given ?? at.nowMs - held.startMs;
-      const words = { ignore: "ignored", cancel: "cancelled", release: "unreached" } as const;
-      const ending =
-        method === "success" || method === "failure"
-          ? this.#reported(method === "success", throws, latencyMs)
-          : { ...NO_VERDICT, as: words[method], latencyMs };
-      this.sightings.sawSettlement(guarded, number, at, ending);
-      guarded.reference.settle(at, number, ending);
-      this.settledOne(guarded);
-    }
-    if (method === "success") permit.success(given);
-    else if (method === "failure") permit.failure(thrown, given);
-    else permit[method]();
-  }
-
-  /** A result reported without the call: a missing error is none, and no classifier is asked. */
-  #reported(success: boolean, throws: ThrowableName | null, latencyMs: number | null): Ending {
-    const value = throws === null ? undefined : THROWABLES[throws].value;
-    const slow = latencyMs !== null && latencyMs > (this.setup.latencyTripMs ?? latencyMs);
-    const as = success ? "success" : throws === null ? "error" : THROWABLES[throws].as;
-    return {
-      ...NO_VERDICT,
-      as: slow && as !== "unreached" ? "latency" : as,
-      latencyMs,
-      thrown: success || value === undefined ? null : { value },
-    };
-  }
-
-  /** A record is an admission and a settlement: outside of a listener, what the first tells is heard in between. */
-  record(guarded: Guarded, { success, throws, latencyMs: span }: RecordPlan): void {
-    const at = this.moment();
-    const { reference, breaker } = guarded;
-    const given = this.#latencyOf(span);
-    const ending = this.#reported(success, throws, given ?? null);
-    const number = reference.tryAdmit(at);
-    this.settledOne(guarded);
-    this.sightings.sawRecord(guarded, number);
-    if (number === null) reference.settleUnadmitted(at, ending);
-    else {
-      const settle = (): void => {
-        this.sightings.sawSettlement(guarded, number, at, ending);
-        reference.settle(at, number, ending);
-      };
-      if (this.deliveries.depth === 0) this.deliveries.deferred = settle;
-      else settle();
-    }
-    if (success) breaker.recordSuccess(given);
-    else breaker.recordFailure(throws === null ? undefined : THROWABLES[throws].value, given);
-  }
-
   control(guarded: Guarded, plan: ControlPlan): void {
     const at = this.moment();
     const { reference, breaker } = guarded;
@@ -344,23 +226,19 @@ export class World {
 
   // What the callers see
 
-  sawAdmission(guarded: Guarded, admission: Admission, at: Moment): void {
-    this.sightings.sawAdmission(guarded, admission, at);
-  }
-
   sawEnd(run: GuardedRun, at: Moment, end: Parameters<Sightings["sawEnd"]>[2]): void {
     if (run.permit !== null) this.sightings.sawSettlement(run.guarded, run.permit, at, end);
     this.sightings.sawEnd(run.guarded, run.plan, end);
   }
 
   settledOne(guarded: Guarded): void {
-    const seen = this.#seen.get(guarded);
-    if (seen !== undefined) seen.settled++;
+    const counters = this.#counters.get(guarded);
+    if (counters !== undefined) counters.settled++;
   }
 
   refused(guarded: Guarded): void {
-    const seen = this.#seen.get(guarded);
-    if (seen !== undefined) seen.refused++;
+    const counters = this.#counters.get(guarded);
+    if (counters !== undefined) counters.refused++;
   }
 
   problem(text: string): void {
@@ -387,37 +265,14 @@ export class World {
     return witness;
   }
 
-  #check(guarded: Guarded): void {
+  #check(guarded: Guarded, onlyResult: boolean): void {
     this.compare(guarded);
-    const seen = this.#seen.get(guarded);
-    if (seen === undefined) return;
-    const { breaker } = guarded;
-    const { stats } = breaker;
-    if (sum(stats.calls) !== seen.settled) {
-      this.problem(`${sum(stats.calls)} calls counted, ${seen.settled} settled`);
-    }
-    if (sum(stats.skips) !== seen.refused) {
-      this.problem(`${sum(stats.skips)} skips counted, ${seen.refused} calls refused`);
-    }
-    if (breaker.probesInFlight > this.setup.maxProbes) {
-      this.problem(`${breaker.probesInFlight} probes held of ${this.setup.maxProbes}`);
-    }
-    const back = wentBack(seen.stats, stats);
-    if (back !== null) this.problem(`stats.${back} went back`);
-    this.sightings.sawStats(guarded, seen.stats, stats);
-    seen.stats = stats;
-  }
-
-  /** A late result decides nothing. */
-  #checkLate({ breaker }: Guarded, before: BreakerStats): void {
-    const { stats } = breaker;
-    if (stats.calls.late === before.calls.late) return;
-    if (sum(stats.transitions) !== sum(before.transitions)) {
-      this.problem("a late result changed the state");
-    }
-    if (stats.consecutiveFailures !== before.consecutiveFailures) {
-      this.problem("a late result changed consecutiveFailures");
-    }
+    const counters = this.#counters.get(guarded);
+    if (counters === undefined) return;
+    this.problems.push(...counters.problems(onlyResult));
+    const { stats } = guarded.breaker;
+    this.sightings.sawStats(guarded, counters.stats, stats);
+    counters.stats = stats;
   }
 
   #failOnProblems(): void {
@@ -428,31 +283,6 @@ export class World {
     ];
     if (problems.length > 0) throw new Error(problems.join("\n"));
   }
-}
-
-const NO_VERDICT: Ending = {
-  as: "ignored",
-  permanent: false,
-  retryAfterMs: null,
-  latencyMs: null,
-  thrown: null,
-  context: undefined,
-  callbackFailed: null,
-};
-
-const sum = (counts: Readonly<Record<string, number>>): number =>
-  Object.values(counts).reduce((total, count) => total + count, 0);
-
-/** The first counter that fell; null when none did. */
-function wentBack(before: BreakerStats, after: BreakerStats): string | null {
-  const groups = ["calls", "skips", "trips", "transitions", "probes", "timeInStateMs"] as const;
-  for (const group of groups) {
-    const now: Readonly<Record<string, number>> = after[group];
-    for (const [key, count] of Object.entries(before[group])) {
-      if (!(Number(now[key]) >= count)) return `${group}.${key}`;
-    }
-  }
-  return null;
 }
 
 function busOf({ bus, instance }: Setup): EventBus | undefined {

@@ -168,6 +168,20 @@ test("foldIncidents() of events and lines together counts nothing twice", async 
   expect(told(foldIncidents([...recorded.lines, ...recorded.events]))).toEqual(once);
 });
 
+test("events delivered twice, or in files that overlap, count once and are no gap", async () => {
+  const recorded = record({ instance: "api-1" });
+  await life(recorded);
+  recorded.detach();
+  const { events, lines } = recorded;
+  const once = told(foldIncidents(events));
+  expect(told(foldIncidents(events.flatMap((event) => [event, event])))).toEqual(once);
+  expect(told(foldIncidents(lines.flatMap((line) => [line, line])))).toEqual(once);
+  // What overlaps begins where the wall clock tells the two apart.
+  const from = events.findIndex(({ atMs }) => atMs > START_AT_MS + 800);
+  expect(from).toBeGreaterThan(1_000);
+  expect(told(foldIncidents([...events, ...events.slice(from)]))).toEqual(once);
+});
+
 test("foldIncidents() neither changes nor keeps what it is given, and can be asked again", async () => {
   const recorded = record();
   await life(recorded);
@@ -427,6 +441,75 @@ test("a lost close is a gap, and the incident is known to be over without an end
     { closedAtMs: null, closeLost: false, gaps: 0 },
   ]);
   expect(breakers["payments"]).toMatchObject({ stillOpen: 2, closesLost: 1, recovered: 0 });
+});
+
+test("a close says how many skips, probes and reopens there were, also those that the record is missing", async () => {
+  const recorded = record();
+  const { clock } = recorded;
+  const breaker = recorded.breaker("payments", { cooldownMs: 1_000 });
+  await breaker.execute(fail);
+  for (let probe = 0; probe < 3; probe++) {
+    clock.advance(1_000);
+    await breaker.execute(fail);
+    await skips(breaker, 2);
+  }
+  clock.advance(1_000);
+  await breaker.execute(succeed);
+  const firstOpen = recorded.events.findIndex(({ type }) => type === "circuit.open");
+  const { incidents } = foldIncidents([
+    ...recorded.events.slice(0, firstOpen + 1),
+    ...recorded.events.slice(-1),
+  ]);
+  expect(incidents).toMatchObject([{ skips: 6, probes: 4, reopens: 3, failures: 1, gaps: 1 }]);
+});
+
+test("what a lost close line would have carried goes to its incident, not to the next one", () => {
+  const open = { type: "circuit.open", v: 1, breaker: "payments", from: "closed", reason: "error" };
+  const { incidents } = foldIncidents([
+    { ...open, seq: 1, prevSeq: null, atMs: 1_000, incidentId: "a" },
+    {
+      ...open,
+      type: "circuit.skip",
+      seq: 5,
+      prevSeq: 1,
+      atMs: 1_001,
+      incidentId: "a",
+      skipsInIncident: 4,
+    },
+    { ...open, seq: 10, prevSeq: 9, atMs: 2_000, incidentId: "b", suppressed: 3 },
+  ]);
+  expect(incidents).toMatchObject([
+    { incidentId: "a", skips: 7, closeLost: true, gaps: 1 },
+    { incidentId: "b", skips: 0, closeLost: false, gaps: 1 },
+  ]);
+});
+
+test("an incident that a restored process goes on with counts what happens in it", () => {
+  const envelope = { v: 1, breaker: "payments", incidentId: "a" };
+  const probe = { ...envelope, type: "circuit.probe", outcome: "ignored" };
+  const { incidents, gaps } = foldIncidents([
+    { ...envelope, type: "circuit.open", seq: 7, atMs: 1_000, from: "closed", reason: "error" },
+    { ...probe, seq: 8, atMs: 1_100 },
+    { ...envelope, type: "circuit.restore", seq: 1, atMs: 2_000 },
+    { ...probe, seq: 2, atMs: 2_100 },
+    { ...probe, seq: 3, atMs: 2_200 },
+  ]);
+  expect(incidents).toMatchObject([
+    { probes: 3, closedAtMs: null, closeLost: false, openMs: 1_200 },
+  ]);
+  expect(gaps).toEqual([]);
+});
+
+test("files given in the wrong order do not end an incident that is still open", async () => {
+  const clock = new FakeClock();
+  const first = record({ instance: "api-1", clock });
+  const earlier = first.breaker("payments");
+  for (let n = 0; n < 10; n++) await earlier.execute(succeed);
+  clock.advance(1_000);
+  const second = record({ instance: "api-1", clock });
+  await second.breaker("payments").execute(fail);
+  const { incidents } = foldIncidents([...second.events, ...first.events]);
+  expect(incidents).toMatchObject([{ closedAtMs: null, closeLost: false }]);
 });
 
 test("a process that died in an incident leaves it without a close; its next life begins no gap", async () => {

@@ -1,5 +1,5 @@
 import { CircuitBreaker, createEventBus, type TelltaleEvent } from "../../src/index.ts";
-import { BOOM, fail, failTimes, succeed } from "./breaker.ts";
+import { BOOM, deferred, fail, failTimes, succeed } from "./breaker.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { permitOf, refusalOf } from "./states.ts";
 
@@ -38,8 +38,12 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   await breaker.execute(() => clock.advance(101), options);
   await breaker.execute(fail, { ...options, signal: AbortSignal.abort() });
   const late = permitOf(watched);
+  const overtaken = deferred<string>();
+  const overtakenResult = breaker.execute(() => overtaken.promise, options);
   await breaker.execute(() => Promise.reject(Object.assign(new Error("reset"), { code: -104 })));
   late.success(12);
+  overtaken.resolve("late");
+  await overtakenResult;
   await breaker.execute(succeed, options);
   breaker.recordFailure();
   clock.advance(1_250.5);
@@ -56,7 +60,9 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   refusalOf(watched);
   clock.advance(60);
   await breaker.call(succeed, options);
-  await breaker.call(succeed, options);
+  await breaker.call(() => "unclear", options);
+  breaker.recordSuccess();
+  breaker.recordFailure();
   breaker.forceOpen();
   refusalOf(watched);
   breaker.reset("go on");

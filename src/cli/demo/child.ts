@@ -58,7 +58,8 @@ export class Child<Out extends object, In extends { readonly kind: string }> {
   }
 
   send(message: Out): void {
-    if (this.#process.connected) this.#process.send(message);
+    // A message to a process that has just died is lost; its death is told when it is noticed.
+    if (this.#process.connected) this.#process.send(message, () => {});
   }
 
   /** The next message of a kind. */

@@ -44,8 +44,10 @@ export async function runDemo(settings: DemoSettings): Promise<number> {
   const terminal = new Terminal(process.stdout, process.env);
   const ending = new AbortController();
   const offSignals = abortOnSignals(ending);
-  // Whoever read the output has left, as `head` does: there is nobody to tell anything.
-  process.stdout.on("error", () => ending.abort(new Interrupted("nobody reads the output")));
+  // Most often whoever read the output has left, as `head` does.
+  process.stdout.on("error", ({ message }) =>
+    ending.abort(new Interrupted(`the output cannot be written: ${message}`)),
+  );
   const recording = await createRecording(settings.out, Date.now());
   const demo = new Demo(settings, recording, terminal, ending);
   try {
@@ -190,9 +192,9 @@ class Demo {
     this.#terminal.heading(
       `${utc(Date.now())}  UPSTREAM ${step.phase.toUpperCase()}: ${step.headline}`,
     );
-    await sleep(lengthMs / 2, undefined, { signal });
+    await sleep(lengthMs / 4, undefined, { signal });
     if (step.hiccup !== undefined) upstream.send({ kind: "fail-next", calls: step.hiccup });
-    await sleep(lengthMs / 2, undefined, { signal });
+    await sleep((lengthMs * 3) / 4, undefined, { signal });
     for (let waitedMs = 0; waitedMs < WAIT_LIMIT_MS; waitedMs += POLL_MS) {
       const failedProbes = this.#narrator.failedProbes - failedBefore;
       if (step.until({ state: this.#narrator.state, failedProbes })) return;

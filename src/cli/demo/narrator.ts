@@ -106,21 +106,18 @@ export class Narrator {
     this.#tell(event, "bad", "OPEN", `${this.#cause(event)}; ${next}`);
   }
 
-  #cause({
-    reason,
-    failuresByReason,
-    detectMs,
-    error,
-    note,
-    ...event
-  }: EventOf<"circuit.open">): string {
+  #cause(event: EventOf<"circuit.open">): string {
+    const { reason, failuresByReason, threshold, detectMs, error, note } = event;
     if (reason !== "latency" && reason !== "error") return note ?? reason;
-    const share = `${reason} ${failuresByReason[reason]} of ${event.threshold ?? "?"} in a row`;
+    const share = Object.entries(failuresByReason)
+      .filter(([, failures]) => failures > 0)
+      .map(([word, failures]) => `${word} ${failures}`)
+      .join(" and ");
     const last = this.#lastFailure?.latencyMs ?? null;
     const took = reason === "latency" && last !== null ? `, the last took ${duration(last)}` : "";
     const thrown = error === undefined ? "" : `, the last: ${error.message}`;
     const detected = detectMs === null ? "" : `, detected in ${duration(detectMs)}`;
-    return `${reason === "latency" ? "slow" : "failing"} (${share}${took}${thrown})${detected}`;
+    return `${reason === "latency" ? "slow" : "failing"} (${share} of ${threshold ?? "?"} in a row${took}${thrown})${detected}`;
   }
 
   #probeFailure({ reason, error }: EventOf<"circuit.open">): string {

@@ -3,16 +3,17 @@ export const PHASES = ["healthy", "slow", "failing", "gone"] as const;
 /** How the upstream behaves. */
 export type PhaseName = (typeof PHASES)[number];
 
-/** A finished call slower than this trips the breaker. */
-export const LATENCY_TRIP_MS = 250;
+/** A finished call slower than this is a failure; far above what a busy machine adds to a call. */
+export const LATENCY_TRIP_MS = 500;
 /** How long a call takes in the slow phase. */
-export const SLOW_MS = 400;
+export const SLOW_MS = 800;
+/** This many failures in a row trip the breaker. */
 export const FAILURE_THRESHOLD = 5;
 /** At speed 1: short, so that half a minute has room for several probes. */
 export const COOLDOWN_MS = 1200;
 
 /** What the script may wait for before it moves on, all of it read from the service's log. */
-export interface Seen {
+interface Seen {
   /** The breaker's committed state. */
   readonly state: string;
   /** Failed probes since the step began. */
@@ -25,7 +26,7 @@ export interface Step {
   /** Its length at speed 1. */
   readonly forMs: number;
   readonly headline: string;
-  /** Halfway through, this many calls in a row are answered with a 500: fewer than trip the breaker. */
+  /** A quarter through, this many calls in a row are answered with a 500: fewer than trip the breaker. */
   readonly hiccup?: number;
   /** The step lasts until this is true, so that a busy machine plays the same story. */
   readonly until: (seen: Seen) => boolean;

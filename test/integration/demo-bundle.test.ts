@@ -1,0 +1,37 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const run = promisify(execFile);
+const BUILD = fileURLToPath(new URL("../../scripts/build-cli.ts", import.meta.url));
+/** The Node that the repo pins, and the machine's own: Debian and the CI image have an older one. */
+const NODES = [process.execPath, "/usr/bin/node"].filter(existsSync);
+
+let directory: string;
+let bin: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "telltale-bundle-"));
+  const file = join(directory, "dist", "main.mjs");
+  await run(process.execPath, [BUILD, file]);
+  // As npm installs it: a link in another directory.
+  bin = join(directory, "telltale");
+  await symlink(file, bin);
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+test.each(NODES)("the bundled command line runs the demo with %s", async (node) => {
+  const { stdout } = await run(node, [bin, "demo", "--exit", "--speed", "5", "--out", directory]);
+  expect(stdout).toMatch(/^All [\d ]+ calls are accounted for\.$/m);
+});
+
+test("the bundle comes with the licences of what is in it", async () => {
+  const licences = await readFile(join(directory, "dist", "THIRD-PARTY-LICENSES.txt"), "utf8");
+  for (const name of ["pino", "prom-client", "@opentelemetry/sdk-metrics"]) {
+    expect(licences.split("\n")).toContain(name);
+  }
+});
