@@ -3,7 +3,7 @@ import { quantile } from "./measure.ts";
 import type { Cell, Question, Target } from "./question.ts";
 
 /** The figures of one cell: one for each round, or why there is none. */
-export type Figures = ReadonlyMap<string, readonly (number | null)[]>;
+type Figures = ReadonlyMap<string, readonly (number | null)[]>;
 
 /** Everything that one run found. */
 export interface Run {
@@ -19,7 +19,7 @@ export interface Run {
 }
 
 /** A target with what was found. */
-export interface Verdict {
+interface Verdict {
   readonly target: string;
   readonly found: number | null;
   readonly met: boolean | null;
@@ -30,7 +30,7 @@ const numbers = (figures: readonly (number | null)[]): number[] =>
   figures.filter((figure) => figure !== null);
 
 /** The median over the rounds; null when the cell has no figure. */
-export function medianOf(run: Run, id: string): number | null {
+function medianOf(run: Run, id: string): number | null {
   const found = numbers(run.figures.get(id) ?? []);
   return found.length === 0 ? null : quantile(found, 0.5);
 }
@@ -50,11 +50,11 @@ function compared(
   return all.length === 0 ? null : quantile(all, 0.5);
 }
 
-export const ratioOf = (run: Run, id: string, reference: string): number | null =>
+const ratioOf = (run: Run, id: string, reference: string): number | null =>
   compared(run, [id, reference], (figure, other) => figure / other);
 
 /** Compares a cell with one of its targets. */
-export function judge(run: Run, question: Question, cell: Cell, target: Target): Verdict {
+function judge(run: Run, question: Question, cell: Cell, target: Target): Verdict {
   const labelOf = (id: string): string =>
     question.cells.find((other) => other.id === id)?.label ?? id;
   let found: number | null;

@@ -1,6 +1,6 @@
 // Runs the model of the breaker for as long as a night allows: a million steps, or as many runs as
 // TELLTALE_MODEL_RUNS says. Fails at the first disagreement, with the seed and the shrunk schedule, and when a rare
-// thing was never reached.
+// thing was never reached in runs enough for it.
 
 import process from "node:process";
 import { checkModel, runsFrom, seedFrom } from "../test/model/property.ts";

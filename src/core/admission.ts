@@ -4,7 +4,10 @@ import type { Circuit } from "./circuit.ts";
 import type { RefusalFacts } from "./circuit-open-error.ts";
 import { type HalfOpenPeriod, type Period, Probe, type Slot } from "./period.ts";
 
-/** The slot of a call that may run, or null when it must be refused: then `refuse` counts and tells it. */
+/**
+ * The slot of a call that may run, or null when it must be refused: then `refuse` counts and tells it. What the
+ * admission committed is delivered by the caller, with `startOf` or at the end of its step.
+ */
 export function admit(circuit: Circuit, nowMs: number): Slot | null {
   const { period } = circuit;
   switch (period.state) {
@@ -23,6 +26,16 @@ export function admit(circuit: Circuit, nowMs: number): Slot | null {
       }
       return null;
   }
+}
+
+/**
+ * Delivers what the admission committed, and says when the call starts. Listeners run before a probe does, and their
+ * time is not the dependency's.
+ */
+export function startOf(circuit: Circuit, slot: Slot, admittedMs: number): number {
+  if (!(slot instanceof Probe)) return admittedMs;
+  circuit.deliver();
+  return circuit.begin();
 }
 
 /** Counts and tells a refusal, after `admit` gave no slot. */
@@ -84,6 +97,5 @@ function admitProbe(circuit: Circuit, period: HalfOpenPeriod, nowMs: number): Pr
   const probe = new Probe(period, nowMs + circuit.settings.leaseMs);
   period.inFlight.add(probe);
   if (circuit.incident !== null) circuit.incident.probes++;
-  circuit.deliver();
   return probe;
 }

@@ -1,5 +1,5 @@
+import type { Check } from "../events/check.ts";
 import type { Scalar } from "../events/field.ts";
-import type { Check } from "./check.ts";
 
 /** What the core needs of an `AbortSignal`: core is compiled without the types of any host. */
 export interface CancelSignal {
@@ -27,6 +27,8 @@ export interface CallOptions {
 /** What one call was given besides its function, checked. */
 export interface CheckedOptions {
   readonly signal: CancelSignal | undefined;
+  /** Whether the signal was aborted before the call. */
+  readonly aborted: boolean;
   readonly context: Readonly<Record<string, Scalar>> | undefined;
 }
 
@@ -37,8 +39,21 @@ export function checkedOptions(check: Check, options: unknown): CheckedOptions {
   const given = check.object("options", options);
   check.keys(given, KEYS);
   const { signal, context }: CallOptions = given;
-  if (signal !== undefined && typeof check.object("signal", signal)["aborted"] !== "boolean") {
-    check.type("signal", "an AbortSignal", signal);
+  let aborted = false;
+  if (signal !== undefined) {
+    check.object("signal", signal);
+    ({ aborted } = signal);
+    if (typeof aborted !== "boolean") check.type("signal", "an AbortSignal", signal);
   }
-  return { signal, context: context === undefined ? undefined : check.scalars("context", context) };
+  const copied = context === undefined ? undefined : check.scalars("context", context);
+  return { signal, aborted, context: copied };
+}
+
+/** Whether the signal is aborted now. One that can no longer be read must not cost the caller its result. */
+export function isAborted(signal: CancelSignal | undefined): boolean {
+  try {
+    return signal?.aborted === true;
+  } catch {
+    return false;
+  }
 }

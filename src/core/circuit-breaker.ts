@@ -1,3 +1,4 @@
+import { Check } from "../events/check.ts";
 import type { CircuitEvent, CircuitMatching, CircuitPattern } from "../events/event.ts";
 import {
   checkSubscription,
@@ -6,7 +7,7 @@ import {
   SynchronousEventBus,
 } from "../events/event-bus.ts";
 import type { CircuitState, Outcome } from "../events/vocabulary.ts";
-import { admit, effectiveState, refuse, retryAfterMs } from "./admission.ts";
+import { admit, effectiveState, refuse, retryAfterMs, startOf } from "./admission.ts";
 import type { BreakerStats, BreakerView } from "./breaker-view.ts";
 import {
   type CallOptions,
@@ -15,7 +16,6 @@ import {
   checkedOptions,
   type Guarded,
 } from "./call-options.ts";
-import { Check } from "./check.ts";
 import { Circuit } from "./circuit.ts";
 import { refusalError } from "./circuit-open-error.ts";
 import { slowed } from "./classification.ts";
@@ -117,7 +117,8 @@ export class CircuitBreaker implements BreakerView {
     const nowMs = circuit.begin();
     const slot = admit(circuit, nowMs);
     if (slot === null) return { ok: false, error: refusalError(refuse(circuit, nowMs, undefined)) };
-    return new AdmittedPermit(circuit, slot, nowMs, this.#check("settle a permit of"));
+    const startMs = startOf(circuit, slot, nowMs);
+    return new AdmittedPermit(circuit, slot, startMs, this.#check("settle a permit of"));
   }
 
   /**
@@ -180,7 +181,7 @@ export class CircuitBreaker implements BreakerView {
     listener: (event: CircuitMatching<P>) => void,
     options?: ListenOptions,
   ): () => void {
-    checkSubscription(type, listener, "circuit.");
+    checkSubscription(type, listener, options, "circuit.");
     // The bus hands over only events that the pattern matches.
     const heard = listener as (event: CircuitEvent) => unknown;
     const { name } = this;
@@ -196,7 +197,7 @@ export class CircuitBreaker implements BreakerView {
     listener: (event: CircuitMatching<P>) => void,
     options?: ListenOptions,
   ): () => void {
-    checkSubscription(type, listener, "circuit.");
+    checkSubscription(type, listener, options, "circuit.");
     const off = this.on(
       type,
       (event) => {

@@ -120,18 +120,24 @@ export class Circuit implements Committed {
     nowMs: number,
   ): void {
     const { rule, run, thrown } = decided;
+    const { period } = this;
+    const chance = this.#chanceOfId();
+    // The random source of the user acted on the breaker: what was decided no longer holds.
+    if (this.period !== period) return;
     const cooldownMs = decided.retryAfterMs ?? this.settings.cooldownMs;
     const from = this.#commit(new OpenPeriod(nowMs + cooldownMs), nowMs);
     this.tally.trip(reason);
-    this.#openIncident(reason, nowMs);
+    this.#openIncident(reason, chance, nowMs);
     this.journal?.open({ from, reason, rule, run, note: undefined, cooldownMs, thrown }, nowMs);
   }
 
   /** `forMs` is Infinity for a forced open without an end. */
   force(forced: Pick<Opening, "note" | "thrown"> & { forMs: number }, nowMs: number): void {
     const { note, thrown, forMs } = forced;
+    const chance = this.#chanceOfId();
+    if (this.period.state === "forced_open") return;
     const from = this.#commit(new ForcedOpenPeriod(nowMs + forMs), nowMs);
-    this.#openIncident("forced", nowMs);
+    this.#openIncident("forced", chance, nowMs);
     const cooldownMs = Number.isFinite(forMs) ? forMs : null;
     this.journal?.open(
       { from, reason: "forced", rule: null, run: null, note, cooldownMs, thrown },
@@ -186,13 +192,18 @@ export class Circuit implements Committed {
     this.lastThrown = undefined;
   }
 
-  #openIncident(reason: OpenReason, nowMs: number): void {
+  #openIncident(reason: OpenReason, chance: number, nowMs: number): void {
     if (this.incident !== null) {
       this.incident.openAgain(nowMs);
       return;
     }
     const atMs = this.wallMs();
-    this.incident = new Incident(incidentIdOf(atMs, this.#chance()), reason, nowMs, atMs);
+    this.incident = new Incident(incidentIdOf(atMs, chance), reason, nowMs, atMs);
+  }
+
+  /** Drawn before a commit begins: the source is the user's code. */
+  #chanceOfId(): number {
+    return this.incident === null ? this.#chance() : 0;
   }
 
   #chance(): number {

@@ -1,5 +1,5 @@
 import { OUTCOMES, type Outcome } from "../events/vocabulary.ts";
-import type { CancelSignal } from "./call-options.ts";
+import { type CancelSignal, isAborted } from "./call-options.ts";
 import type { Circuit } from "./circuit.ts";
 import { isRefusal } from "./circuit-open-error.ts";
 
@@ -104,7 +104,7 @@ interface Judged {
 export function judge(circuit: Circuit, call: Judged, ok: boolean, held: unknown): void {
   const { classify, latencyTripMs } = circuit.settings;
   let outcome: Outcome = ok ? "success" : outcomeOfThrown(held);
-  if (outcome === "error" && call.signal?.aborted === true) outcome = "cancelled";
+  if (outcome === "error" && isAborted(call.signal)) outcome = "cancelled";
   if (classify !== undefined && outcome !== "unreached" && outcome !== "cancelled") {
     const { latencyMs } = call;
     const finished: FinishedCall = ok

@@ -1,12 +1,13 @@
 import type { Scalar } from "../events/field.ts";
 import type { CountedAs, Outcome } from "../events/vocabulary.ts";
-import { admit, refuse } from "./admission.ts";
+import { admit, refuse, startOf } from "./admission.ts";
 import type { Call } from "./call.ts";
 import type { CancelSignal, CheckedOptions, Guarded } from "./call-options.ts";
 import type { Circuit } from "./circuit.ts";
 import { type RefusalFacts, refusalError } from "./circuit-open-error.ts";
 import { judge } from "./classification.ts";
 import { type ErrorResult, type ExecuteResult, RefusedResult } from "./execute-result.ts";
+import { follow } from "./follow.ts";
 import { DisabledPeriod, type Slot } from "./period.ts";
 import { settle, settleCancelled } from "./settlement.ts";
 
@@ -108,7 +109,13 @@ class GuardedCall implements Call {
 const FREE_LIMIT = 256;
 const free: GuardedCall[] = [];
 
-function take(circuit: Circuit, slot: Slot, startMs: number, options: CheckedOptions | undefined) {
+function take(
+  circuit: Circuit,
+  slot: Slot,
+  admittedMs: number,
+  options: CheckedOptions | undefined,
+) {
+  const startMs = startOf(circuit, slot, admittedMs);
   const call = free.pop() ?? new GuardedCall();
   call.circuit = circuit;
   call.slot = slot;
@@ -127,15 +134,15 @@ export function guard<T>(
   options: CheckedOptions | undefined,
 ): Promise<T> {
   const nowMs = circuit.begin();
-  if (options?.signal?.aborted === true) {
-    return Promise.reject(cancelledBefore(circuit, options.signal, options));
+  if (options?.aborted === true) {
+    return Promise.reject(cancelledBefore(circuit, options));
   }
   const slot = admit(circuit, nowMs);
   if (slot === null) {
     return rejectLater(refuse(circuit, nowMs, options?.context));
   }
   const call = take(circuit, slot, nowMs, options);
-  return start(fn, options).then(call.onValue, call.onThrow);
+  return follow(bound(fn, options), call.onValue<T>, call.onThrow);
 }
 
 const settled = Promise.resolve();
@@ -157,10 +164,10 @@ export function guardResult<T>(
   options: CheckedOptions | undefined,
 ): Promise<ExecuteResult<T>> {
   const nowMs = circuit.begin();
-  if (options?.signal?.aborted === true) {
+  if (options?.aborted === true) {
     return Promise.resolve({
       outcome: "error",
-      error: cancelledBefore(circuit, options.signal, options),
+      error: cancelledBefore(circuit, options),
       latencyMs: 0,
       latencyTripped: false,
       consecutiveFailures: circuit.consecutiveFailures,
@@ -173,7 +180,7 @@ export function guardResult<T>(
     return Promise.resolve(new RefusedResult(facts, circuit.consecutiveFailures));
   }
   const call = take(circuit, slot, nowMs, options);
-  return start(fn, options).then(call.onResult, call.onError);
+  return follow(bound(fn, options), call.onResult<T>, call.onError);
 }
 
 /** Runs a function that returns its value at once. */
@@ -183,7 +190,7 @@ export function guardSync<T>(
   options: CheckedOptions | undefined,
 ): T {
   const nowMs = circuit.begin();
-  if (options?.signal?.aborted === true) throw cancelledBefore(circuit, options.signal, options);
+  if (options?.aborted === true) throw cancelledBefore(circuit, options);
   const slot = admit(circuit, nowMs);
   if (slot === null) throw refusalError(refuse(circuit, nowMs, options?.context));
   const call = take(circuit, slot, nowMs, options);
@@ -202,23 +209,30 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return holder && "then" in value && typeof value.then === "function";
 }
 
-function start<T>(fn: Guarded<T>, options: CheckedOptions | undefined): Promise<T> {
-  try {
-    // The public overloads give `fn` a signal parameter only together with a signal of that very type.
-    return Promise.resolve(options?.signal === undefined ? fn() : fn(options.signal as never));
-  } catch (thrown) {
-    return Promise.reject(thrown);
-  }
+/** The function with the signal it was given, if any. */
+function bound<T>(fn: Guarded<T>, options: CheckedOptions | undefined): () => T | PromiseLike<T> {
+  const signal = options?.signal;
+  // The public overloads give `fn` a signal parameter only together with a signal of that very type.
+  return signal === undefined ? fn : () => fn(signal as never);
 }
 
-function cancelledBefore(circuit: Circuit, signal: CancelSignal, { context }: CheckedOptions) {
+function cancelledBefore(circuit: Circuit, { signal, context }: CheckedOptions): unknown {
+  const reason = reasonOf(signal);
   settleCancelled(circuit, {
     outcome: "cancelled",
     permanent: false,
     latencyMs: 0,
-    thrown: { value: signal.reason },
+    thrown: { value: reason },
     retryAfterMs: null,
     context,
   });
-  return signal.reason;
+  return reason;
+}
+
+function reasonOf(signal: CancelSignal | undefined): unknown {
+  try {
+    return signal?.reason;
+  } catch (unreadable) {
+    return unreadable;
+  }
 }

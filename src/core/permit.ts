@@ -1,5 +1,5 @@
+import type { Check } from "../events/check.ts";
 import type { Outcome } from "../events/vocabulary.ts";
-import type { Check } from "./check.ts";
 import type { Circuit } from "./circuit.ts";
 import type { CircuitOpenError } from "./circuit-open-error.ts";
 import { outcomeOfThrown, slowed } from "./classification.ts";

@@ -4,6 +4,7 @@ import type { Call } from "./call.ts";
 import type { Guarded } from "./call-options.ts";
 import type { Circuit } from "./circuit.ts";
 import { outcomeOfThrown } from "./classification.ts";
+import { follow } from "./follow.ts";
 import type { ClosedPeriod, DisabledPeriod } from "./period.ts";
 import { settle } from "./settlement.ts";
 
@@ -58,13 +59,7 @@ export class QuietPath {
   }
 
   run<T>(fn: Guarded<T>): Promise<T> {
-    let returned: Promise<T>;
-    try {
-      returned = Promise.resolve(fn());
-    } catch (thrown) {
-      returned = Promise.reject(thrown);
-    }
-    return returned.then(this.onValue, this.onThrow);
+    return follow(fn, this.onValue<T>, this.onThrow);
   }
 }
 

@@ -1,7 +1,7 @@
+import { Check } from "../events/check.ts";
 import type { EventBus } from "../events/event-bus.ts";
 import type { Scalar } from "../events/field.ts";
 import { platformClock, platformRandom } from "../platform.ts";
-import { Check } from "./check.ts";
 import type { Classify } from "./classification.ts";
 import type { Clock } from "./clock.ts";
 import type { CircuitBreakerOptions } from "./options.ts";

@@ -80,7 +80,9 @@ function calm(circuit: Circuit, period: ClosedPeriod): void {
 
 function settleMeasured(circuit: Circuit, call: Call): void {
   record(circuit, call);
-  if (call.outcome === "success") circuit.consecutiveFailures = 0;
+  if (call.outcome !== "success") return;
+  circuit.consecutiveFailures = 0;
+  circuit.lastThrown = undefined;
 }
 
 function settleProbe(circuit: Circuit, probe: Probe, call: Call, nowMs: number): void {

@@ -1,3 +1,4 @@
+import { Check, shown } from "./check.ts";
 import { describeError } from "./describe-error.ts";
 import type { EventOf, EventPattern, EventType, Matching, TelltaleEvent } from "./event.ts";
 import { EVENT_FAMILIES, EVENT_TYPES } from "./event-types.ts";
@@ -42,6 +43,9 @@ export interface EventBusOptions {
   readonly instance?: string;
 }
 
+const LONGEST_INSTANCE = 256;
+const LONGEST_SINK = 64;
+
 interface Subscription {
   readonly pattern: EventPattern;
   readonly listener: (event: TelltaleEvent) => unknown;
@@ -68,7 +72,9 @@ export class SynchronousEventBus implements EventBus {
 
   emit(event: TelltaleEvent): void {
     if (typeof event !== "object" || event === null || typeof event.type !== "string") {
-      throw new TypeError("Cannot emit: event must be an event of telltale, with its type");
+      throw new TypeError(
+        `Cannot emit: event must be an event of telltale, with its type, received ${shown(event)}`,
+      );
     }
     if (this.#delivering) {
       this.#queue.push(event);
@@ -85,7 +91,7 @@ export class SynchronousEventBus implements EventBus {
     listener: (event: Matching<P>) => void,
     options?: ListenOptions,
   ): () => void {
-    checkSubscription(type, listener);
+    checkSubscription(type, listener, options);
     const subscription: Subscription = {
       pattern: type,
       // A listener is only ever handed events that its pattern matches, so the wider parameter type is safe.
@@ -170,42 +176,42 @@ export class SynchronousEventBus implements EventBus {
  * const bus = createEventBus({ instance: "api-7f9" });
  */
 export function createEventBus(options: EventBusOptions = {}): EventBus {
-  for (const key of Object.keys(options)) {
-    if (key !== "instance") {
-      throw new TypeError(
-        `Cannot create event bus: unknown option "${key}", ${hint(key, ["instance"])}`,
-      );
-    }
-  }
+  const check = new Check("create event bus");
+  check.keys(check.object("options", options), ["instance"]);
   const { instance } = options;
-  if (instance !== undefined && (typeof instance !== "string" || instance === "")) {
-    throw new TypeError(
-      `Cannot create event bus: instance must be a non-empty string, received ${typeof instance === "string" ? '""' : typeof instance}`,
-    );
-  }
+  if (instance !== undefined) check.text("instance", instance, LONGEST_INSTANCE);
   return new SynchronousEventBus(instance);
 }
 
 function matches(pattern: EventPattern, type: EventType): boolean {
+  if (typeof type !== "string") return false;
   return pattern === type || (pattern.endsWith("*") && type.startsWith(pattern.slice(0, -1)));
 }
 
-/** Refuses a name that no event has, and a listener that is no function. `prefix` narrows to one family. */
-export function checkSubscription(pattern: unknown, listener: unknown, prefix = ""): void {
-  const known: readonly string[] = [...EVENT_TYPES, ...EVENT_FAMILIES].filter((name) =>
-    name.startsWith(prefix),
-  );
-  if (typeof pattern !== "string") {
-    throw new TypeError(
-      `Cannot listen: type must be the name of an event, received ${typeof pattern}`,
-    );
+/**
+ * Refuses a name that no event has, a listener that is no function, and wrong options. `prefix` narrows the names to
+ * one family.
+ */
+export function checkSubscription(
+  pattern: unknown,
+  listener: unknown,
+  options: unknown,
+  prefix = "",
+): void {
+  if (typeof pattern !== "string")
+    new Check("listen").type("type", "the name of an event", pattern);
+  else {
+    const known: readonly string[] = [...EVENT_TYPES, ...EVENT_FAMILIES];
+    const heard = known.filter((name) => name.startsWith(prefix));
+    if (!heard.includes(pattern)) {
+      throw new TypeError(
+        `Cannot listen: no event is called "${pattern}", ${hint(pattern, heard)}`,
+      );
+    }
   }
-  if (!known.includes(pattern)) {
-    throw new TypeError(`Cannot listen: no event is called "${pattern}", ${hint(pattern, known)}`);
-  }
-  if (typeof listener !== "function") {
-    throw new TypeError(
-      `Cannot listen to "${pattern}": listener must be a function, received ${typeof listener}`,
-    );
-  }
+  const check = new Check(`listen to ${shown(pattern)}`);
+  check.function("listener", listener);
+  if (options === undefined) return;
+  const { sink } = check.keys(check.object("options", options), ["sink"]);
+  if (sink !== undefined) check.text("sink", sink, LONGEST_SINK);
 }

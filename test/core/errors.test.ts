@@ -178,3 +178,12 @@ test("isCircuitOpenError() goes by the brand, a symbol that every copy shares", 
   expect(Reflect.get(error, brand)).toBe(true);
   expect(isCircuitOpenError({ [brand]: true })).toBe(true);
 });
+
+test("name and message of a refusal can be set, as those of any error", async () => {
+  const watched = await watchIn("open");
+  const error: Error = refusalOf(watched);
+  error.name = "Refused";
+  error.message = "not now";
+  expect(String(error)).toBe("Refused: not now");
+  expect(String(refusalOf(watched))).toMatch(/^CircuitOpenError: Circuit breaker "dependency"/);
+});

@@ -256,6 +256,17 @@ test("lastSuccessAtMs of a breaker nobody listens to does not go back to null", 
   expect(breaker.stats.lastSuccessAtMs ?? 0).toBeGreaterThanOrEqual(START_AT_MS);
 });
 
+test("lastSuccessAtMs of a breaker nobody listens to is the moment of each success", async () => {
+  const clock = new FakeClock();
+  const breaker = new CircuitBreaker("unheard", { clock });
+  for (let n = 1; n <= 50; n++) {
+    clock.advance(n % 3);
+    await breaker.call(succeed);
+    expect(breaker.stats.lastSuccessAtMs).toBe(clock.epochMs());
+  }
+  expect(breaker.stats.calls.success).toBe(50);
+});
+
 test("non-verdicts and late results move neither moment", async () => {
   const watched = watch({ failureThreshold: 1 });
   const late = permitOf(watched);

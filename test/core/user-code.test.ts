@@ -135,7 +135,7 @@ test("a signal that cannot be read any more keeps the call's own error, and its 
 });
 
 test.each(["unheard", "heard"] as const)(
-  "a promise whose own then misbehaves is taken like any thenable, %s",
+  "a promise with a then of its own is taken like any thenable, %s",
   async (kind) => {
     const breaker = kind === "heard" ? watch().breaker : new CircuitBreaker("unheard");
     const quiet = Object.assign(Promise.resolve("native"), {
@@ -200,7 +200,7 @@ test("a failed call whose promise is dropped is an unhandled rejection, once", a
   expect(unhandled).toHaveBeenCalledTimes(1);
 });
 
-test("lastSuccessAtMs is exact again as soon as the traffic is thin", async () => {
+test("lastSuccessAtMs is exact again within sixteen successes when the traffic gets thin", async () => {
   // The platform's clocks, at a standstill: thousands of successes in no time.
   let elapsedMs = 0;
   const startMs = performance.now();
@@ -209,9 +209,10 @@ test("lastSuccessAtMs is exact again as soon as the traffic is thin", async () =
   vi.spyOn(Date, "now").mockImplementation(() => startAtMs + elapsedMs);
   const breaker = new CircuitBreaker("bursty");
   for (let n = 0; n < 1_000; n++) await breaker.call(succeed);
-  for (let hour = 1; hour <= 5; hour++) {
+  for (let hour = 1; hour <= 30; hour++) {
     elapsedMs = hour * 3_600_000;
     await breaker.call(succeed);
+    if (hour < 16) continue;
     // Within the second for which the distance of the two clocks is trusted.
     expect(breaker.stats.lastSuccessAtMs ?? 0).toBeGreaterThan(startAtMs + elapsedMs - 1_000);
   }

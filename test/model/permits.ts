@@ -48,7 +48,8 @@ export class Permits {
       this.#world.problem(`admit() answered ok: ${answer.ok}`);
     }
     if (answer.ok && typeof admission === "number") {
-      const { nowMs: startMs } = at;
+      // Listeners have run since the admission of a probe: their time is not the dependency's.
+      const { nowMs: startMs } = this.#world.moment();
       const held = { guarded, permit: answer, number: admission, startMs, settled: false };
       this.#held.push(held);
       return held;

@@ -89,6 +89,9 @@ const RARE = [
 /** One of the rare things. */
 export type Rare = (typeof RARE)[number];
 
+/** Fewer runs than this may miss a rare thing by chance; the rarest comes about twenty times in as many. */
+export const ENOUGH_RUNS = 10_000;
+
 /** How often a whole session of runs came to each of the rare things. */
 export class Reach {
   runs = 0;
@@ -99,8 +102,9 @@ export class Reach {
     this.#counts.set(rare, (this.#counts.get(rare) ?? 0) + times);
   }
 
-  /** What was never seen. */
+  /** What was never seen although there were runs enough to see it. */
   get missing(): readonly Rare[] {
+    if (this.runs < ENOUGH_RUNS) return [];
     return RARE.filter((rare) => this.#counts.get(rare) === 0);
   }
 

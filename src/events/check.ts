@@ -1,5 +1,5 @@
-import type { Scalar } from "../events/field.ts";
-import { hint } from "../events/nearest.ts";
+import type { Scalar } from "./field.ts";
+import { hint } from "./nearest.ts";
 
 const LONGEST_SHOWN = 60;
 
@@ -92,7 +92,7 @@ export class Check {
   }
 
   /** Refuses keys that mean nothing, and names the ones that may have been meant. */
-  keys(value: object, known: readonly string[], prefix = ""): void {
+  keys<T extends object>(value: T, known: readonly string[], prefix = ""): T {
     for (const key of Object.keys(value)) {
       if (!known.includes(key)) {
         throw new TypeError(
@@ -100,12 +100,18 @@ export class Check {
         );
       }
     }
+    return value;
   }
 
   /** A frozen copy of a flat record whose values JSON can hold; undefined values are left out. */
   scalars(field: string, value: unknown): Readonly<Record<string, Scalar>> {
     const copy: Record<string, Scalar> = {};
-    for (const [key, held] of Object.entries(this.object(field, value))) {
+    const given = this.object(field, value);
+    // A Map, a Date and the like hold nothing that could be copied key by key.
+    if (Object.prototype.toString.call(given) !== "[object Object]") {
+      return this.type(field, "a plain object", value);
+    }
+    for (const [key, held] of Object.entries(given)) {
       if (held === undefined) continue;
       if (
         held !== null &&
