@@ -43,8 +43,8 @@ export interface BreakerView {
   readonly trafficShare: number;
   /** How near the trip is, 0 to 1; 1 unless closed. */
   readonly tripProgress: number;
-  /** Consecutive failures that trip. */
-  readonly failureThreshold: number;
+  /** Consecutive failures that trip; null when no rule counts them. */
+  readonly failureThreshold: number | null;
   /** Probes under way whose lease has not ended. */
   readonly probesInFlight: number;
   /** When the present incident began, in epoch milliseconds; null when there is none. */

@@ -241,10 +241,10 @@ export class CircuitBreaker implements BreakerView {
   }
 
   get tripProgress(): number {
-    return tripProgress(this.#circuit);
+    return tripProgress(this.#circuit, this.#now());
   }
 
-  get failureThreshold(): number {
+  get failureThreshold(): number | null {
     return this.#circuit.settings.failureThreshold;
   }
 

@@ -116,10 +116,10 @@ export class Circuit implements Committed {
 
   trip(
     reason: FailureReason,
-    decided: Pick<Opening, "rule" | "run"> & Pick<Call, "thrown" | "retryAfterMs">,
+    decided: Pick<Opening, "cause"> & Pick<Call, "thrown" | "retryAfterMs">,
     nowMs: number,
   ): void {
-    const { rule, run, thrown } = decided;
+    const { cause, thrown } = decided;
     const { period } = this;
     const chance = this.#chanceOfId();
     // The random source of the user acted on the breaker: what was decided no longer holds.
@@ -128,7 +128,7 @@ export class Circuit implements Committed {
     const from = this.#commit(new OpenPeriod(nowMs + cooldownMs), nowMs);
     this.tally.trip(reason);
     this.#openIncident(reason, chance, nowMs);
-    this.journal?.open({ from, reason, rule, run, note: undefined, cooldownMs, thrown }, nowMs);
+    this.journal?.open({ from, reason, cause, note: undefined, cooldownMs, thrown }, nowMs);
   }
 
   /** `forMs` is Infinity for a forced open without an end. */
@@ -139,10 +139,7 @@ export class Circuit implements Committed {
     const from = this.#commit(new ForcedOpenPeriod(nowMs + forMs), nowMs);
     this.#openIncident("forced", chance, nowMs);
     const cooldownMs = Number.isFinite(forMs) ? forMs : null;
-    this.journal?.open(
-      { from, reason: "forced", rule: null, run: null, note, cooldownMs, thrown },
-      nowMs,
-    );
+    this.journal?.open({ from, reason: "forced", cause: null, note, cooldownMs, thrown }, nowMs);
   }
 
   /** Opens for probes, after the cooldown. */

@@ -2,13 +2,19 @@ import { describeError } from "../events/describe-error.ts";
 import type { CircuitEvent, CircuitEventType, EventOf } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
 import type { Scalar } from "../events/field.ts";
-import type { CircuitState, CloseReason, OpenReason, SkipReason } from "../events/vocabulary.ts";
+import type {
+  CircuitState,
+  CloseReason,
+  FailureReason,
+  OpenReason,
+  SkipReason,
+} from "../events/vocabulary.ts";
 import type { Call } from "./call.ts";
 import { type Audience, audienceOf } from "./guarded-bus.ts";
 import type { Incident } from "./incident.ts";
 import type { ProbeEnd } from "./period.ts";
 import type { Settings } from "./settings.ts";
-import type { FailureRun, TripReading, TripRule } from "./trip-rule.ts";
+import type { TripReading, TripRule } from "./trip-rule.ts";
 
 /** What the envelope of an event is filled from. */
 export interface Committed {
@@ -38,12 +44,25 @@ type OwnFields<T extends CircuitEventType> = Omit<
 >;
 type Context = Readonly<Record<string, Scalar>> | undefined;
 
+/** Which rule tripped, and on what numbers. */
+export interface TripCause {
+  /** `probe` for a failed probe. */
+  readonly rule: string;
+  readonly threshold: number;
+  readonly window: Readonly<Record<string, number>>;
+  readonly failuresByReason: Readonly<Record<FailureReason, number>>;
+  /** On the wall clock; null when the rule does not know. */
+  readonly firstFailureAtMs: number | null;
+  /** On the monotonic clock. */
+  readonly firstFailureMs: number | null;
+}
+
 /** What a commit of an open state tells. */
 export interface Opening {
   readonly from: CircuitState;
   readonly reason: OpenReason;
-  readonly rule: TripRule | "probe" | null;
-  readonly run: FailureRun | null;
+  /** Null when forced. */
+  readonly cause: TripCause | null;
   readonly note: string | undefined;
   /** Null without an end. */
   readonly cooldownMs: number | null;
@@ -174,24 +193,24 @@ export class Journal {
     if (this.hears("circuit.probe")) this.#tell("circuit.probe", end, context);
   }
 
-  open({ from, reason, rule, run, note, cooldownMs, thrown }: Opening, nowMs: number): void {
+  open({ from, reason, cause, note, cooldownMs, thrown }: Opening, nowMs: number): void {
     if (!this.hears("circuit.open")) return;
     const { consecutiveFailures, incident } = this.#circuit;
-    const counted = rule !== null && rule !== "probe";
     const atMs = this.#circuit.wallMs();
+    const firstMs = cause?.firstFailureMs ?? null;
     this.#tell("circuit.open", {
       from,
       reason,
-      rule: counted ? rule.name : rule,
+      rule: cause?.rule ?? null,
       ...(note === undefined ? {} : { note }),
       consecutiveFailures,
-      failuresByReason: Object.freeze({ error: 0, latency: 0, ...run?.byReason }),
-      window: windowOf(rule, consecutiveFailures),
-      threshold: counted ? rule.threshold : rule === "probe" ? 1 : null,
+      failuresByReason: Object.freeze({ error: 0, latency: 0, ...cause?.failuresByReason }),
+      window: cause === null ? null : Object.freeze({ ...cause.window }),
+      threshold: cause?.threshold ?? null,
       cooldownMs,
       retryAtMs: cooldownMs === null ? null : atMs + cooldownMs,
-      firstFailureAtMs: run === null ? null : run.firstAtMs,
-      detectMs: run === null ? null : Math.max(0, nowMs - run.firstMonotonicMs),
+      firstFailureAtMs: cause?.firstFailureAtMs ?? null,
+      detectMs: firstMs === null ? null : Math.max(0, nowMs - firstMs),
       reopens: incident?.reopens ?? 0,
       ...(thrown === null ? {} : told(thrown)),
     });
@@ -278,12 +297,4 @@ export class Journal {
 
 function told(thrown: { readonly value: unknown }) {
   return { error: describeError(thrown.value) };
-}
-
-function windowOf(
-  rule: Opening["rule"],
-  failures: number,
-): Readonly<Record<string, number>> | null {
-  if (rule === null) return null;
-  return Object.freeze(rule === "probe" ? { calls: 1, failures: 1 } : { ...rule.window(failures) });
 }

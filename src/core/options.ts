@@ -2,6 +2,7 @@ import type { EventBus } from "../events/event-bus.ts";
 import type { Scalar } from "../events/field.ts";
 import type { Classify } from "./classification.ts";
 import type { Clock } from "./clock.ts";
+import type { TripRule } from "./trip-rule.ts";
 
 /** How a breaker tries whether the dependency is back. */
 export interface HalfOpenOptions {
@@ -35,6 +36,12 @@ export interface CircuitBreakerOptions {
    * @default off
    */
   readonly latencyTripMs?: number;
+  /**
+   * One rule or several, any of which trips; made by `consecutive`, `failureRate`, `slowRate`, or your own. Given
+   * together with `failureThreshold`, that holds beside them.
+   * @default consecutive(failureThreshold)
+   */
+  readonly trip?: TripRule | readonly TripRule[];
   /**
    * Time in milliseconds that an open breaker refuses calls before it lets a probe through. A `retryAfterMs` from
    * `classify` wins.

@@ -1,6 +1,7 @@
 import type { ProbeOutcome } from "../events/vocabulary.ts";
+import type { FailureRun } from "./failure-run.ts";
 import type { ProgressClimb } from "./progress-climb.ts";
-import type { FailureRun } from "./trip-rule.ts";
+import type { TripMeters } from "./trip-meters.ts";
 
 // A period is the time between two committed changes. Each kind holds only what its state needs, and its counts and
 // permits die with it: a result whose period is over is late, which one comparison tells.
@@ -10,6 +11,8 @@ export class ClosedPeriod {
   readonly state = "closed";
   run: FailureRun | null = null;
   climb: ProgressClimb | null = null;
+  /** Begun at the first verdict that a rule must hear. */
+  meters: TripMeters | null = null;
 }
 
 /** Calls pass and are measured; nothing opens the breaker. */

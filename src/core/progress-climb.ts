@@ -7,12 +7,15 @@ export class ProgressClimb {
 
   /** Whether `ratio` reaches a level that this climb had not reached before. */
   reaches(ratio: number, levels: readonly number[]): boolean {
-    if (ratio <= this.#peak) {
-      if (ratio <= this.#peak / 2) this.#peak = ratio;
-      return false;
-    }
+    this.fallTo(ratio);
+    if (ratio <= this.#peak) return false;
     const before = this.#peak;
     this.#peak = ratio;
     return levels.some((level) => level > before && level <= ratio);
+  }
+
+  /** The ratio fell, perhaps so far that the climb is over and the next one begins here. */
+  fallTo(ratio: number): void {
+    if (ratio <= this.#peak / 2) this.#peak = ratio;
   }
 }

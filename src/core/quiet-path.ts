@@ -7,6 +7,8 @@ import { outcomeOfThrown } from "./classification.ts";
 import { follow } from "./follow.ts";
 import type { ClosedPeriod, DisabledPeriod } from "./period.ts";
 import { settle } from "./settlement.ts";
+import { meter } from "./trip-decision.ts";
+import { HEARS_LATENCIES, HEARS_MOMENTS, HEARS_SUCCESSES } from "./trip-rule.ts";
 
 /** Successes between two readings of the clock, at the most. */
 const LONGEST_BLOCK = 16;
@@ -29,6 +31,8 @@ export class QuietPath {
   #readMs = Number.NEGATIVE_INFINITY;
 
   constructor(circuit: Circuit, period: ClosedPeriod | DisabledPeriod) {
+    const { hearing } = circuit.settings;
+    const counted = hearing >= HEARS_SUCCESSES && period.state === "closed" ? period : null;
     this.onValue = (value) => {
       if (
         circuit.period === period &&
@@ -36,7 +40,9 @@ export class QuietPath {
         (circuit.journal === null || isQuiet(circuit))
       ) {
         circuit.tally.successes++;
-        if (--this.#left === 0) this.#readClock(circuit);
+        if (hearing >= HEARS_MOMENTS) this.#left = 1;
+        const nowMs = --this.#left === 0 ? this.#readClock(circuit) : Number.NaN;
+        if (counted !== null) meter(circuit, counted, null, null, nowMs);
       } else settle(circuit, untimed(period, "success", null), circuit.begin());
       return value;
     };
@@ -47,7 +53,7 @@ export class QuietPath {
     };
   }
 
-  #readClock(circuit: Circuit): void {
+  #readClock(circuit: Circuit): number {
     const nowMs = circuit.begin();
     circuit.lastSuccessAtMs = circuit.wallMs();
     const dense = nowMs - this.#readMs < this.#block * DENSE_GAP_MS;
@@ -56,6 +62,7 @@ export class QuietPath {
       dense && circuit.clock === platformClock ? Math.min(LONGEST_BLOCK, this.#block * 2) : 1;
     this.#left = this.#block;
     this.#readMs = nowMs;
+    return nowMs;
   }
 
   run<T>(fn: Guarded<T>): Promise<T> {
@@ -85,15 +92,15 @@ function isQuiet(circuit: Circuit): boolean {
 }
 
 function needsTime({ settings, journal }: Circuit): boolean {
-  if (settings.latencyTripMs !== Number.POSITIVE_INFINITY || settings.classify !== undefined) {
-    return true;
-  }
   return (
-    journal !== null &&
-    (journal.hears("circuit.success") ||
-      journal.hears("circuit.failure") ||
-      journal.hears("circuit.ignored") ||
-      journal.hears("circuit.late"))
+    settings.latencyTripMs !== Number.POSITIVE_INFINITY ||
+    settings.classify !== undefined ||
+    settings.hearing >= HEARS_LATENCIES ||
+    (journal !== null &&
+      (journal.hears("circuit.success") ||
+        journal.hears("circuit.failure") ||
+        journal.hears("circuit.ignored") ||
+        journal.hears("circuit.late")))
   );
 }
 

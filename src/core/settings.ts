@@ -5,18 +5,22 @@ import { platformClock, platformRandom } from "../platform.ts";
 import type { Classify } from "./classification.ts";
 import type { Clock } from "./clock.ts";
 import type { CircuitBreakerOptions } from "./options.ts";
-import { consecutive, type TripRule } from "./trip-rule.ts";
+import { consecutiveRule, type TripRule } from "./trip-rule.ts";
+import { tripSettings } from "./trip-settings.ts";
 
 /** Options after the check, with every default in place. Inside the core these are trusted. */
 export interface Settings {
-  readonly failureThreshold: number;
+  /** Consecutive failures that trip; null when no rule counts them. */
+  readonly failureThreshold: number | null;
   /** Infinity when off. */
   readonly latencyTripMs: number;
   readonly cooldownMs: number;
   readonly maxProbes: number;
   readonly successThreshold: number;
   readonly leaseMs: number;
-  readonly rule: TripRule;
+  readonly rules: readonly TripRule[];
+  /** The most that a rule must hear: a place in HEARINGS. */
+  readonly hearing: number;
   readonly classify: Classify | undefined;
   readonly clock: Clock;
   readonly random: () => number;
@@ -34,7 +38,8 @@ export const DEFAULTS: Settings = /* @__PURE__ */ Object.freeze({
   maxProbes: 1,
   successThreshold: 1,
   leaseMs: 60_000,
-  rule: consecutive(DEFAULT_FAILURE_THRESHOLD),
+  rules: [consecutiveRule(DEFAULT_FAILURE_THRESHOLD)],
+  hearing: 0,
   classify: undefined,
   clock: platformClock,
   random: platformRandom,
@@ -45,6 +50,7 @@ export const DEFAULTS: Settings = /* @__PURE__ */ Object.freeze({
 const OPTIONS = [
   "failureThreshold",
   "latencyTripMs",
+  "trip",
   "cooldownMs",
   "halfOpen",
   "classify",
@@ -65,12 +71,10 @@ export function settingsOf(name: unknown, options: unknown): Settings {
   const given: CircuitBreakerOptions = check.object("options", options);
   check.keys(given, OPTIONS);
   const { failureThreshold, latencyTripMs, cooldownMs, classify, clock, random, bus } = given;
-  const failures =
-    failureThreshold === undefined
-      ? DEFAULT_FAILURE_THRESHOLD
-      : check.positiveInteger("failureThreshold", failureThreshold);
+  if (failureThreshold !== undefined) check.positiveInteger("failureThreshold", failureThreshold);
+  const trip = tripSettings(check, given.trip, failureThreshold, DEFAULTS.rules);
   return Object.freeze({
-    failureThreshold: failures,
+    ...trip,
     latencyTripMs:
       latencyTripMs === undefined
         ? DEFAULTS.latencyTripMs
@@ -78,7 +82,6 @@ export function settingsOf(name: unknown, options: unknown): Settings {
     cooldownMs:
       cooldownMs === undefined ? DEFAULTS.cooldownMs : check.durationMs("cooldownMs", cooldownMs),
     ...halfOpenSettings(check, given.halfOpen),
-    rule: consecutive(failures),
     classify: classify === undefined ? undefined : check.function("classify", classify),
     clock: clock === undefined ? DEFAULTS.clock : checkedClock(check, clock),
     random: random === undefined ? DEFAULTS.random : check.function("random", random),

@@ -1,9 +1,10 @@
 import type { CountedAs, FailureReason, ProbeOutcome } from "../events/vocabulary.ts";
 import type { Call } from "./call.ts";
 import type { Circuit } from "./circuit.ts";
+import { FailureRun } from "./failure-run.ts";
 import { type ClosedPeriod, Probe, type Slot } from "./period.ts";
-import { ProgressClimb } from "./progress-climb.ts";
-import { FailureRun } from "./trip-rule.ts";
+import { decideTrip, meter, probeCause } from "./trip-decision.ts";
+import { HEARS_LATENCIES, HEARS_SUCCESSES } from "./trip-rule.ts";
 
 /**
  * Takes the result of an admitted call and says what it counted as. Each call is settled once; its owner sees to that.
@@ -51,31 +52,28 @@ function settleLate(circuit: Circuit, call: Call): void {
 
 function settleClosed(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs: number): void {
   const reason = record(circuit, call);
+  const { settings } = circuit;
   if (reason === null) {
-    if (call.outcome === "success") calm(circuit, period);
+    if (call.outcome !== "success") return;
+    if (settings.hearing >= HEARS_SUCCESSES) meter(circuit, period, null, call.latencyMs, nowMs);
+    const tripped = settings.hearing >= HEARS_LATENCIES && decideTrip(circuit, period, call, nowMs);
+    if (!tripped) calm(circuit, period);
     return;
   }
+  meter(circuit, period, reason, call.latencyMs, nowMs);
   period.run ??= new FailureRun(circuit.wallMs(), nowMs);
-  const { run } = period;
-  run.add(reason);
-  const { rule } = circuit.settings;
-  const reading = rule.read(circuit.consecutiveFailures);
+  period.run.add(reason);
   if (call.permanent) forcePermanently(circuit, call, nowMs);
-  else if (reading.ratio >= 1) circuit.trip(run.majority(), { ...call, rule, run }, nowMs);
-  else {
-    period.climb ??= new ProgressClimb();
-    if (period.climb.reaches(reading.ratio, rule.levels)) {
-      circuit.journal?.progress(rule, reading, call);
-    }
-  }
+  else decideTrip(circuit, period, call, nowMs);
 }
 
-/** A success ends the run of failures and, with it, the climb towards a trip. */
+/** A success ends the run of failures. */
 function calm(circuit: Circuit, period: ClosedPeriod): void {
   circuit.consecutiveFailures = 0;
   circuit.lastThrown = undefined;
   period.run = null;
-  period.climb = null;
+  // A rate does not fall to nothing at a success: its climb ends when the rate is down.
+  if (circuit.settings.hearing < HEARS_SUCCESSES) period.climb = null;
 }
 
 function settleMeasured(circuit: Circuit, call: Call): void {
@@ -108,7 +106,8 @@ function reopen(circuit: Circuit, reason: FailureReason, call: Call, nowMs: numb
   // The probe alone decided: the failures before the trip are told by the open that they caused.
   const run = new FailureRun(circuit.wallMs(), nowMs);
   run.add(reason);
-  circuit.trip(reason, { ...call, rule: "probe", run }, nowMs);
+  const { thrown, retryAfterMs } = call;
+  circuit.trip(reason, { cause: probeCause(run), thrown, retryAfterMs }, nowMs);
 }
 
 function forcePermanently(circuit: Circuit, { thrown }: Call, nowMs: number): void {

@@ -15,6 +15,9 @@ export function readStats(circuit: Circuit, nowMs: number): BreakerStats {
 }
 
 /** How near the trip is, 0 to 1; 1 unless closed. */
-export function tripProgress({ period, settings, consecutiveFailures }: Circuit): number {
-  return period.state === "closed" ? Math.min(1, settings.rule.read(consecutiveFailures).ratio) : 1;
+export function tripProgress(circuit: Circuit, nowMs: number): number {
+  const { period, consecutiveFailures } = circuit;
+  if (period.state !== "closed") return 1;
+  const nearest = period.meters?.nearest({ consecutiveFailures, nowMs });
+  return Math.min(1, nearest?.reading.ratio ?? 0);
 }

@@ -62,7 +62,9 @@ const latencyMs = field.nullable(
   field.ms("How long the call took; null when nothing needed the time when it was admitted"),
 );
 const consecutiveFailures = field.count("Failures in a row, this one included");
-const failureThreshold = field.count("Consecutive failures that trip");
+const failureThreshold = field.nullable(
+  field.count("Consecutive failures that trip; null when no rule counts them"),
+);
 const lastError = field.optional(field.error("What was thrown"));
 const note = field.optional(field.text("The reason that the operator gave"));
 const openMs = field.ms("Time since the last open");

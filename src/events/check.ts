@@ -68,6 +68,14 @@ export class Check {
     return value;
   }
 
+  /** A share: more than 0, at most 1. */
+  share(field: string, value: unknown): number {
+    const allowed = "a number above 0 and at most 1";
+    if (typeof value !== "number") return this.type(field, allowed, value);
+    if (!(value > 0 && value <= 1)) return this.range(field, allowed, value);
+    return value;
+  }
+
   text(field: string, value: unknown, limit: number): string {
     if (typeof value !== "string") return this.type(field, "a string", value);
     if (value.length === 0 || value.length > limit) {

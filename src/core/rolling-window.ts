@@ -1,0 +1,146 @@
+import type { FailureReason } from "../events/vocabulary.ts";
+
+/** What a window holds at one moment. */
+export interface WindowCounts {
+  readonly calls: number;
+  readonly errors: number;
+  readonly latencies: number;
+  /** The first failure it still holds, to a segment of the window; null when it holds none. */
+  readonly firstFailureMs: number | null;
+}
+
+/** Counts verdicts over a stretch of calls or of time, in fixed memory and in the same time for each call. */
+export interface RollingWindow {
+  add(verdict: FailureReason | null, nowMs: number): void;
+  counts(nowMs: number): WindowCounts;
+}
+
+const SUCCESS = 0;
+const ERROR = 1;
+const LATENCY = 2;
+const SEGMENTS = 16;
+
+/** The last `size` calls: a ring of one byte a call. */
+export class CountWindow implements RollingWindow {
+  readonly #size: number;
+  readonly #segmentSize: number;
+  readonly #verdicts: Uint8Array;
+  /** When the first failure of each segment was counted; NaN for none. */
+  readonly #firstFailuresMs: Float64Array;
+  readonly #held = [0, 0, 0];
+  #next = 0;
+  #calls = 0;
+
+  constructor(size: number) {
+    this.#size = size;
+    this.#segmentSize = Math.ceil(size / SEGMENTS);
+    this.#verdicts = new Uint8Array(size);
+    this.#firstFailuresMs = new Float64Array(SEGMENTS).fill(Number.NaN);
+  }
+
+  add(verdict: FailureReason | null, nowMs: number): void {
+    const code = verdict === null ? SUCCESS : verdict === "error" ? ERROR : LATENCY;
+    const at = this.#next;
+    if (this.#calls < this.#size) this.#calls++;
+    else this.#count(this.#verdicts[at] ?? SUCCESS, -1);
+    this.#verdicts[at] = code;
+    this.#count(code, 1);
+    this.#noteFailure(at, code, nowMs);
+    this.#next = at + 1 === this.#size ? 0 : at + 1;
+  }
+
+  counts(): WindowCounts {
+    const errors = this.#held[ERROR] ?? 0;
+    const latencies = this.#held[LATENCY] ?? 0;
+    const firstFailureMs = errors + latencies === 0 ? null : earliest(this.#firstFailuresMs);
+    return { calls: this.#calls, errors, latencies, firstFailureMs };
+  }
+
+  #count(code: number, by: number): void {
+    this.#held[code] = (this.#held[code] ?? 0) + by;
+  }
+
+  #noteFailure(at: number, code: number, nowMs: number): void {
+    const segment = Math.floor(at / this.#segmentSize);
+    // The first slot of a segment begins its new lap: what the old lap noted is leaving the window.
+    if (at % this.#segmentSize === 0) this.#firstFailuresMs[segment] = Number.NaN;
+    if (code !== SUCCESS && Number.isNaN(this.#firstFailuresMs[segment] ?? Number.NaN)) {
+      this.#firstFailuresMs[segment] = nowMs;
+    }
+  }
+}
+
+const BUCKETS = 10;
+
+/**
+ * The last `durationMs`: ten buckets that are emptied as time passes, however long nothing came. Holds between nine
+ * tenths and the whole of the time.
+ */
+export class TimeWindow implements RollingWindow {
+  readonly #bucketMs: number;
+  readonly #calls = new Float64Array(BUCKETS);
+  readonly #errors = new Float64Array(BUCKETS);
+  readonly #latencies = new Float64Array(BUCKETS);
+  readonly #firstFailuresMs = new Float64Array(BUCKETS).fill(Number.NaN);
+  readonly #total = { calls: 0, errors: 0, latencies: 0 };
+  /** The number of the newest bucket since the clock's zero. */
+  #newest = Number.NEGATIVE_INFINITY;
+
+  constructor(durationMs: number) {
+    this.#bucketMs = durationMs / BUCKETS;
+  }
+
+  add(verdict: FailureReason | null, nowMs: number): void {
+    const bucket = this.#turnTo(nowMs);
+    this.#calls[bucket] = (this.#calls[bucket] ?? 0) + 1;
+    this.#total.calls++;
+    if (verdict === null) return;
+    if (verdict === "error") {
+      this.#errors[bucket] = (this.#errors[bucket] ?? 0) + 1;
+      this.#total.errors++;
+    } else {
+      this.#latencies[bucket] = (this.#latencies[bucket] ?? 0) + 1;
+      this.#total.latencies++;
+    }
+    if (Number.isNaN(this.#firstFailuresMs[bucket] ?? Number.NaN)) {
+      this.#firstFailuresMs[bucket] = nowMs;
+    }
+  }
+
+  counts(nowMs: number): WindowCounts {
+    this.#turnTo(nowMs);
+    const { calls, errors, latencies } = this.#total;
+    const firstFailureMs = errors + latencies === 0 ? null : earliest(this.#firstFailuresMs);
+    return { calls, errors, latencies, firstFailureMs };
+  }
+
+  /** Empties the buckets that time has passed over, ten at the most, and returns the place of the present one. */
+  #turnTo(nowMs: number): number {
+    const present = Math.floor(nowMs / this.#bucketMs);
+    const passed = Math.min(BUCKETS, present - this.#newest);
+    for (let step = 0; step < passed; step++) this.#empty(placeOf(present - step));
+    if (passed > 0) this.#newest = present;
+    return placeOf(this.#newest);
+  }
+
+  #empty(bucket: number): void {
+    this.#total.calls -= this.#calls[bucket] ?? 0;
+    this.#total.errors -= this.#errors[bucket] ?? 0;
+    this.#total.latencies -= this.#latencies[bucket] ?? 0;
+    this.#calls[bucket] = 0;
+    this.#errors[bucket] = 0;
+    this.#latencies[bucket] = 0;
+    this.#firstFailuresMs[bucket] = Number.NaN;
+  }
+}
+
+/** A monotonic clock may start below 0. */
+function placeOf(bucketNumber: number): number {
+  return ((bucketNumber % BUCKETS) + BUCKETS) % BUCKETS;
+}
+
+function earliest(momentsMs: Float64Array): number | null {
+  let first = Number.POSITIVE_INFINITY;
+  for (const momentMs of momentsMs) if (momentMs < first) first = momentMs;
+  return Number.isFinite(first) ? first : null;
+}

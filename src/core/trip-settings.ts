@@ -1,0 +1,56 @@
+import type { Check } from "./check.ts";
+import { consecutiveRule, HEARINGS, type TripRule } from "./trip-rule.ts";
+
+const LONGEST_RULE_NAME = 64;
+
+/** The rules of a breaker and what they must hear. */
+export function tripSettings(
+  check: Check,
+  trip: unknown,
+  failureThreshold: number | undefined,
+  defaults: readonly TripRule[],
+) {
+  const given = trip === undefined ? null : checkedRules(check, trip);
+  // Asked for by name, the threshold holds beside the rules; otherwise they stand in for the default.
+  const counting = failureThreshold === undefined ? [] : [consecutiveRule(failureThreshold)];
+  const rules =
+    given === null ? (counting.length > 0 ? counting : defaults) : [...counting, ...given];
+  const thresholds = rules
+    .filter(({ name }) => name === "consecutive")
+    .map(({ threshold }) => threshold);
+  return {
+    rules,
+    failureThreshold: thresholds.length === 0 ? null : Math.min(...thresholds),
+    hearing: rules
+      .map(({ hears }) => HEARINGS.indexOf(hears ?? "failures"))
+      .reduce((a, b) => Math.max(a, b), 0),
+  };
+}
+
+function checkedRules(check: Check, trip: unknown): readonly TripRule[] {
+  const list: readonly unknown[] = Array.isArray(trip) ? trip : [trip];
+  if (list.length === 0) check.range("trip", "a trip rule or several", trip);
+  return list.map((rule, index) =>
+    checkedRule(check, Array.isArray(trip) ? `trip[${index}]` : "trip", rule),
+  );
+}
+
+function checkedRule(check: Check, field: string, rule: unknown): TripRule {
+  const given = check.object(field, rule);
+  check.text(`${field}.name`, given["name"], LONGEST_RULE_NAME);
+  check.function(`${field}.begin`, given["begin"]);
+  if (typeof given["threshold"] !== "number")
+    check.type(`${field}.threshold`, "a number", given["threshold"]);
+  const { hears, levels } = given;
+  if (hears !== undefined && !HEARINGS.some((hearing) => hearing === hears)) {
+    check.type(`${field}.hears`, `one of ${HEARINGS.join(", ")}`, hears);
+  }
+  if (
+    levels !== undefined &&
+    !(Array.isArray(levels) && levels.every((level) => level > 0 && level < 1))
+  ) {
+    check.type(`${field}.levels`, "a list of numbers above 0 and below 1", levels);
+  }
+  // Its parts have just been checked one by one.
+  return given as unknown as TripRule;
+}
