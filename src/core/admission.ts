@@ -1,8 +1,9 @@
 import type { Scalar } from "../events/field.ts";
-import type { CircuitState } from "../events/vocabulary.ts";
+import type { CircuitState, SkipReason } from "../events/vocabulary.ts";
 import type { Circuit } from "./circuit.ts";
 import type { RefusalFacts } from "./circuit-open-error.ts";
-import { type HalfOpenPeriod, type Period, Probe, type Slot } from "./period.ts";
+import { type ClosedPeriod, type HalfOpenPeriod, type Period, Probe, type Slot } from "./period.ts";
+import { settleIdle, shapesTraffic, trafficShare } from "./traffic.ts";
 
 /**
  * The slot of a call that may run, or null when it must be refused: then `refuse` counts and tells it. What the
@@ -12,6 +13,7 @@ export function admit(circuit: Circuit, nowMs: number): Slot | null {
   const { period } = circuit;
   switch (period.state) {
     case "closed":
+      return passes(circuit, period, nowMs) ? period : null;
     case "disabled":
       return period;
     case "open":
@@ -44,18 +46,15 @@ export function refuse(
   nowMs: number,
   context: Readonly<Record<string, Scalar>> | undefined,
 ): RefusalFacts {
-  const { state } = circuit.period;
-  if (state === "closed" || state === "disabled") {
-    throw new Error(`Cannot refuse a call of breaker "${circuit.name}": it is ${state}`);
-  }
-  const { incident } = circuit;
+  const { incident, period } = circuit;
+  const { state } = period;
+  const reason = reasonOf(circuit, period, nowMs);
   incident?.skip();
-  circuit.tally.skip(state);
+  circuit.tally.skip(reason);
   const facts: RefusalFacts = {
     breaker: circuit.name,
     state,
-    // The states that refuse are named as the reasons are.
-    reason: state,
+    reason,
     retryAfterMs: retryAfterMs(circuit, nowMs),
     openMs: incident?.openMs(nowMs) ?? 0,
     skipsSinceOpened: incident?.skipsSinceOpened ?? 0,
@@ -91,6 +90,26 @@ export function effectiveState(period: Period, nowMs: number): CircuitState {
 /** Whether the cooldown is over, so that the next call is a probe. */
 function isDue(period: Period, nowMs: number): boolean {
   return (period.state === "open" || period.state === "forced_open") && nowMs >= period.retryMs;
+}
+
+/** Whether a call of a closed breaker is in the share that passes. */
+function passes(circuit: Circuit, period: ClosedPeriod, nowMs: number): boolean {
+  if (!shapesTraffic(circuit.settings)) return true;
+  settleIdle(circuit, period, nowMs);
+  const { share } = trafficShare(circuit, period, nowMs);
+  return share >= 1 || circuit.chance() < share;
+}
+
+function reasonOf(circuit: Circuit, period: Period, nowMs: number): SkipReason {
+  switch (period.state) {
+    case "closed":
+      return trafficShare(circuit, period, nowMs).reason;
+    case "disabled":
+      throw new Error(`Cannot refuse a call of breaker "${circuit.name}": it is disabled`);
+    default:
+      // The other states are named as the reasons are.
+      return period.state;
+  }
 }
 
 function admitProbe(circuit: Circuit, period: HalfOpenPeriod, nowMs: number): Probe {

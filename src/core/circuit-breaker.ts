@@ -28,6 +28,7 @@ import { quietPath } from "./quiet-path.ts";
 import { settingsOf } from "./settings.ts";
 import { settle, settleUnadmitted } from "./settlement.ts";
 import { readStats, tripProgress } from "./stats.ts";
+import { trafficShare } from "./traffic.ts";
 
 /** Options of {@link CircuitBreaker.forceOpen}. */
 export interface ForceOpenOptions {
@@ -236,8 +237,9 @@ export class CircuitBreaker implements BreakerView {
   }
 
   get trafficShare(): number {
-    const { state } = this;
-    return state === "closed" || state === "disabled" ? 1 : 0;
+    const { period } = this.#circuit;
+    if (period.state === "closed") return trafficShare(this.#circuit, period, this.#now()).share;
+    return period.state === "disabled" ? 1 : 0;
   }
 
   get tripProgress(): number {

@@ -106,7 +106,8 @@ function messageOf({
     bulkhead: "at its limit of concurrent calls",
   }[reason];
   const when = retryAfterMs === null ? "no known retry time" : `retry in ${seconds(retryAfterMs)}`;
-  return `Circuit breaker "${breaker}" is ${why}: ${when}, ${skipsSinceOpened} refused since it opened`;
+  const refused = skipsSinceOpened === 0 ? "" : `, ${skipsSinceOpened} refused since it opened`;
+  return `Circuit breaker "${breaker}" is ${why}: ${when}${refused}`;
 }
 
 interface StackLimited {

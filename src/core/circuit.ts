@@ -3,6 +3,7 @@ import type { CircuitState, CloseReason, FailureReason, OpenReason } from "../ev
 import { platformClock, platformEpochAt, platformRandom } from "../platform.ts";
 import type { Call } from "./call.ts";
 import type { Clock } from "./clock.ts";
+import { type Cooldown, CooldownAttempts } from "./cooldown.ts";
 import { Incident, incidentIdOf } from "./incident.ts";
 import { type Committed, Journal, type Opening } from "./journal.ts";
 import {
@@ -14,7 +15,7 @@ import {
   type Period,
 } from "./period.ts";
 import type { QuietPath } from "./quiet-path.ts";
-import type { Settings } from "./settings.ts";
+import { DEFAULT_COOLDOWN_MS, type Settings } from "./settings.ts";
 import { SteadyClock } from "./steady-clock.ts";
 import { Tally } from "./tally.ts";
 
@@ -44,6 +45,7 @@ export class Circuit implements Committed {
   /** The journal's version that `timed` was worked out for. */
   heardVersion = -1;
   timed = true;
+  #attempts: CooldownAttempts | null = null;
   #sinceMs: number;
   #nowMs: number;
   /** Null until it is read in this step. */
@@ -122,9 +124,9 @@ export class Circuit implements Committed {
     const { cause, thrown } = decided;
     const { period } = this;
     const chance = this.#chanceOfId();
-    // The random source of the user acted on the breaker: what was decided no longer holds.
+    const cooldownMs = this.#cooldownMs(decided.retryAfterMs, nowMs);
+    // A function of the user acted on the breaker: what was decided no longer holds.
     if (this.period !== period) return;
-    const cooldownMs = decided.retryAfterMs ?? this.settings.cooldownMs;
     const from = this.#commit(new OpenPeriod(nowMs + cooldownMs), nowMs);
     this.tally.trip(reason);
     this.#openIncident(reason, chance, nowMs);
@@ -154,8 +156,12 @@ export class Circuit implements Committed {
   /** Ends the incident. */
   close(reason: CloseReason, note: string | undefined, nowMs: number): void {
     const { incident } = this;
-    const from = this.#commit(new ClosedPeriod(), nowMs);
+    const period = new ClosedPeriod();
+    if (reason === "probe" || reason === "peer") period.rampFromMs = nowMs;
+    const from = this.#commit(period, nowMs);
     this.#forgetFailures();
+    // What an operator says is healthy is: the backoff begins again.
+    if (reason !== "probe" && reason !== "peer") this.#attempts = null;
     this.incident = null;
     if (incident !== null) this.journal?.close({ from, reason, note, incident }, nowMs);
   }
@@ -184,6 +190,30 @@ export class Circuit implements Committed {
     this.quiet = undefined;
   }
 
+  #cooldownMs(asked: number | null, nowMs: number): number {
+    const { cooldown } = this.settings;
+    if (typeof cooldown === "number") return asked ?? cooldown;
+    this.#attempts ??= new CooldownAttempts();
+    const healthyMs = this.period.state === "closed" ? this.spentMs(nowMs) : null;
+    const attempt = this.#attempts.next(healthyMs);
+    const cooldownMs = asked ?? this.#askCooldown(cooldown, attempt);
+    this.#attempts.begun(cooldownMs);
+    return cooldownMs;
+  }
+
+  #askCooldown(cooldown: Cooldown, attempt: number): number {
+    try {
+      const asked = cooldown(attempt, () => this.chance());
+      if (Number.isFinite(asked) && asked >= 0) return asked;
+      throw new RangeError(
+        `cooldownMs must return a non-negative number of milliseconds, received ${String(asked)}`,
+      );
+    } catch (thrown) {
+      this.callbackFailed("cooldownMs", thrown);
+      return DEFAULT_COOLDOWN_MS;
+    }
+  }
+
   #forgetFailures(): void {
     this.consecutiveFailures = 0;
     this.lastThrown = undefined;
@@ -200,10 +230,11 @@ export class Circuit implements Committed {
 
   /** Drawn before a commit begins: the source is the user's code. */
   #chanceOfId(): number {
-    return this.incident === null ? this.#chance() : 0;
+    return this.incident === null ? this.chance() : 0;
   }
 
-  #chance(): number {
+  /** A number in [0, 1) from the random source that was given, or from the platform's when that fails. */
+  chance(): number {
     try {
       const drawn = this.settings.random();
       if (typeof drawn === "number" && drawn >= 0 && drawn < 1) return drawn;

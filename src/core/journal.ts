@@ -256,6 +256,12 @@ export class Journal {
     if (this.hears(type)) this.#tell(type, { from });
   }
 
+  degrade(from: number, to: number): void {
+    if (!this.hears("circuit.degrade")) return;
+    const { consecutiveFailures } = this.#circuit;
+    this.#tell("circuit.degrade", { from, to, consecutiveFailures });
+  }
+
   callbackFailed(callback: string, thrown: unknown): void {
     if (!this.hears("circuit.callback_failed")) return;
     this.#tell("circuit.callback_failed", { callback, error: describeError(thrown) });

@@ -2,6 +2,8 @@ import type { EventBus } from "../events/event-bus.ts";
 import type { Scalar } from "../events/field.ts";
 import type { Classify } from "./classification.ts";
 import type { Clock } from "./clock.ts";
+import type { Cooldown } from "./cooldown.ts";
+import type { RampUpOptions } from "./traffic.ts";
 import type { TripRule } from "./trip-rule.ts";
 
 /** How a breaker tries whether the dependency is back. */
@@ -44,12 +46,25 @@ export interface CircuitBreakerOptions {
   readonly trip?: TripRule | readonly TripRule[];
   /**
    * Time in milliseconds that an open breaker refuses calls before it lets a probe through. A `retryAfterMs` from
-   * `classify` wins.
+   * `classify` wins. A function is given the number of the attempt, such as `exponentialCooldown` makes; when it
+   * fails, the default holds and `circuit.callback_failed` says so.
    * @default 60_000
    */
-  readonly cooldownMs?: number;
+  readonly cooldownMs?: number | Cooldown;
   /** How the breaker tries whether the dependency is back. */
   readonly halfOpen?: HalfOpenOptions;
+  /**
+   * Shares of the traffic by consecutive failures, the first of them 1: `[1, 0.9, 0.7, 0.4, 0.1]` lets 70 % pass
+   * after two. The last holds for every higher count. With it the count falls by one with each success, and with each
+   * `cooldownMs` (60 000 when that is a function) that brings no verdict, instead of to 0.
+   * @default off
+   */
+  readonly degradation?: readonly number[];
+  /**
+   * Lets the traffic in bit by bit after a recovery.
+   * @default off
+   */
+  readonly rampUp?: RampUpOptions;
   /**
    * Decides what a finished call counts as. If it throws, the default applies and `circuit.callback_failed` says so.
    * @default a value is a success, anything thrown is a failure

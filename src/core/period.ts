@@ -13,6 +13,15 @@ export class ClosedPeriod {
   climb: ProgressClimb | null = null;
   /** Begun at the first verdict that a rule must hear. */
   meters: TripMeters | null = null;
+  /** The last verdict, where idle time counts. */
+  activeMs = 0;
+  /** When a recovery let the traffic in again; null when all of it may pass. */
+  rampFromMs: number | null = null;
+
+  forgetRun(): void {
+    this.run = null;
+    this.climb = null;
+  }
 }
 
 /** Calls pass and are measured; nothing opens the breaker. */

@@ -7,6 +7,7 @@ import { outcomeOfThrown } from "./classification.ts";
 import { follow } from "./follow.ts";
 import type { ClosedPeriod, DisabledPeriod } from "./period.ts";
 import { settle } from "./settlement.ts";
+import { shapesTraffic } from "./traffic.ts";
 import { meter } from "./trip-decision.ts";
 import { HEARS_LATENCIES, HEARS_MOMENTS, HEARS_SUCCESSES } from "./trip-rule.ts";
 
@@ -96,6 +97,7 @@ function needsTime({ settings, journal }: Circuit): boolean {
     settings.latencyTripMs !== Number.POSITIVE_INFINITY ||
     settings.classify !== undefined ||
     settings.hearing >= HEARS_LATENCIES ||
+    shapesTraffic(settings) ||
     (journal !== null &&
       (journal.hears("circuit.success") ||
         journal.hears("circuit.failure") ||

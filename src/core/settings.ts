@@ -4,7 +4,9 @@ import type { Scalar } from "../events/field.ts";
 import { platformClock, platformRandom } from "../platform.ts";
 import type { Classify } from "./classification.ts";
 import type { Clock } from "./clock.ts";
+import type { Cooldown } from "./cooldown.ts";
 import type { CircuitBreakerOptions } from "./options.ts";
+import type { RampUpOptions } from "./traffic.ts";
 import { consecutiveRule, type TripRule } from "./trip-rule.ts";
 import { tripSettings } from "./trip-settings.ts";
 
@@ -14,7 +16,12 @@ export interface Settings {
   readonly failureThreshold: number | null;
   /** Infinity when off. */
   readonly latencyTripMs: number;
-  readonly cooldownMs: number;
+  readonly cooldown: number | Cooldown;
+  /** Shares by consecutive failures. */
+  readonly degradation: readonly number[] | undefined;
+  /** Idle time that takes one failure off the count of a degraded breaker. */
+  readonly idleStepMs: number;
+  readonly rampUp: Required<RampUpOptions> | undefined;
   readonly maxProbes: number;
   readonly successThreshold: number;
   readonly leaseMs: number;
@@ -29,12 +36,17 @@ export interface Settings {
 }
 
 const DEFAULT_FAILURE_THRESHOLD = 5;
+/** Also what holds when a cooldown function fails. */
+export const DEFAULT_COOLDOWN_MS = 60_000;
 
 /** The defaults of every option, and the settings of a breaker without options: shared, hence frozen. */
 export const DEFAULTS: Settings = /* @__PURE__ */ Object.freeze({
   failureThreshold: DEFAULT_FAILURE_THRESHOLD,
   latencyTripMs: Number.POSITIVE_INFINITY,
-  cooldownMs: 60_000,
+  cooldown: DEFAULT_COOLDOWN_MS,
+  degradation: undefined,
+  idleStepMs: DEFAULT_COOLDOWN_MS,
+  rampUp: undefined,
   maxProbes: 1,
   successThreshold: 1,
   leaseMs: 60_000,
@@ -53,6 +65,8 @@ const OPTIONS = [
   "trip",
   "cooldownMs",
   "halfOpen",
+  "degradation",
+  "rampUp",
   "classify",
   "clock",
   "random",
@@ -61,6 +75,7 @@ const OPTIONS = [
 ] as const satisfies readonly (keyof CircuitBreakerOptions)[];
 const HALF_OPEN_OPTIONS = ["maxProbes", "successThreshold", "leaseMs"] as const;
 const LONGEST_NAME = 256;
+const DEFAULT_RAMP_FROM = 0.1;
 
 /** The settings that the options of one breaker ask for. */
 export function settingsOf(name: unknown, options: unknown): Settings {
@@ -79,9 +94,9 @@ export function settingsOf(name: unknown, options: unknown): Settings {
       latencyTripMs === undefined
         ? DEFAULTS.latencyTripMs
         : check.positiveMs("latencyTripMs", latencyTripMs),
-    cooldownMs:
-      cooldownMs === undefined ? DEFAULTS.cooldownMs : check.durationMs("cooldownMs", cooldownMs),
+    cooldown: cooldownMs === undefined ? DEFAULTS.cooldown : checkedCooldown(check, cooldownMs),
     ...halfOpenSettings(check, given.halfOpen),
+    ...trafficSettings(check, given),
     classify: classify === undefined ? undefined : check.function("classify", classify),
     clock: clock === undefined ? DEFAULTS.clock : checkedClock(check, clock),
     random: random === undefined ? DEFAULTS.random : check.function("random", random),
@@ -89,6 +104,43 @@ export function settingsOf(name: unknown, options: unknown): Settings {
     attributes:
       given.attributes === undefined ? undefined : check.scalars("attributes", given.attributes),
   });
+}
+
+function trafficSettings(check: Check, { degradation, rampUp, cooldownMs }: CircuitBreakerOptions) {
+  return {
+    degradation: degradation === undefined ? undefined : checkedDegradation(check, degradation),
+    idleStepMs: typeof cooldownMs === "number" && cooldownMs > 0 ? cooldownMs : DEFAULT_COOLDOWN_MS,
+    rampUp: rampUp === undefined ? undefined : checkedRampUp(check, rampUp),
+  };
+}
+
+function checkedDegradation(check: Check, shares: unknown): readonly number[] {
+  const allowed = "a list of shares from 0 to 1, the first of them 1";
+  if (!Array.isArray(shares)) return check.type("degradation", allowed, shares);
+  for (const [index, share] of shares.entries()) {
+    if (typeof share !== "number")
+      check.type(`degradation[${index}]`, "a share from 0 to 1", share);
+    if (!(share >= 0 && share <= 1)) {
+      check.range(`degradation[${index}]`, "a share from 0 to 1", share);
+    }
+  }
+  if (shares[0] !== 1) check.range("degradation", allowed, shares);
+  return Object.freeze([...shares]);
+}
+
+function checkedRampUp(check: Check, rampUp: RampUpOptions): Required<RampUpOptions> {
+  check.object("rampUp", rampUp);
+  check.keys(rampUp, ["durationMs", "from"], "rampUp.");
+  return {
+    durationMs: check.positiveMs("rampUp.durationMs", rampUp.durationMs),
+    from: rampUp.from === undefined ? DEFAULT_RAMP_FROM : check.share("rampUp.from", rampUp.from),
+  };
+}
+
+function checkedCooldown(check: Check, cooldown: unknown): number | Cooldown {
+  // Its answers are checked when it gives them.
+  if (typeof cooldown === "function") return cooldown as Cooldown;
+  return check.durationMs("cooldownMs", cooldown);
 }
 
 function halfOpenSettings(check: Check, halfOpen: CircuitBreakerOptions["halfOpen"]) {

@@ -3,6 +3,7 @@ import type { Call } from "./call.ts";
 import type { Circuit } from "./circuit.ts";
 import { FailureRun } from "./failure-run.ts";
 import { type ClosedPeriod, Probe, type Slot } from "./period.ts";
+import { changeFailures, degradedShare, settleIdle, tellShare } from "./traffic.ts";
 import { decideTrip, meter, probeCause } from "./trip-decision.ts";
 import { HEARS_LATENCIES, HEARS_SUCCESSES } from "./trip-rule.ts";
 
@@ -51,29 +52,38 @@ function settleLate(circuit: Circuit, call: Call): void {
 }
 
 function settleClosed(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs: number): void {
+  settleIdle(circuit, period, nowMs);
+  const { settings, consecutiveFailures } = circuit;
   const reason = record(circuit, call);
-  const { settings } = circuit;
   if (reason === null) {
-    if (call.outcome !== "success") return;
-    if (settings.hearing >= HEARS_SUCCESSES) meter(circuit, period, null, call.latencyMs, nowMs);
-    const tripped = settings.hearing >= HEARS_LATENCIES && decideTrip(circuit, period, call, nowMs);
-    if (!tripped) calm(circuit, period);
+    if (call.outcome === "success") settleSuccess(circuit, period, call, nowMs);
     return;
   }
+  period.activeMs = nowMs;
   meter(circuit, period, reason, call.latencyMs, nowMs);
   period.run ??= new FailureRun(circuit.wallMs(), nowMs);
   period.run.add(reason);
   if (call.permanent) forcePermanently(circuit, call, nowMs);
-  else decideTrip(circuit, period, call, nowMs);
+  else if (!decideTrip(circuit, period, call, nowMs)) {
+    tellShare(circuit, degradedShare(settings, consecutiveFailures));
+  }
 }
 
-/** A success ends the run of failures. */
-function calm(circuit: Circuit, period: ClosedPeriod): void {
-  circuit.consecutiveFailures = 0;
+function settleSuccess(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs: number): void {
+  const { settings, consecutiveFailures } = circuit;
+  if (settings.hearing >= HEARS_SUCCESSES) meter(circuit, period, null, call.latencyMs, nowMs);
+  if (settings.hearing >= HEARS_LATENCIES && decideTrip(circuit, period, call, nowMs)) return;
   circuit.lastThrown = undefined;
+  if (settings.degradation !== undefined) {
+    period.activeMs = nowMs;
+    // One step back towards the whole traffic, not all at once.
+    changeFailures(circuit, period, Math.max(0, consecutiveFailures - 1));
+    return;
+  }
+  circuit.consecutiveFailures = 0;
   period.run = null;
   // A rate does not fall to nothing at a success: its climb ends when the rate is down.
-  if (circuit.settings.hearing < HEARS_SUCCESSES) period.climb = null;
+  if (settings.hearing < HEARS_SUCCESSES) period.climb = null;
 }
 
 function settleMeasured(circuit: Circuit, call: Call): void {

@@ -225,6 +225,17 @@ export const EVENTS = {
     },
     metrics: [stateChange],
   }),
+  "circuit.degrade": define({
+    severity: "warn",
+    sentence: "traffic share changed",
+    when: "While closed, the share of calls that degradation lets pass changes",
+    fields: {
+      from: field.share("The share before"),
+      to: field.share("The share now"),
+      consecutiveFailures: field.count("The count that decides it"),
+    },
+    metrics: [],
+  }),
   "circuit.disable": define({
     severity: "warn",
     sentence: "circuit disabled",
