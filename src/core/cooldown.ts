@@ -1,4 +1,4 @@
-import { Check } from "./check.ts";
+import { Check } from "../events/check.ts";
 
 /**
  * The cooldown of an open, in milliseconds. `attempt` is 1 for the first open after sustained health and grows with

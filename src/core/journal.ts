@@ -193,12 +193,26 @@ export class Journal {
     if (this.hears("circuit.probe")) this.#tell("circuit.probe", end, context);
   }
 
-  open({ from, reason, cause, note, cooldownMs, thrown }: Opening, nowMs: number): void {
+  open(opening: Opening, nowMs: number): void {
     if (!this.hears("circuit.open")) return;
-    const { consecutiveFailures, incident } = this.#circuit;
+    this.#tell("circuit.open", this.#opening(opening, this.#circuit.consecutiveFailures, nowMs));
+  }
+
+  /** `failures` in a row are those of the rules that only report. */
+  wouldOpen(opening: Opening, failures: number, nowMs: number): void {
+    if (!this.hears("circuit.would_open")) return;
+    this.#tell("circuit.would_open", this.#opening(opening, failures, nowMs));
+  }
+
+  #opening(
+    opening: Opening,
+    consecutiveFailures: number,
+    nowMs: number,
+  ): OwnFields<"circuit.open"> {
+    const { from, reason, cause, note, cooldownMs, thrown } = opening;
     const atMs = this.#circuit.wallMs();
     const firstMs = cause?.firstFailureMs ?? null;
-    this.#tell("circuit.open", {
+    return {
       from,
       reason,
       rule: cause?.rule ?? null,
@@ -211,9 +225,9 @@ export class Journal {
       retryAtMs: cooldownMs === null ? null : atMs + cooldownMs,
       firstFailureAtMs: cause?.firstFailureAtMs ?? null,
       detectMs: firstMs === null ? null : Math.max(0, nowMs - firstMs),
-      reopens: incident?.reopens ?? 0,
+      reopens: this.#circuit.incident?.reopens ?? 0,
       ...(thrown === null ? {} : told(thrown)),
-    });
+    };
   }
 
   skip({ reason, openMs, retryAfterMs }: SkipFacts, context: Context): void {

@@ -45,6 +45,12 @@ export interface CircuitBreakerOptions {
    */
   readonly trip?: TripRule | readonly TripRule[];
   /**
+   * Candidate rules that only report: they see the same calls as `trip`, and when they would have tripped there is a
+   * `circuit.would_open`.
+   * @default none
+   */
+  readonly shadow?: TripRule | readonly TripRule[];
+  /**
    * Time in milliseconds that an open breaker refuses calls before it lets a probe through. A `retryAfterMs` from
    * `classify` wins. A function is given the number of the attempt, such as `exponentialCooldown` makes; when it
    * fails, the default holds and `circuit.callback_failed` says so.

@@ -1,6 +1,7 @@
 import type { ProbeOutcome } from "../events/vocabulary.ts";
 import type { FailureRun } from "./failure-run.ts";
 import type { ProgressClimb } from "./progress-climb.ts";
+import type { ShadowTrip } from "./shadow-trip.ts";
 import type { TripMeters } from "./trip-meters.ts";
 
 // A period is the time between two committed changes. Each kind holds only what its state needs, and its counts and
@@ -13,6 +14,8 @@ export class ClosedPeriod {
   climb: ProgressClimb | null = null;
   /** Begun at the first verdict that a rule must hear. */
   meters: TripMeters | null = null;
+  /** The candidate rules, from the first verdict on. */
+  shadow: ShadowTrip | null = null;
   /** The last verdict, where idle time counts. */
   activeMs = 0;
   /** When a recovery let the traffic in again; null when all of it may pass. */
@@ -27,6 +30,7 @@ export class ClosedPeriod {
 /** Calls pass and are measured; nothing opens the breaker. */
 export class DisabledPeriod {
   readonly state = "disabled";
+  shadow: ShadowTrip | null = null;
 }
 
 /** Calls are refused until the cooldown is over. */

@@ -76,7 +76,9 @@ export function quietPath(circuit: Circuit): QuietPath | null {
   if (!isQuiet(circuit)) return null;
   if (circuit.quiet === undefined) {
     const { period } = circuit;
-    const passes = period.state === "closed" || period.state === "disabled";
+    // The rules of a disabled breaker hear its calls, too.
+    const passes =
+      period.state === "closed" || (period.state === "disabled" && circuit.settings.hearing === 0);
     circuit.quiet = passes ? new QuietPath(circuit, period) : null;
   }
   return circuit.quiet;
@@ -97,6 +99,7 @@ function needsTime({ settings, journal }: Circuit): boolean {
     settings.latencyTripMs !== Number.POSITIVE_INFINITY ||
     settings.classify !== undefined ||
     settings.hearing >= HEARS_LATENCIES ||
+    settings.shadow !== undefined ||
     shapesTraffic(settings) ||
     (journal !== null &&
       (journal.hears("circuit.success") ||

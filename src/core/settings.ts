@@ -8,7 +8,7 @@ import type { Cooldown } from "./cooldown.ts";
 import type { CircuitBreakerOptions } from "./options.ts";
 import type { RampUpOptions } from "./traffic.ts";
 import { consecutiveRule, type TripRule } from "./trip-rule.ts";
-import { tripSettings } from "./trip-settings.ts";
+import { checkedRules, tripSettings } from "./trip-settings.ts";
 
 /** Options after the check, with every default in place. Inside the core these are trusted. */
 export interface Settings {
@@ -26,6 +26,8 @@ export interface Settings {
   readonly successThreshold: number;
   readonly leaseMs: number;
   readonly rules: readonly TripRule[];
+  /** Candidates that only report. */
+  readonly shadow: readonly TripRule[] | undefined;
   /** The most that a rule must hear: a place in HEARINGS. */
   readonly hearing: number;
   readonly classify: Classify | undefined;
@@ -51,6 +53,7 @@ export const DEFAULTS: Settings = /* @__PURE__ */ Object.freeze({
   successThreshold: 1,
   leaseMs: 60_000,
   rules: [consecutiveRule(DEFAULT_FAILURE_THRESHOLD)],
+  shadow: undefined,
   hearing: 0,
   classify: undefined,
   clock: platformClock,
@@ -63,6 +66,7 @@ const OPTIONS = [
   "failureThreshold",
   "latencyTripMs",
   "trip",
+  "shadow",
   "cooldownMs",
   "halfOpen",
   "degradation",
@@ -90,6 +94,7 @@ export function settingsOf(name: unknown, options: unknown): Settings {
   const trip = tripSettings(check, given.trip, failureThreshold, DEFAULTS.rules);
   return Object.freeze({
     ...trip,
+    shadow: given.shadow === undefined ? undefined : checkedRules(check, "shadow", given.shadow),
     latencyTripMs:
       latencyTripMs === undefined
         ? DEFAULTS.latencyTripMs

@@ -2,7 +2,8 @@ import type { CountedAs, FailureReason, ProbeOutcome } from "../events/vocabular
 import type { Call } from "./call.ts";
 import type { Circuit } from "./circuit.ts";
 import { FailureRun } from "./failure-run.ts";
-import { type ClosedPeriod, Probe, type Slot } from "./period.ts";
+import { type ClosedPeriod, type DisabledPeriod, Probe, type Slot } from "./period.ts";
+import { ShadowTrip } from "./shadow-trip.ts";
 import { changeFailures, degradedShare, settleIdle, tellShare } from "./traffic.ts";
 import { decideTrip, meter, probeCause } from "./trip-decision.ts";
 import { HEARS_LATENCIES, HEARS_SUCCESSES } from "./trip-rule.ts";
@@ -17,7 +18,7 @@ export function settle(circuit: Circuit, call: Call, nowMs: number): CountedAs {
   if (!current) settleLate(circuit, call);
   else if (period.state === "closed") settleClosed(circuit, period, call, nowMs);
   else if (call.slot instanceof Probe) settleProbe(circuit, call.slot, call, nowMs);
-  else settleMeasured(circuit, call);
+  else if (period.state === "disabled") settleMeasured(circuit, period, call, nowMs);
   circuit.deliver();
   return current ? call.outcome : "late";
 }
@@ -55,6 +56,11 @@ function settleClosed(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs:
   settleIdle(circuit, period, nowMs);
   const { settings, consecutiveFailures } = circuit;
   const reason = record(circuit, call);
+  const { shadow } = settings;
+  if (shadow !== undefined && (reason !== null || call.outcome === "success")) {
+    period.shadow ??= new ShadowTrip(shadow);
+    period.shadow.observe(circuit, call, reason, nowMs);
+  }
   if (reason === null) {
     if (call.outcome === "success") settleSuccess(circuit, period, call, nowMs);
     return;
@@ -86,11 +92,15 @@ function settleSuccess(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs
   if (settings.hearing < HEARS_SUCCESSES) period.climb = null;
 }
 
-function settleMeasured(circuit: Circuit, call: Call): void {
-  record(circuit, call);
-  if (call.outcome !== "success") return;
-  circuit.consecutiveFailures = 0;
-  circuit.lastThrown = undefined;
+function settleMeasured(circuit: Circuit, period: DisabledPeriod, call: Call, nowMs: number): void {
+  const reason = record(circuit, call);
+  if (reason === null && call.outcome !== "success") return;
+  if (reason === null) {
+    circuit.consecutiveFailures = 0;
+    circuit.lastThrown = undefined;
+  }
+  period.shadow ??= new ShadowTrip(circuit.settings.rules);
+  period.shadow.observe(circuit, call, reason, nowMs);
 }
 
 function settleProbe(circuit: Circuit, probe: Probe, call: Call, nowMs: number): void {

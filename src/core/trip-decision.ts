@@ -4,8 +4,8 @@ import { type FailureRun, majority } from "./failure-run.ts";
 import type { TripCause } from "./journal.ts";
 import type { ClosedPeriod } from "./period.ts";
 import { ProgressClimb } from "./progress-climb.ts";
-import { levelsOf, type Nearest, TripMeters } from "./trip-meters.ts";
-import type { Situation, Verdict } from "./trip-rule.ts";
+import { levelsOf, TripMeters } from "./trip-meters.ts";
+import type { Situation, TripEvidence, TripRule, Verdict } from "./trip-rule.ts";
 
 /** Lets the rules hear a verdict of a closed period, before it is decided what follows. */
 export function meter(
@@ -36,7 +36,8 @@ export function decideTrip(
   const nearest = meters.nearest(situation);
   if (nearest === null) return false;
   if (nearest.reading.ratio >= 1) {
-    const cause = causeOf(circuit, period, meters.explain(nearest, situation), nearest, nowMs);
+    const evidence = { ...meters.explain(nearest, situation), rule: nearest.rule };
+    const cause = causeOf(circuit, period.run, evidence, nowMs);
     const reason = majority(cause.failuresByReason, period.run?.last ?? "latency");
     circuit.trip(reason, { cause, thrown: call.thrown, retryAfterMs: call.retryAfterMs }, nowMs);
     return true;
@@ -72,35 +73,28 @@ function situationOf({ consecutiveFailures }: Circuit, nowMs: number): Situation
   return { consecutiveFailures, nowMs };
 }
 
-function causeOf(
+/** What an open, or a would-be open, explains itself by. */
+export function causeOf(
   circuit: Circuit,
-  { run }: ClosedPeriod,
-  evidence: ReturnType<TripMeters["explain"]>,
-  { rule }: Nearest,
+  run: FailureRun | null,
+  evidence: TripEvidence & { readonly rule: TripRule },
   nowMs: number,
 ): TripCause {
-  const { failuresByReason, firstFailureMs, window } = evidence;
-  const counted = failuresByReason ?? run?.byReason ?? { error: 0, latency: 0 };
-  const { name, threshold } = rule;
+  const { firstFailureMs, window, rule } = evidence;
+  const told = {
+    rule: rule.name,
+    threshold: rule.threshold,
+    window,
+    failuresByReason: evidence.failuresByReason ?? run?.byReason ?? { error: 0, latency: 0 },
+  };
+  // A rule that keeps no moments leaves them to the run of failures.
   if (firstFailureMs === null) {
-    // The rule keeps no moments: the run of failures does.
-    const { firstAtMs = null, firstMs = null } = run ?? {};
     return {
-      rule: name,
-      threshold,
-      window,
-      failuresByReason: counted,
-      firstFailureAtMs: firstAtMs,
-      firstFailureMs: firstMs,
+      ...told,
+      firstFailureAtMs: run?.firstAtMs ?? null,
+      firstFailureMs: run?.firstMs ?? null,
     };
   }
   const firstFailureAtMs = Math.round(circuit.wallMs() - (nowMs - firstFailureMs));
-  return {
-    rule: name,
-    threshold,
-    window,
-    failuresByReason: counted,
-    firstFailureAtMs,
-    firstFailureMs,
-  };
+  return { ...told, firstFailureAtMs, firstFailureMs };
 }

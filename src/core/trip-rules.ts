@@ -1,4 +1,4 @@
-import { Check } from "./check.ts";
+import { Check } from "../events/check.ts";
 import {
   CountWindow,
   type RollingWindow,

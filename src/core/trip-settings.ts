@@ -1,4 +1,4 @@
-import type { Check } from "./check.ts";
+import type { Check } from "../events/check.ts";
 import { consecutiveRule, HEARINGS, type TripRule } from "./trip-rule.ts";
 
 const LONGEST_RULE_NAME = 64;
@@ -10,7 +10,7 @@ export function tripSettings(
   failureThreshold: number | undefined,
   defaults: readonly TripRule[],
 ) {
-  const given = trip === undefined ? null : checkedRules(check, trip);
+  const given = trip === undefined ? null : checkedRules(check, "trip", trip);
   // Asked for by name, the threshold holds beside the rules; otherwise they stand in for the default.
   const counting = failureThreshold === undefined ? [] : [consecutiveRule(failureThreshold)];
   const rules =
@@ -27,12 +27,11 @@ export function tripSettings(
   };
 }
 
-function checkedRules(check: Check, trip: unknown): readonly TripRule[] {
-  const list: readonly unknown[] = Array.isArray(trip) ? trip : [trip];
-  if (list.length === 0) check.range("trip", "a trip rule or several", trip);
-  return list.map((rule, index) =>
-    checkedRule(check, Array.isArray(trip) ? `trip[${index}]` : "trip", rule),
-  );
+/** One rule or several, as a list. */
+export function checkedRules(check: Check, field: string, given: unknown): readonly TripRule[] {
+  if (!Array.isArray(given)) return [checkedRule(check, field, given)];
+  if (given.length === 0) check.range(field, "a trip rule or several", given);
+  return given.map((rule, index) => checkedRule(check, `${field}[${index}]`, rule));
 }
 
 function checkedRule(check: Check, field: string, rule: unknown): TripRule {

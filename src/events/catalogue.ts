@@ -78,6 +78,26 @@ const stateChange: EventMetric = {
   labels: { from: "from", to: "state" },
 };
 
+/** What an open tells, and a would-be open as well. */
+const opening = {
+  from: field.word(STATES, "The committed state before"),
+  reason: field.word(OPEN_REASONS, "Throwing, slow, forced, or adopted from a peer"),
+  rule: field.nullable(
+    field.text("The rule that decided; `probe` for a failed probe; null when forced"),
+  ),
+  note,
+  consecutiveFailures: field.count("Failures in a row"),
+  failuresByReason: field.counts(FAILURE_REASONS, "The failures that decided, by reason"),
+  window: field.nullable(field.numbers("The numbers that decided; null when forced")),
+  threshold: field.nullable(field.ms("The limit that the rule holds them against")),
+  cooldownMs: field.nullable(field.ms("Time until a probe may run; null without an end")),
+  retryAtMs: field.nullable(field.atMs("When a probe may run; null without an end")),
+  firstFailureAtMs: field.nullable(field.atMs("The first of the failures that decided")),
+  detectMs: field.nullable(field.ms("From that first failure to this open")),
+  reopens: field.count("Failed recoveries of this incident so far"),
+  error: lastError,
+};
+
 /**
  * Every event of telltale: severity, sentence, fields and the counters it moves, written here and nowhere else.
  * Event types, exporters, docs and schemas are made from it.
@@ -153,24 +173,7 @@ export const EVENTS = {
     severity: "error",
     sentence: "circuit opened",
     when: "A trip, a failed probe, or a forced open",
-    fields: {
-      from: field.word(STATES, "The committed state before"),
-      reason: field.word(OPEN_REASONS, "Throwing, slow, forced, or adopted from a peer"),
-      rule: field.nullable(
-        field.text("The rule that decided; `probe` for a failed probe; null when forced"),
-      ),
-      note,
-      consecutiveFailures: field.count("Failures in a row"),
-      failuresByReason: field.counts(FAILURE_REASONS, "The failures that decided, by reason"),
-      window: field.nullable(field.numbers("The numbers that decided; null when forced")),
-      threshold: field.nullable(field.ms("The limit that the rule holds them against")),
-      cooldownMs: field.nullable(field.ms("Time until a probe may run; null without an end")),
-      retryAtMs: field.nullable(field.atMs("When a probe may run; null without an end")),
-      firstFailureAtMs: field.nullable(field.atMs("The first of the failures that decided")),
-      detectMs: field.nullable(field.ms("From that first failure to this open")),
-      reopens: field.count("Failed recoveries of this incident so far"),
-      error: lastError,
-    },
+    fields: opening,
     metrics: [
       stateChange,
       {
@@ -224,6 +227,13 @@ export const EVENTS = {
       reopens: field.count("Failed recoveries of the incident"),
     },
     metrics: [stateChange],
+  }),
+  "circuit.would_open": define({
+    severity: "warn",
+    sentence: "circuit would have opened",
+    when: "The rules of a disabled breaker, or a shadow rule, would have tripped",
+    fields: opening,
+    metrics: [],
   }),
   "circuit.degrade": define({
     severity: "warn",

@@ -13,6 +13,7 @@ const names: Readonly<Record<EventType, true>> = {
   "circuit.skip": true,
   "circuit.half_open": true,
   "circuit.close": true,
+  "circuit.would_open": true,
   "circuit.degrade": true,
   "circuit.disable": true,
   "circuit.enable": true,

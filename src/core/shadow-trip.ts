@@ -1,0 +1,73 @@
+import type { FailureReason } from "../events/vocabulary.ts";
+import type { Call } from "./call.ts";
+import type { Circuit } from "./circuit.ts";
+import { FailureRun, majority } from "./failure-run.ts";
+import type { Opening } from "./journal.ts";
+import { causeOf } from "./trip-decision.ts";
+import { TripMeters } from "./trip-meters.ts";
+import type { TripRule } from "./trip-rule.ts";
+
+/**
+ * Rules that only report: those of a disabled breaker, and candidates that run beside the rules in force. When they
+ * would have tripped they say so, once, look away for the cooldown that would have followed, and begin again.
+ */
+export class ShadowTrip {
+  readonly #rules: readonly TripRule[];
+  #meters: TripMeters | null = null;
+  #run: FailureRun | null = null;
+  #failures = 0;
+  #blindUntilMs = Number.NEGATIVE_INFINITY;
+
+  constructor(rules: readonly TripRule[]) {
+    this.#rules = rules;
+  }
+
+  /** Takes a verdict; `reason` is null for a success. */
+  observe(circuit: Circuit, call: Call, reason: FailureReason | null, nowMs: number): void {
+    if (nowMs < this.#blindUntilMs) return;
+    this.#count(circuit, reason, nowMs);
+    const meters = this.#metersOf(circuit);
+    meters.record(reason, call.latencyMs, nowMs);
+    const situation = { consecutiveFailures: this.#failures, nowMs };
+    const nearest = meters.nearest(situation);
+    if (nearest === null || nearest.reading.ratio < 1) return;
+    const evidence = meters.explain(nearest, situation);
+    const cause = causeOf(circuit, this.#run, { ...evidence, rule: nearest.rule }, nowMs);
+    const cooldownMs = call.retryAfterMs ?? circuit.settings.idleStepMs;
+    const opening: Opening = {
+      from: circuit.period.state,
+      reason: majority(cause.failuresByReason, this.#run?.last ?? "latency"),
+      cause,
+      note: undefined,
+      cooldownMs,
+      thrown: call.thrown,
+    };
+    circuit.journal?.wouldOpen(opening, this.#failures, nowMs);
+    this.#beginAgain(nowMs + cooldownMs);
+  }
+
+  #count(circuit: Circuit, reason: FailureReason | null, nowMs: number): void {
+    if (reason === null) {
+      this.#failures = 0;
+      this.#run = null;
+      return;
+    }
+    this.#failures++;
+    this.#run ??= new FailureRun(circuit.wallMs(), nowMs);
+    this.#run.add(reason);
+  }
+
+  #metersOf(circuit: Circuit): TripMeters {
+    this.#meters ??= new TripMeters(this.#rules, (callback, thrown) =>
+      circuit.callbackFailed(callback, thrown),
+    );
+    return this.#meters;
+  }
+
+  #beginAgain(fromMs: number): void {
+    this.#blindUntilMs = fromMs;
+    this.#meters = null;
+    this.#run = null;
+    this.#failures = 0;
+  }
+}
