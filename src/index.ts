@@ -7,6 +7,11 @@ export {
 export { CircuitOpenError, isCircuitOpenError } from "./core/circuit-open-error.ts";
 export type { Classification, Classify, FinishedCall } from "./core/classification.ts";
 export type { Clock } from "./core/clock.ts";
+export {
+  type Cooldown,
+  type ExponentialCooldownOptions,
+  exponentialCooldown,
+} from "./core/cooldown.ts";
 export type {
   ErrorResult,
   ExecuteResult,
@@ -16,6 +21,24 @@ export type {
 } from "./core/execute-result.ts";
 export type { CircuitBreakerOptions, HalfOpenOptions } from "./core/options.ts";
 export type { Permit, Refusal } from "./core/permit.ts";
+export type { RampUpOptions } from "./core/traffic.ts";
+export type {
+  Hearing,
+  Situation,
+  TripEvidence,
+  TripMeter,
+  TripReading,
+  TripRule,
+  Verdict,
+} from "./core/trip-rule.ts";
+export {
+  consecutive,
+  type FailureRateOptions,
+  failureRate,
+  type RateWindow,
+  type SlowRateOptions,
+  slowRate,
+} from "./core/trip-rules.ts";
 export { EVENTS, type EventDefinition, type EventMetric } from "./events/catalogue.ts";
 export type {
   CircuitEvent,

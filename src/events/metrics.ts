@@ -156,7 +156,7 @@ export const METRICS = {
   circuit_breaker_failure_threshold: define({
     type: "gauge",
     unit: "{call}",
-    help: "Consecutive failures that trip",
+    help: "Consecutive failures that trip; 0 when no rule counts them",
     perBreaker: true,
     labels: [],
     values: ONE,

@@ -92,14 +92,14 @@ export type Row = Float64Array;
  */
 function readRow(view: BreakerView): Row {
   // Each getter may read a clock, so each is asked once.
-  const { stats, state, trafficShare, tripProgress, failureThreshold, probesInFlight, openedAtMs } =
-    view;
+  const { stats, state, trafficShare, tripProgress, probesInFlight, openedAtMs } = view;
   const reading: Reading = {
     stats,
     state,
     trafficShare,
     tripProgress,
-    failureThreshold,
+    // 0 stands for "no rule counts failures in a row", which an alert can tell from every threshold.
+    failureThreshold: view.failureThreshold ?? 0,
     probesInFlight,
     openedAtMs,
   };

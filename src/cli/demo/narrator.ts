@@ -77,10 +77,10 @@ export class Narrator {
 
   /** A climb that trips is told by the open itself, so this waits to see what comes of it. */
   #warn(event: EventOf<"circuit.progress">): void {
-    const { consecutiveFailures: failures, failureThreshold: limit } = event;
+    const { consecutiveFailures: failures, failureThreshold: limit, failuresToTrip: left } = event;
     clearTimeout(this.#climb);
     this.#climb = setTimeout(() => {
-      const text = `${failures} of ${limit} failures in a row, ${limit - failures} short of a trip`;
+      const text = `${failures} of ${limit} failures in a row, ${left} short of a trip`;
       this.#tell(event, "warning", "WARNING", text);
     }, CLIMB_OVER_MS);
   }
