@@ -144,7 +144,9 @@ export function isCircuitOpenError(value: unknown): value is CircuitOpenError {
 /** Whether a thrown value says that the call was refused inside this process. */
 export function isRefusal(value: unknown): boolean {
   try {
-    return typeof value === "object" && value !== null && Reflect.get(value, BRAND) === true;
+    if (typeof value !== "object" || value === null) return false;
+    const { [BRAND]: brand }: { readonly [BRAND]?: unknown } = value;
+    return brand === true;
   } catch {
     return false;
   }

@@ -77,9 +77,9 @@ function checkAnswer(answer: unknown): Classified | undefined {
 /** Whether an error says that a time limit ended the call: ours, `AbortSignal.timeout`'s, most libraries'. */
 function isTimeout(error: unknown): boolean {
   try {
-    return (
-      typeof error === "object" && error !== null && Reflect.get(error, "name") === "TimeoutError"
-    );
+    if (typeof error !== "object" || error === null) return false;
+    const { name }: { readonly name?: unknown } = error;
+    return name === "TimeoutError";
   } catch {
     return false;
   }

@@ -7,7 +7,7 @@ const { then } = Promise.prototype;
 export function follow<T, V, E>(
   fn: () => T | PromiseLike<T>,
   onValue: (value: T) => V,
-  onError: (thrown: unknown) => E,
+  onError: (thrown: unknown) => E | PromiseLike<E>,
 ): Promise<V | E> {
   let returned: Promise<T>;
   try {

@@ -9,7 +9,8 @@ import { judge } from "./classification.ts";
 import { type ErrorResult, type ExecuteResult, RefusedResult } from "./execute-result.ts";
 import { follow } from "./follow.ts";
 import { DisabledPeriod, type Slot } from "./period.ts";
-import { settle, settleCancelled } from "./settlement.ts";
+import { rejection } from "./rejection.ts";
+import { settle, settleCalm, settleCancelled } from "./settlement.ts";
 
 /** What a record in the free list holds, so that it keeps nothing of its last call alive. */
 const NO_SLOT = new DisabledPeriod();
@@ -31,17 +32,19 @@ class GuardedCall implements Call {
   retryAfterMs: number | null = null;
 
   readonly onValue = <T>(value: T): T => {
-    this.finish(true, value);
+    const nowMs = this.#end();
+    if (!this.#calm()) this.finish(true, value, nowMs);
     this.#release();
     return value;
   };
-  readonly onThrow = (thrown: unknown): never => {
-    this.finish(false, thrown);
+  readonly onThrow = (thrown: unknown): PromiseLike<never> => {
+    this.finish(false, thrown, this.#end());
     this.#release();
-    throw thrown;
+    return rejection(thrown);
   };
   readonly onResult = <T>(value: T): ExecuteResult<T> => {
-    const countedAs = this.finish(true, value);
+    const nowMs = this.#end();
+    const countedAs = this.#calm() ? "success" : this.finish(true, value, nowMs);
     const { latencyMs } = this;
     const consecutiveFailures = this.circuit?.consecutiveFailures ?? 0;
     const slow = this.outcome === "latency";
@@ -58,7 +61,7 @@ class GuardedCall implements Call {
       : { outcome: "ok", value, latencyMs, latencyTripped: false, consecutiveFailures, countedAs };
   };
   readonly onError = (error: unknown): ErrorResult => {
-    const countedAs = this.finish(false, error);
+    const countedAs = this.finish(false, error, this.#end());
     const { latencyMs } = this;
     const consecutiveFailures = this.circuit?.consecutiveFailures ?? 0;
     const latencyTripped = this.outcome === "latency";
@@ -82,12 +85,27 @@ class GuardedCall implements Call {
     );
   }
 
+  /** Reads the clock at the end of the call. */
+  #end(): number {
+    const nowMs = this.circuit?.begin() ?? this.startMs;
+    this.latencyMs = Math.max(0, nowMs - this.startMs);
+    return nowMs;
+  }
+
+  /** Settles a success that decides nothing; false when the call has to be judged. */
+  #calm(): boolean {
+    const { circuit } = this;
+    if (circuit === null) return false;
+    const { classify, latencyTripMs } = circuit.settings;
+    if (classify !== undefined || this.latencyMs > latencyTripMs) return false;
+    this.outcome = "success";
+    return settleCalm(circuit, this);
+  }
+
   /** Judges and settles the call. Never throws: the caller gets its own result whatever happens here. */
-  finish(ok: boolean, held: unknown): CountedAs {
+  finish(ok: boolean, held: unknown, nowMs: number): CountedAs {
     const { circuit } = this;
     if (circuit === null) return "late";
-    const nowMs = circuit.begin();
-    this.latencyMs = Math.max(0, nowMs - this.startMs);
     if (!ok) this.thrown = { value: held };
     judge(circuit, this, ok, held);
     return settle(circuit, this, nowMs);
@@ -198,7 +216,8 @@ export function guardSync<T>(
   try {
     value = fn();
   } catch (thrown) {
-    return call.onThrow(thrown);
+    call.onThrow(thrown);
+    throw thrown;
   }
   if (isThenable(value)) return call.refuseThenable(value);
   return call.onValue(value);

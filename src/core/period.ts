@@ -1,29 +1,21 @@
 import type { ProbeOutcome } from "../events/vocabulary.ts";
-import type { FailureRun } from "./failure-run.ts";
-import type { ProgressClimb } from "./progress-climb.ts";
+import { Evidence } from "./evidence.ts";
 import type { ShadowTrip } from "./shadow-trip.ts";
-import type { TripMeters } from "./trip-meters.ts";
 
 // A period is the time between two committed changes. Each kind holds only what its state needs, and its counts and
 // permits die with it: a result whose period is over is late, which one comparison tells.
 
-/** Calls pass; failures in a row are watched. */
+/** Calls pass; failures are watched. */
 export class ClosedPeriod {
   readonly state = "closed";
-  run: FailureRun | null = null;
-  climb: ProgressClimb | null = null;
-  /** Begun at the first verdict that a rule must hear. */
-  meters: TripMeters | null = null;
-  /** The candidate rules, from the first verdict on. */
-  shadow: ShadowTrip | null = null;
-  /** The last verdict, where idle time counts. */
-  activeMs = 0;
+  /** Made when there is something to hold: most breakers are idle or well. */
+  evidence: Evidence | null = null;
   /** When a recovery let the traffic in again; null when all of it may pass. */
   rampFromMs: number | null = null;
 
-  forgetRun(): void {
-    this.run = null;
-    this.climb = null;
+  gather(): Evidence {
+    this.evidence ??= new Evidence();
+    return this.evidence;
   }
 }
 

@@ -11,7 +11,9 @@ export class ProgressClimb {
     if (ratio <= this.#peak) return false;
     const before = this.#peak;
     this.#peak = ratio;
-    return levels.some((level) => level > before && level <= ratio);
+    // They rise: the first one above what was reached is the next.
+    for (const level of levels) if (level > before) return level <= ratio;
+    return false;
   }
 
   /** The ratio fell, perhaps so far that the climb is over and the next one begins here. */

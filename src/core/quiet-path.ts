@@ -6,6 +6,7 @@ import type { Circuit } from "./circuit.ts";
 import { outcomeOfThrown } from "./classification.ts";
 import { follow } from "./follow.ts";
 import type { ClosedPeriod, DisabledPeriod } from "./period.ts";
+import { rejection } from "./rejection.ts";
 import { settle } from "./settlement.ts";
 import { shapesTraffic } from "./traffic.ts";
 import { meter } from "./trip-decision.ts";
@@ -26,9 +27,10 @@ const DENSE_GAP_MS = 1;
  */
 export class QuietPath {
   readonly onValue: <T>(value: T) => T;
-  readonly onThrow: (thrown: unknown) => never;
+  readonly onThrow: (thrown: unknown) => PromiseLike<never>;
   #block = 1;
-  #left = 1;
+  /** The count of successes at which the clock is read next. */
+  #readAt = 0;
   #readMs = Number.NEGATIVE_INFINITY;
 
   constructor(circuit: Circuit, period: ClosedPeriod | DisabledPeriod) {
@@ -40,9 +42,8 @@ export class QuietPath {
         circuit.consecutiveFailures === 0 &&
         (circuit.journal === null || isQuiet(circuit))
       ) {
-        circuit.tally.successes++;
-        if (hearing >= HEARS_MOMENTS) this.#left = 1;
-        const nowMs = --this.#left === 0 ? this.#readClock(circuit) : Number.NaN;
+        const read = ++circuit.tally.successes >= this.#readAt;
+        const nowMs = read ? this.#readClock(circuit) : Number.NaN;
         if (counted !== null) meter(circuit, counted, null, null, nowMs);
       } else settle(circuit, untimed(period, "success", null), circuit.begin());
       return value;
@@ -50,7 +51,7 @@ export class QuietPath {
     this.onThrow = (thrown) => {
       const call = untimed(period, outcomeOfThrown(thrown), { value: thrown });
       settle(circuit, call, circuit.begin());
-      throw thrown;
+      return rejection(thrown);
     };
   }
 
@@ -58,10 +59,11 @@ export class QuietPath {
     const nowMs = circuit.begin();
     circuit.lastSuccessAtMs = circuit.wallMs();
     const dense = nowMs - this.#readMs < this.#block * DENSE_GAP_MS;
-    // A clock of the user's making is read each time: tests and simulations want the exact moment.
-    this.#block =
-      dense && circuit.clock === platformClock ? Math.min(LONGEST_BLOCK, this.#block * 2) : 1;
-    this.#left = this.#block;
+    // A clock of the user's making is read each time, since tests and simulations want the exact moment; so is any
+    // clock when a rule must hear when each success was.
+    const exact = circuit.clock !== platformClock || circuit.settings.hearing >= HEARS_MOMENTS;
+    this.#block = dense && !exact ? Math.min(LONGEST_BLOCK, this.#block * 2) : 1;
+    this.#readAt = circuit.tally.successes + this.#block;
     this.#readMs = nowMs;
     return nowMs;
   }
@@ -73,6 +75,8 @@ export class QuietPath {
 
 /** The quiet path, or null when the call has to be timed or admitted with care. */
 export function quietPath(circuit: Circuit): QuietPath | null {
+  // Nobody can listen, and the settings never change: what was decided once holds.
+  if (circuit.journal === null && circuit.quiet !== undefined) return circuit.quiet;
   if (!isQuiet(circuit)) return null;
   if (circuit.quiet === undefined) {
     const { period } = circuit;

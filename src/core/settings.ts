@@ -28,6 +28,8 @@ export interface Settings {
   readonly rules: readonly TripRule[];
   /** Candidates that only report. */
   readonly shadow: readonly TripRule[] | undefined;
+  /** Successes matter beyond the count of failures in a row: to a rule, a candidate or the shape of the traffic. */
+  readonly hearsMore: boolean;
   /** The most that a rule must hear: a place in HEARINGS. */
   readonly hearing: number;
   readonly classify: Classify | undefined;
@@ -54,6 +56,7 @@ export const DEFAULTS: Settings = /* @__PURE__ */ Object.freeze({
   leaseMs: 60_000,
   rules: [consecutiveRule(DEFAULT_FAILURE_THRESHOLD)],
   shadow: undefined,
+  hearsMore: false,
   hearing: 0,
   classify: undefined,
   clock: platformClock,
@@ -94,6 +97,7 @@ export function settingsOf(name: unknown, options: unknown): Settings {
   const trip = tripSettings(check, given.trip, failureThreshold, DEFAULTS.rules);
   return Object.freeze({
     ...trip,
+    hearsMore: trip.hearing > 0 || given.shadow !== undefined || given.degradation !== undefined,
     shadow: given.shadow === undefined ? undefined : checkedRules(check, "shadow", given.shadow),
     latencyTripMs:
       latencyTripMs === undefined

@@ -23,6 +23,24 @@ export function settle(circuit: Circuit, call: Call, nowMs: number): CountedAs {
   return current ? call.outcome : "late";
 }
 
+/**
+ * Counts and tells a success that finds no failure to forgive and no rule to hear it: by far the most frequent result,
+ * and the only one that decides nothing. False for any other, which `settle` takes.
+ */
+export function settleCalm(circuit: Circuit, call: Call): boolean {
+  const { settings, journal } = circuit;
+  if (circuit.period !== call.slot || circuit.consecutiveFailures > 0 || settings.hearsMore) {
+    return false;
+  }
+  circuit.tally.successes++;
+  circuit.lastSuccessAtMs = circuit.wallMs();
+  if (journal !== null) {
+    journal.success(call);
+    journal.flush();
+  }
+  return true;
+}
+
 /** Counts and tells a result that never had a slot, and so decides nothing. */
 export function settleUnadmitted(circuit: Circuit, call: Omit<Call, "slot">): void {
   circuit.tally.call("late");
@@ -58,17 +76,19 @@ function settleClosed(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs:
   const reason = record(circuit, call);
   const { shadow } = settings;
   if (shadow !== undefined && (reason !== null || call.outcome === "success")) {
-    period.shadow ??= new ShadowTrip(shadow);
-    period.shadow.observe(circuit, call, reason, nowMs);
+    const seen = period.gather();
+    seen.shadow ??= new ShadowTrip(shadow);
+    seen.shadow.observe(circuit, call, reason, nowMs);
   }
   if (reason === null) {
     if (call.outcome === "success") settleSuccess(circuit, period, call, nowMs);
     return;
   }
-  period.activeMs = nowMs;
+  const evidence = period.gather();
+  evidence.activeMs = nowMs;
   meter(circuit, period, reason, call.latencyMs, nowMs);
-  period.run ??= new FailureRun(circuit.wallMs(), nowMs);
-  period.run.add(reason);
+  evidence.run ??= new FailureRun(circuit.wallMs(), nowMs);
+  evidence.run.add(reason);
   if (call.permanent) forcePermanently(circuit, call, nowMs);
   else if (!decideTrip(circuit, period, call, nowMs)) {
     tellShare(circuit, degradedShare(settings, consecutiveFailures));
@@ -81,15 +101,17 @@ function settleSuccess(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs
   if (settings.hearing >= HEARS_LATENCIES && decideTrip(circuit, period, call, nowMs)) return;
   circuit.lastThrown = undefined;
   if (settings.degradation !== undefined) {
-    period.activeMs = nowMs;
+    period.gather().activeMs = nowMs;
     // One step back towards the whole traffic, not all at once.
     changeFailures(circuit, period, Math.max(0, consecutiveFailures - 1));
     return;
   }
   circuit.consecutiveFailures = 0;
-  period.run = null;
+  const { evidence } = period;
+  if (evidence === null) return;
+  evidence.run = null;
   // A rate does not fall to nothing at a success: its climb ends when the rate is down.
-  if (settings.hearing < HEARS_SUCCESSES) period.climb = null;
+  if (settings.hearing < HEARS_SUCCESSES) evidence.climb = null;
 }
 
 function settleMeasured(circuit: Circuit, period: DisabledPeriod, call: Call, nowMs: number): void {

@@ -4,13 +4,13 @@ import { effectiveFailures } from "./traffic.ts";
 
 /** A frozen copy of everything the breaker has counted. */
 export function readStats(circuit: Circuit, nowMs: number): BreakerStats {
-  const { timeInStateMs, ...counted } = circuit.tally.freeze();
+  const { timeInStateMs, ...counted } = circuit.tally.copy();
   timeInStateMs[circuit.period.state] += circuit.spentMs(nowMs);
   return Object.freeze({
     ...counted,
     consecutiveFailures: failuresNow(circuit, nowMs),
     lastFailureAtMs: circuit.lastFailureAtMs,
-    lastSuccessAtMs: circuit.lastSuccessAtMs,
+    lastSuccessAtMs: Number.isNaN(circuit.lastSuccessAtMs) ? null : circuit.lastSuccessAtMs,
     timeInStateMs: Object.freeze(timeInStateMs),
   });
 }
@@ -28,6 +28,6 @@ export function tripProgress(circuit: Circuit, nowMs: number): number {
   const { period } = circuit;
   if (period.state !== "closed") return 1;
   const consecutiveFailures = failuresNow(circuit, nowMs);
-  const nearest = period.meters?.nearest({ consecutiveFailures, nowMs });
+  const nearest = period.evidence?.meters?.nearest({ consecutiveFailures, nowMs });
   return Math.min(1, nearest?.reading.ratio ?? 0);
 }

@@ -13,6 +13,8 @@ export class SteadyClock implements Clock {
   #started = false;
   #steadyMs = 0;
   #lastEpochMs = 0;
+  /** Whether the wall clock was read since the monotonic one was: a step has one moment on both. */
+  #epochRead = false;
   /** A failure now would be told already, or is nobody's business. */
   #silent = false;
 
@@ -22,6 +24,7 @@ export class SteadyClock implements Clock {
   }
 
   monotonicMs(): number {
+    this.#epochRead = false;
     const read = this.#read("clock.monotonicMs", () => this.#clock.monotonicMs());
     if (read !== undefined) {
       // The first reading is the start, unless an earlier one failed: then the start was 0.
@@ -43,6 +46,8 @@ export class SteadyClock implements Clock {
   }
 
   epochMs(): number {
+    if (this.#epochRead) return this.#lastEpochMs;
+    this.#epochRead = true;
     this.#lastEpochMs =
       this.#read("clock.epochMs", () => this.#clock.epochMs()) ?? this.#lastEpochMs;
     return this.#lastEpochMs;

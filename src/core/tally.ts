@@ -26,62 +26,64 @@ const TRANSITION_WORDS = TRANSITIONS.map(([from, to]): Transition => {
   return `${from}->${to}` as Transition;
 });
 
-/**
- * What a breaker has counted since it was made. Each group is made when its first event is counted: an idle breaker
- * holds none of them. Counters only grow.
- */
+/** The counters that an idle or healthy breaker has no use for. */
+class Counts {
+  readonly calls: CountsOf<CountedAs> = zeros(COUNTED_AS);
+  readonly skips: CountsOf<SkipReason> = zeros(SKIP_REASONS);
+  readonly trips: CountsOf<FailureReason> = zeros(FAILURE_REASONS);
+  readonly transitions: CountsOf<Transition> = zeros(TRANSITION_WORDS);
+  readonly probes: CountsOf<ProbeOutcome> = zeros(PROBE_OUTCOMES);
+  readonly timeInStateMs: CountsOf<CircuitState> = zeros(STATES);
+}
+
+/** What a breaker has counted since it was made. Counters only grow. */
 export class Tally {
-  /** In a plain field of its own, because the quiet path does nothing else. */
+  /** In a plain field, because the quiet path does nothing else. */
   successes = 0;
-  calls: CountsOf<CountedAs> | null = null;
-  skips: CountsOf<SkipReason> | null = null;
-  trips: CountsOf<FailureReason> | null = null;
-  transitions: CountsOf<Transition> | null = null;
-  probes: CountsOf<ProbeOutcome> | null = null;
-  timeInStateMs: CountsOf<CircuitState> | null = null;
+  /** Made when something other than a success is counted. */
+  #counts: Counts | null = null;
 
   call(outcome: CountedAs): void {
-    if (outcome === "success") {
-      this.successes++;
-      return;
-    }
-    this.calls ??= zeros(COUNTED_AS);
-    this.calls[outcome]++;
+    if (outcome === "success") this.successes++;
+    else this.#counted().calls[outcome]++;
   }
 
   skip(reason: SkipReason): void {
-    this.skips ??= zeros(SKIP_REASONS);
-    this.skips[reason]++;
+    this.#counted().skips[reason]++;
   }
 
   trip(reason: FailureReason): void {
-    this.trips ??= zeros(FAILURE_REASONS);
-    this.trips[reason]++;
+    this.#counted().trips[reason]++;
   }
 
   probe(outcome: ProbeOutcome): void {
-    this.probes ??= zeros(PROBE_OUTCOMES);
-    this.probes[outcome]++;
+    this.#counted().probes[outcome]++;
   }
 
   transition(from: CircuitState, to: CircuitState, spentMs: number): void {
-    this.transitions ??= zeros(TRANSITION_WORDS);
-    this.timeInStateMs ??= zeros(STATES);
+    const { transitions, timeInStateMs } = this.#counted();
     // The circuit commits only the legal pairs; a test walks every state and input.
-    this.transitions[`${from}->${to}` as Transition]++;
-    this.timeInStateMs[from] += spentMs;
+    transitions[`${from}->${to}` as Transition]++;
+    timeInStateMs[from] += spentMs;
   }
 
-  /** A frozen copy; what was never counted is there as zeros. */
-  freeze(): TallySnapshot {
+  /** A copy; what was never counted is there as zeros. */
+  copy(): TallySnapshot {
+    const { calls, skips, trips, transitions, probes, timeInStateMs } =
+      this.#counts ?? new Counts();
     return {
-      calls: Object.freeze({ ...(this.calls ?? zeros(COUNTED_AS)), success: this.successes }),
-      skips: Object.freeze({ ...(this.skips ?? zeros(SKIP_REASONS)) }),
-      trips: Object.freeze({ ...(this.trips ?? zeros(FAILURE_REASONS)) }),
-      transitions: Object.freeze({ ...(this.transitions ?? zeros(TRANSITION_WORDS)) }),
-      probes: Object.freeze({ ...(this.probes ?? zeros(PROBE_OUTCOMES)) }),
-      timeInStateMs: { ...(this.timeInStateMs ?? zeros(STATES)) },
+      calls: Object.freeze({ ...calls, success: this.successes }),
+      skips: Object.freeze({ ...skips }),
+      trips: Object.freeze({ ...trips }),
+      transitions: Object.freeze({ ...transitions }),
+      probes: Object.freeze({ ...probes }),
+      timeInStateMs: { ...timeInStateMs },
     };
+  }
+
+  #counted(): Counts {
+    this.#counts ??= new Counts();
+    return this.#counts;
   }
 }
 

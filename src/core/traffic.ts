@@ -48,7 +48,7 @@ export function settleIdle(circuit: Circuit, period: ClosedPeriod, nowMs: number
   const { settings } = circuit;
   const steps = idleSteps(settings, period, nowMs);
   if (steps === 0 || circuit.consecutiveFailures === 0) return;
-  period.activeMs += steps * settings.idleStepMs;
+  period.gather().activeMs += steps * settings.idleStepMs;
   changeFailures(circuit, period, Math.max(0, circuit.consecutiveFailures - steps));
 }
 
@@ -56,7 +56,10 @@ export function settleIdle(circuit: Circuit, period: ClosedPeriod, nowMs: number
 export function changeFailures(circuit: Circuit, period: ClosedPeriod, failures: number): void {
   const { settings, consecutiveFailures } = circuit;
   circuit.consecutiveFailures = failures;
-  if (failures === 0) period.forgetRun();
+  if (failures === 0 && period.evidence !== null) {
+    period.evidence.run = null;
+    period.evidence.climb = null;
+  }
   tellShare(circuit, degradedShare(settings, consecutiveFailures));
 }
 
@@ -71,8 +74,10 @@ export function degradedShare({ degradation }: Settings, failures: number): numb
   return degradation?.[Math.min(failures, degradation.length - 1)] ?? 1;
 }
 
-function idleSteps(settings: Settings, { activeMs }: ClosedPeriod, nowMs: number): number {
-  if (settings.degradation === undefined || nowMs <= activeMs) return 0;
+function idleSteps(settings: Settings, { evidence }: ClosedPeriod, nowMs: number): number {
+  if (settings.degradation === undefined || evidence === null) return 0;
+  const { activeMs } = evidence;
+  if (nowMs <= activeMs) return 0;
   return Math.floor((nowMs - activeMs) / settings.idleStepMs);
 }
 

@@ -17,9 +17,10 @@ export function meter(
 ): void {
   const meters = metersOf(circuit, period);
   // What lowered the rate since the last failure may have ended the climb.
-  if (verdict !== null && period.climb !== null) {
+  const climb = period.evidence?.climb ?? null;
+  if (verdict !== null && climb !== null) {
     const consecutiveFailures = circuit.consecutiveFailures - 1;
-    period.climb.fallTo(meters.nearest({ consecutiveFailures, nowMs })?.reading.ratio ?? 0);
+    climb.fallTo(meters.nearest({ consecutiveFailures, nowMs })?.reading.ratio ?? 0);
   }
   meters.record(verdict, latencyMs, nowMs);
 }
@@ -31,20 +32,21 @@ export function decideTrip(
   call: Call,
   nowMs: number,
 ): boolean {
+  const seen = period.gather();
   const meters = metersOf(circuit, period);
   const situation = situationOf(circuit, nowMs);
   const nearest = meters.nearest(situation);
   if (nearest === null) return false;
   if (nearest.reading.ratio >= 1) {
     const evidence = { ...meters.explain(nearest, situation), rule: nearest.rule };
-    const cause = causeOf(circuit, period.run, evidence, nowMs);
-    const reason = majority(cause.failuresByReason, period.run?.last ?? "latency");
+    const cause = causeOf(circuit, seen.run, evidence, nowMs);
+    const reason = majority(cause.failuresByReason, seen.run?.last ?? "latency");
     circuit.trip(reason, { cause, thrown: call.thrown, retryAfterMs: call.retryAfterMs }, nowMs);
     return true;
   }
   if (call.outcome === "success") return false;
-  period.climb ??= new ProgressClimb();
-  if (period.climb.reaches(nearest.reading.ratio, levelsOf(nearest.rule))) {
+  seen.climb ??= new ProgressClimb();
+  if (seen.climb.reaches(nearest.reading.ratio, levelsOf(nearest.rule))) {
     circuit.journal?.progress(nearest.rule, nearest.reading, call);
   }
   return false;
@@ -63,10 +65,11 @@ export function probeCause(run: FailureRun): TripCause {
 }
 
 function metersOf(circuit: Circuit, period: ClosedPeriod): TripMeters {
-  period.meters ??= new TripMeters(circuit.settings.rules, (callback, thrown) =>
+  const seen = period.gather();
+  seen.meters ??= new TripMeters(circuit.settings.rules, (callback, thrown) =>
     circuit.callbackFailed(callback, thrown),
   );
-  return period.meters;
+  return seen.meters;
 }
 
 function situationOf({ consecutiveFailures }: Circuit, nowMs: number): Situation {

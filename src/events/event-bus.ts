@@ -62,7 +62,8 @@ export class SynchronousEventBus implements EventBus {
   /** Grows at each change of the subscriptions, so that a breaker knows when to ask `has` again. */
   version = 0;
   #subscriptions: readonly Subscription[] = [];
-  #byType = new Map<EventType, readonly Subscription[]>();
+  /** Made when it is first asked: an idle bus holds none. */
+  #byType: Map<EventType, readonly Subscription[]> | null = null;
   #queue: TelltaleEvent[] = [];
   #delivering = false;
 
@@ -114,11 +115,12 @@ export class SynchronousEventBus implements EventBus {
   }
 
   #changed(): void {
-    this.#byType.clear();
+    this.#byType = null;
     this.version++;
   }
 
   #listeners(type: EventType): readonly Subscription[] {
+    this.#byType ??= new Map();
     let listeners = this.#byType.get(type);
     if (listeners === undefined) {
       listeners = this.#subscriptions.filter(({ pattern }) => matches(pattern, type));

@@ -15,7 +15,7 @@ import {
 
 const INTEGER = "a positive integer";
 const OPTION_NAMES =
-  "failureThreshold, latencyTripMs, cooldownMs, halfOpen, classify, clock, random, bus, attributes";
+  "failureThreshold, latencyTripMs, trip, shadow, cooldownMs, halfOpen, degradation, rampUp, classify, clock, random, bus, attributes";
 
 interface BadOption {
   readonly options: unknown;
@@ -53,7 +53,11 @@ const clock = { monotonicMs: () => 0, epochMs: () => 0 };
 const BAD_OPTIONS: BadOption[] = [
   ...rows("failureThreshold", INTEGER, { types: NO_NUMBERS, ranges: NO_COUNTS }),
   ...rows("latencyTripMs", POSITIVE_MS, { types: NO_NUMBERS, ranges: [[0, "0"], ...NO_DURATIONS] }),
-  ...rows("cooldownMs", MS, { types: NO_NUMBERS, ranges: NO_DURATIONS }),
+  // A function is a cooldown, too.
+  ...rows("cooldownMs", MS, {
+    types: NO_NUMBERS.filter(([value]) => typeof value !== "function"),
+    ranges: NO_DURATIONS,
+  }),
   ...rows("halfOpen.maxProbes", INTEGER, { types: NO_NUMBERS, ranges: NO_COUNTS }),
   ...rows("halfOpen.successThreshold", INTEGER, { types: NO_NUMBERS, ranges: NO_COUNTS }),
   ...rows("halfOpen.leaseMs", POSITIVE_MS, {

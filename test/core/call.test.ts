@@ -85,6 +85,19 @@ describe.each([
     expect(breaker.stats.calls).toMatchObject({ success: 1, error: 0 });
   });
 
+  test("call() counts results of before a reset as late", async () => {
+    const breaker = make();
+    const [good, bad] = [deferred<string>(), deferred<string>()];
+    const results = [breaker.call(() => good.promise), breaker.call(() => bad.promise)];
+    breaker.reset();
+    good.resolve("value");
+    bad.reject(BOOM);
+    await expect(results[0]).resolves.toBe("value");
+    await expect(results[1]).rejects.toBe(BOOM);
+    expect(breaker.stats.calls).toMatchObject({ late: 2, success: 0, error: 0 });
+    expect(breaker.stats.consecutiveFailures).toBe(0);
+  });
+
   test("call() runs fn once, with no argument", async () => {
     const fn = vi.fn(() => 1);
     await make().call(fn);

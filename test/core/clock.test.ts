@@ -161,6 +161,16 @@ test.each(FAULTS)(
   },
 );
 
+test("a wall clock that never answered tells the moment 0", async () => {
+  const { breaker, clock, events } = watchFaulty();
+  clock.epoch = throwing;
+  await breaker.call(succeed);
+  expect(events.map(({ type, atMs }) => [type, atMs])).toEqual([
+    ["circuit.callback_failed", 0],
+    ["circuit.success", 0],
+  ]);
+});
+
 test("a clock that fails while the breaker is made does not make time jump when it is back", () => {
   const clock = new FaultyClock();
   clock.inner.advance(5_000_000);

@@ -3,11 +3,22 @@ import { BOOM, failTimes, succeed, watch } from "../support/breaker.ts";
 import { START_AT_MS } from "../support/fake-clock.ts";
 import { COOLDOWN_MS, generationOf, permitOf, refusalOf, watchIn } from "../support/states.ts";
 
-test("a disabled breaker measures failures and never opens", async () => {
-  const { breaker, told } = await watchIn("disabled");
+test("a disabled breaker measures failures, tells that it would have opened, and never opens", async () => {
+  const { breaker, told, last } = await watchIn("disabled", { failureThreshold: 3 });
   await failTimes(breaker, 5);
   expect(breaker.state).toBe("disabled");
-  expect(told()).toEqual(["failure", "failure", "failure", "failure", "failure"]);
+  expect(told()).toEqual(["failure", "failure", "failure", "would_open", "failure", "failure"]);
+  expect(last("circuit.would_open")).toMatchObject({
+    state: "disabled",
+    generation: 1,
+    from: "disabled",
+    reason: "error",
+    rule: "consecutive",
+    consecutiveFailures: 3,
+    failuresByReason: { error: 3, latency: 0 },
+    threshold: 3,
+    cooldownMs: COOLDOWN_MS,
+  });
   expect(breaker.stats).toMatchObject({ consecutiveFailures: 5, calls: { error: 5 } });
   expect(breaker.stats.trips).toEqual({ error: 0, latency: 0 });
 });

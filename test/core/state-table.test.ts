@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { BreakerStats, CircuitEvent, CircuitState, Permit } from "../../src/index.ts";
 import { BOOM, failTimes, type Watched, watch } from "../support/breaker.ts";
-import { COOLDOWN_MS, permitOf } from "../support/states.ts";
+import { COOLDOWN_MS, isChange, permitOf } from "../support/states.ts";
 
 // Every state x every input. A cell reads `next state +generations: events in order`; `-` is no event.
 
@@ -281,7 +281,7 @@ test.each(cells)("$situation x $input", async ({ situation, input }) => {
   // Each committed change tells the state it came from; no other event changes state or generation.
   let { state, generation } = before;
   for (const event of events) {
-    if ("from" in event) {
+    if (isChange(event)) {
       expect(event.from).toBe(state);
       expect(event.generation).toBe(generation + 1);
       expect(stats.transitions).toHaveProperty(`${state}->${event.state}`);

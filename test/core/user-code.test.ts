@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { CircuitBreaker, type FinishedCall } from "../../src/index.ts";
 import { BOOM, deferred, fail, failTimes, succeed, watch } from "../support/breaker.ts";
-import { COOLDOWN_MS, refusalOf, watchIn } from "../support/states.ts";
+import { COOLDOWN_MS, isChange, refusalOf, watchIn } from "../support/states.ts";
 
 // What user code does to a breaker from within: functions, options, signals and promises that act on it or misbehave.
 
@@ -100,7 +100,7 @@ test("a random that acts on the breaker leaves its state, its counters and its e
     },
   });
   await failTimes(breaker, 1);
-  const changes = events.filter((event) => "from" in event);
+  const changes = events.filter(isChange);
   let state = "closed";
   for (const event of changes) {
     expect(event.from).toBe(state);

@@ -7,7 +7,7 @@ import {
 } from "../../src/index.ts";
 import { BOOM, fail, failTimes, succeed, type Watched, watch } from "../support/breaker.ts";
 import { FakeClock } from "../support/fake-clock.ts";
-import { COOLDOWN_MS, permitOf, refusalOf, watchIn } from "../support/states.ts";
+import { COOLDOWN_MS, isChange, permitOf, refusalOf, watchIn } from "../support/states.ts";
 
 test("events of one step come as failure, progress, probe, open", async () => {
   const watched = await watchIn("closed", { failureThreshold: 2 });
@@ -138,7 +138,7 @@ test("from of each committed change is the committed state before it", async () 
   let generation = 0;
   const changes: string[] = [];
   for (const event of watched.events) {
-    if ("from" in event) {
+    if (isChange(event)) {
       expect(event.from).toBe(state);
       expect(event.generation).toBeGreaterThan(generation);
       changes.push(`${event.from}->${event.state}`);

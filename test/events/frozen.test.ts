@@ -136,6 +136,7 @@ test.each([
   expect(Object.is(Array.isArray(seen) && seen[0], thrown)).toBe(true);
   expect(last("circuit.failure").error).toMatchObject(error);
   expect(Object.isFrozen(last("circuit.failure").error)).toBe(true);
+  expect(breaker.stats.calls.error).toBe(1);
 });
 
 test("the message of an error is cut to a limit, and so are its name and code", async () => {

@@ -124,6 +124,7 @@ test("a user's bus that throws in emit disturbs no call, and is told of its own 
     failedType: "circuit.success",
     error: { name: "Error", message: "boom" },
   });
+  for (const report of reported) expect(Object.isFrozen(report)).toBe(true);
 });
 
 test("a user's bus that throws in everything disturbs no call", async () => {

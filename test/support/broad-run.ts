@@ -1,4 +1,11 @@
-import { CircuitBreaker, createEventBus, type TelltaleEvent } from "../../src/index.ts";
+import {
+  CircuitBreaker,
+  createEventBus,
+  type EventBus,
+  failureRate,
+  slowRate,
+  type TelltaleEvent,
+} from "../../src/index.ts";
 import { BOOM, deferred, fail, failTimes, succeed } from "./breaker.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { permitOf, refusalOf } from "./states.ts";
@@ -68,6 +75,23 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   breaker.reset("go on");
   breaker.disable();
   await breaker.execute(fail, options);
+  await failTimes(breaker, 2);
   breaker.enable();
+  await degradedRun({ bus, clock });
   return events;
+}
+
+/** A breaker without a threshold of its own, which sheds traffic and has a candidate rule. */
+async function degradedRun(shared: { bus: EventBus; clock: FakeClock }): Promise<void> {
+  const breaker = new CircuitBreaker("degraded", {
+    ...shared,
+    attributes: BROAD_ATTRIBUTES,
+    degradation: [1, 0.5, 0.25],
+    trip: failureRate({ threshold: 0.5, window: { calls: 20 }, minimumCalls: 8 }),
+    shadow: slowRate({ latencyMs: 10, threshold: 0.5, window: { calls: 4 }, minimumCalls: 2 }),
+    random: () => 0.1,
+  });
+  await failTimes(breaker, 2);
+  await breaker.execute(() => shared.clock.advance(20));
+  breaker.recordSuccess(20);
 }

@@ -1,4 +1,9 @@
-import type { CircuitBreakerOptions, CircuitState } from "../../src/index.ts";
+import type {
+  CircuitBreakerOptions,
+  CircuitEvent,
+  CircuitState,
+  EventOf,
+} from "../../src/index.ts";
 import { failTimes, type Watched, watch } from "./breaker.ts";
 
 /** The cooldown of the breakers that `watchIn` makes, unless the test sets another. */
@@ -18,7 +23,7 @@ export async function watchIn(
     await failTimes(breaker, options.failureThreshold ?? 2);
   }
   if (state === "half_open") {
-    clock.advance(options.cooldownMs ?? COOLDOWN_MS);
+    clock.advance(breaker.retryAfterMs ?? 0);
     const permit = breaker.admit();
     if (!permit.ok) throw permit.error;
     permit.ignore();
@@ -28,6 +33,15 @@ export async function watchIn(
   if (breaker.state !== state) throw new Error(`Wanted ${state}, got ${breaker.state}`);
   told();
   return watched;
+}
+
+const CHANGES = ["open", "half_open", "close", "disable", "enable"] as const;
+/** The events of a committed change of state. */
+export type ChangeEvent = EventOf<`circuit.${(typeof CHANGES)[number]}`>;
+
+/** Whether an event tells a committed change of state. */
+export function isChange(event: CircuitEvent): event is ChangeEvent {
+  return CHANGES.some((name) => event.type === `circuit.${name}`);
 }
 
 /** Takes a permit; fails the test when the breaker refuses. */

@@ -70,7 +70,7 @@ export function events(): void {
     // @ts-expect-error not every event has a latency
     event.latencyMs;
     if (event.type === "circuit.close") same<typeof event.mttrMs, number>(true);
-    if ("from" in event) same<typeof event.from, CircuitState>(true);
+    if (event.type === "circuit.degrade") same<typeof event.to, number>(true);
   });
   bus.on("circuit.*", (event) => same<typeof event, CircuitEvent>(true));
   bus.on("bus.*", (event) => same<typeof event, EventOf<"bus.listener_failed">>(true));
@@ -116,6 +116,10 @@ export function label(event: TelltaleEvent): string {
       return event.idleMs.toFixed();
     case "circuit.close":
       return event.mttrMs.toFixed();
+    case "circuit.degrade":
+      return event.to.toFixed(2);
+    case "circuit.would_open":
+      return event.rule ?? event.reason;
     case "circuit.disable":
     case "circuit.enable":
       return event.from;
