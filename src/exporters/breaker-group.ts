@@ -1,7 +1,8 @@
 import type { BreakerView } from "../core/breaker-view.ts";
+import type { Check } from "../events/check.ts";
 import { BREAKER_LABEL, METRICS, type MetricName, OTHER } from "../events/metrics.ts";
 import { DroppedEvents } from "./dropped-events.ts";
-import { type MetricSettings, refusal } from "./metric-arguments.ts";
+import type { MetricSettings } from "./metric-arguments.ts";
 import { type Labels, labelsOf, type Row, SLOTS_OF, tryRead } from "./metric-reading.ts";
 import { RecoveryWatch } from "./recovery-watch.ts";
 import { SharedRow } from "./shared-row.ts";
@@ -32,7 +33,7 @@ type Observe = (metric: HistogramName, labels: Labels, seconds: number) => void;
 /** What the group of one exporter has to know of it. */
 export interface GroupContext {
   /** As in the message of an error: `export to Prometheus`. */
-  readonly action: string;
+  readonly check: Check;
   readonly pipeline: keyof typeof BREAKER_LABEL;
   readonly observe: Observe;
 }
@@ -158,7 +159,7 @@ export class BreakerGroup {
       const other = seen.get(name) ?? this.#attached.get(name)?.view ?? view;
       if (other !== view) {
         const allowed = "one that no other breaker here has";
-        throw new RangeError(refusal(this.#context.action, "name", allowed, name));
+        this.#context.check.range("name", allowed, name);
       }
       seen.set(name, view);
     }
@@ -168,7 +169,7 @@ export class BreakerGroup {
     if (nameBudget === undefined || nameBudget === this.#nameBudget) return;
     if (!this.isEmpty) {
       const allowed = `${this.#nameBudget} as for the breakers attached before`;
-      throw new RangeError(refusal(this.#context.action, "nameBudget", allowed, nameBudget));
+      this.#context.check.range("nameBudget", allowed, nameBudget);
     }
     this.#nameBudget = nameBudget;
   }

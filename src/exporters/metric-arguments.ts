@@ -1,5 +1,5 @@
 import type { BreakerView } from "../core/breaker-view.ts";
-import { hint } from "../events/nearest.ts";
+import type { Check } from "../events/check.ts";
 
 /** What metrics are read from: a breaker, or several. */
 export type MetricSource = BreakerView | readonly BreakerView[];
@@ -30,30 +30,18 @@ const COMMON_OPTIONS = [
   "nameBudget",
   "callDurations",
 ] as const satisfies readonly (keyof MetricOptions)[];
-const LONGEST_SHOWN = 60;
-
-/** Why an argument is refused, in the words that every public function uses. */
-export function refusal(action: string, field: string, allowed: string, value: unknown): string {
-  return `Cannot ${action}: ${field} must be ${allowed}, received ${shown(value)}`;
-}
-
-/** Refuses an argument of the wrong type. */
-export function refuseType(action: string, field: string, allowed: string, value: unknown): never {
-  throw new TypeError(refusal(action, field, allowed, value));
-}
-
 /**
  * The breakers of a source.
  * @throws {TypeError} when the source holds anything else
  */
-export function checkedSource(action: string, source: unknown): readonly BreakerView[] {
+export function checkedSource(check: Check, source: unknown): readonly BreakerView[] {
   if (!Array.isArray(source)) {
     return isBreaker(source)
       ? [source]
-      : refuseType(action, "source", "a breaker or an array of breakers", source);
+      : check.type("source", "a breaker or an array of breakers", source);
   }
   return source.map((item: unknown, n) =>
-    isBreaker(item) ? item : refuseType(action, `source[${n}]`, "a breaker", item),
+    isBreaker(item) ? item : check.type(`source[${n}]`, "a breaker", item),
   );
 }
 
@@ -62,31 +50,25 @@ export function checkedSource(action: string, source: unknown): readonly Breaker
  * @throws {TypeError|RangeError} when an option is unknown, of the wrong type or outside its range
  */
 export function checkedMetricOptions(
-  action: string,
+  check: Check,
   options: unknown,
   further: readonly string[] = [],
 ): MetricSettings {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    return refuseType(action, "options", "an object", options);
-  }
-  const known = [...COMMON_OPTIONS, ...further];
-  const unknown = Object.keys(options).find((key) => !known.includes(key));
-  if (unknown !== undefined) {
-    throw new TypeError(`Cannot ${action}: unknown option "${unknown}", ${hint(unknown, known)}`);
-  }
-  const nameBudget: unknown = Reflect.get(options, "nameBudget");
-  const callDurations: unknown = Reflect.get(options, "callDurations") ?? false;
+  const given = check.object("options", options);
+  check.keys(given, [...COMMON_OPTIONS, ...further]);
+  const {
+    nameBudget,
+    callDurations = false,
+  }: Readonly<Record<string, unknown>> & {
+    readonly nameBudget?: unknown;
+    readonly callDurations?: unknown;
+  } = given;
   if (typeof callDurations !== "boolean") {
-    return refuseType(action, "callDurations", "true or false", callDurations);
+    return check.type("callDurations", "true or false", callDurations);
   }
-  if (nameBudget === undefined) return { nameBudget, callDurations };
-  if (typeof nameBudget !== "number") {
-    return refuseType(action, "nameBudget", "a positive integer", nameBudget);
-  }
-  if (!Number.isSafeInteger(nameBudget) || nameBudget < 1) {
-    throw new RangeError(refusal(action, "nameBudget", "a positive integer", nameBudget));
-  }
-  return { nameBudget, callDurations };
+  const budget =
+    nameBudget === undefined ? undefined : check.positiveInteger("nameBudget", nameBudget);
+  return { nameBudget: budget, callDurations };
 }
 
 function isBreaker(value: unknown): value is BreakerView {
@@ -101,17 +83,4 @@ function isBreaker(value: unknown): value is BreakerView {
     "stats" in value &&
     "bus" in value
   );
-}
-
-function shown(value: unknown): string {
-  switch (typeof value) {
-    case "string":
-      return JSON.stringify(value.slice(0, LONGEST_SHOWN));
-    case "function":
-      return "a function";
-    case "object":
-      return value === null ? "null" : Array.isArray(value) ? "an array" : "an object";
-    default:
-      return String(value);
-  }
 }

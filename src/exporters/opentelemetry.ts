@@ -8,6 +8,7 @@ import {
   type Observable,
 } from "@opentelemetry/api";
 import type { BreakerView } from "../core/breaker-view.ts";
+import { Check } from "../events/check.ts";
 import { instrumentName, METRIC_NAMES, METRICS, type MetricName } from "../events/metrics.ts";
 import { BreakerGroup, type HistogramName } from "./breaker-group.ts";
 import {
@@ -16,7 +17,6 @@ import {
   type MetricOptions,
   type MetricSettings,
   type MetricSource,
-  refuseType,
 } from "./metric-arguments.ts";
 import { SLOTS_OF } from "./metric-reading.ts";
 
@@ -31,7 +31,7 @@ export interface OpenTelemetryOptions extends MetricOptions {
   readonly meterProvider?: MeterProvider;
 }
 
-const ACTION = "export to OpenTelemetry";
+const CHECK = new Check("export to OpenTelemetry");
 /** The version of the instrumentation scope: this package's. */
 const VERSION = "0.1.0";
 
@@ -49,7 +49,7 @@ class OpenTelemetryExport {
   constructor(meter: Meter) {
     this.#meter = meter;
     this.#group = new BreakerGroup({
-      action: ACTION,
+      check: CHECK,
       pipeline: "opentelemetry",
       observe: (metric, labels, seconds) => this.#histogram(metric).record(seconds, labels),
     });
@@ -164,11 +164,11 @@ export function exportToOpenTelemetry(
   source: MetricSource,
   options: OpenTelemetryOptions = {},
 ): () => void {
-  const breakers = checkedSource(ACTION, source);
-  const settings = checkedMetricOptions(ACTION, options, ["meterProvider"]);
+  const breakers = checkedSource(CHECK, source);
+  const settings = checkedMetricOptions(CHECK, options, ["meterProvider"]);
   const { meterProvider = metrics } = options;
   if (typeof meterProvider !== "object" || typeof meterProvider?.getMeter !== "function") {
-    return refuseType(ACTION, "meterProvider", "a meter provider", meterProvider);
+    return CHECK.type("meterProvider", "a meter provider", meterProvider);
   }
   const meter = meterProvider.getMeter("telltale", VERSION);
   // Nobody would ever collect, so nothing needs to be kept, watched or timed.

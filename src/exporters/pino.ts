@@ -7,7 +7,7 @@ import { SEVERITIES, type Severity } from "../events/vocabulary.ts";
 import { BreakerLog, type Trail } from "./breaker-log.ts";
 import { type LevelSource, watchLevel } from "./level-watch.ts";
 import { lineFields } from "./pino-line.ts";
-import { type LogOptions, type LogSettings, logSettings, refuse } from "./pino-options.ts";
+import { CHECK, type LogOptions, type LogSettings, logSettings } from "./pino-options.ts";
 
 export type { LogLevel, LogOptions } from "./pino-options.ts";
 
@@ -172,10 +172,10 @@ export function logCircuitEvents(
 ): () => void {
   const settings = logSettings(options);
   if (!hasMethods(bus, ["on", "has", "emit"])) {
-    return refuse("bus", "an event bus, such as breaker.bus", bus);
+    return CHECK.type("bus", "an event bus, such as breaker.bus", bus);
   }
   if (!hasMethods(logger, [...SEVERITIES, "isLevelEnabled", "child"])) {
-    return refuse("logger", "a pino logger or one of its shape", logger);
+    return CHECK.type("logger", "a pino logger or one of its shape", logger);
   }
   const log = new CircuitEventLog(bus, logger, settings);
   return () => log.detach();

@@ -1,4 +1,5 @@
 import type { BreakerView } from "../core/breaker-view.ts";
+import { Check } from "../events/check.ts";
 import {
   type Combine,
   METRIC_NAMES,
@@ -19,8 +20,6 @@ import {
   type MetricOptions,
   type MetricSettings,
   type MetricSource,
-  refusal,
-  refuseType,
 } from "./metric-arguments.ts";
 import { labelsOf } from "./metric-reading.ts";
 
@@ -50,7 +49,7 @@ interface PulledMetric {
   reset(): void;
 }
 
-const ACTION = "export to Prometheus";
+const CHECK = new Check("export to Prometheus");
 
 /** How prom-client adds up the processes of a cluster. It knows no `earliest`; a sum of moments would be none. */
 const AGGREGATORS: Readonly<Record<Combine, string>> = {
@@ -73,7 +72,7 @@ class PrometheusExport {
   constructor(registry: PrometheusRegistry) {
     this.#registry = registry;
     this.#group = new BreakerGroup({
-      action: ACTION,
+      check: CHECK,
       pipeline: "prometheus",
       observe: (metric, labels, seconds) => this.#histogram(metric).observe(labels, seconds),
     });
@@ -122,9 +121,7 @@ class PrometheusExport {
 
   #refuseTaken(name: MetricName): void {
     if (this.#registry.getSingleMetric(name) === undefined) return;
-    throw new RangeError(
-      refusal(ACTION, "promRegistry", "one without a metric of our names", name),
-    );
+    CHECK.range("promRegistry", "one without a metric of our names", name);
   }
 
   #unregister(): void {
@@ -234,11 +231,11 @@ export function exportToPrometheus(
   promRegistry: PrometheusRegistry,
   options: MetricOptions = {},
 ): () => void {
-  const breakers = checkedSource(ACTION, source);
+  const breakers = checkedSource(CHECK, source);
   if (!isRegistry(promRegistry)) {
-    return refuseType(ACTION, "promRegistry", "a prom-client registry", promRegistry);
+    return CHECK.type("promRegistry", "a prom-client registry", promRegistry);
   }
-  const settings = checkedMetricOptions(ACTION, options);
+  const settings = checkedMetricOptions(CHECK, options);
   return exportOf(promRegistry).attach(breakers, settings);
 }
 

@@ -87,7 +87,7 @@ circuit_breaker_traffic_share_ratio{circuit_breaker_name="payments"} 1
 # TYPE circuit_breaker_consecutive_failures gauge
 circuit_breaker_consecutive_failures{circuit_breaker_name="payments"} 0
 
-# HELP circuit_breaker_failure_threshold Consecutive failures that trip
+# HELP circuit_breaker_failure_threshold Consecutive failures that trip; 0 when no rule counts them
 # TYPE circuit_breaker_failure_threshold gauge
 circuit_breaker_failure_threshold{circuit_breaker_name="payments"} 2
 
