@@ -44,7 +44,7 @@ const DEFAULT_FAILURE_THRESHOLD = 5;
 export const DEFAULT_COOLDOWN_MS = 60_000;
 
 /** The defaults of every option, and the settings of a breaker without options: shared, hence frozen. */
-export const DEFAULTS: Settings = /* @__PURE__ */ Object.freeze({
+const DEFAULTS: Settings = /* @__PURE__ */ Object.freeze({
   failureThreshold: DEFAULT_FAILURE_THRESHOLD,
   latencyTripMs: Number.POSITIVE_INFINITY,
   cooldown: DEFAULT_COOLDOWN_MS,

@@ -14,7 +14,7 @@ import {
 } from "../events/vocabulary.ts";
 
 /** A counter for each word of a list. */
-export type CountsOf<Word extends string> = Record<Word, number>;
+type CountsOf<Word extends string> = Record<Word, number>;
 
 function zeros<Word extends string>(words: readonly Word[]): CountsOf<Word> {
   // Every word gets its number, which is what the type says.

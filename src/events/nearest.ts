@@ -12,7 +12,7 @@ function distance(a: string, b: string): number {
 }
 
 /** The known names that a mistyped one may have meant, best first, three at most. */
-export function nearest(mistyped: string, known: readonly string[]): readonly string[] {
+function nearest(mistyped: string, known: readonly string[]): readonly string[] {
   const typed = mistyped.slice(0, 64).toLowerCase();
   return known
     .map((name) => ({ name, far: distance(typed, name.toLowerCase()) }))

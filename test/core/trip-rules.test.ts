@@ -1,0 +1,420 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  CircuitBreaker,
+  consecutive,
+  failureRate,
+  slowRate,
+  type TripRule,
+} from "../../src/index.ts";
+import { BOOM, fail, failTimes, succeed, watch } from "../support/breaker.ts";
+import { permitOf } from "../support/states.ts";
+
+const succeedTimes = async (breaker: CircuitBreaker, times: number): Promise<void> => {
+  for (let n = 0; n < times; n++) await breaker.call(succeed);
+};
+
+test("consecutive() trips at n failures in a row, and says so where failureThreshold did", async () => {
+  const { breaker, last } = watch({ trip: consecutive(3) });
+  expect(breaker.failureThreshold).toBe(3);
+  await failTimes(breaker, 2);
+  await breaker.execute(succeed);
+  await failTimes(breaker, 2);
+  expect(breaker.state).toBe("closed");
+  await failTimes(breaker, 1);
+  expect(last("circuit.open")).toMatchObject({
+    rule: "consecutive",
+    threshold: 3,
+    window: { calls: 3, failures: 3 },
+    failuresByReason: { error: 3, latency: 0 },
+  });
+  expect(last("circuit.failure").failureThreshold).toBe(3);
+});
+
+test("failureRate() over calls trips at the share of the last calls, successes heard without a listener", async () => {
+  const breaker = new CircuitBreaker("dependency", {
+    trip: failureRate({ threshold: 0.5, window: { calls: 10 } }),
+  });
+  await succeedTimes(breaker, 20);
+  await failTimes(breaker, 4);
+  expect(breaker.state).toBe("closed");
+  await failTimes(breaker, 1);
+  expect(breaker.state).toBe("open");
+});
+
+test("failureRate() explains itself by its window", async () => {
+  const { breaker, clock, last } = watch({
+    latencyTripMs: 10,
+    trip: failureRate({ threshold: 0.5, window: { calls: 10 }, minimumCalls: 5 }),
+  });
+  await succeedTimes(breaker, 3);
+  await breaker.execute(() => clock.advance(20));
+  clock.advance(100);
+  await succeedTimes(breaker, 1);
+  await breaker.execute(fail);
+  clock.advance(100);
+  expect(breaker.state).toBe("closed");
+  await breaker.execute(fail);
+  await breaker.execute(() => clock.advance(20));
+  expect(last("circuit.open")).toMatchObject({
+    reason: "latency",
+    rule: "failureRate",
+    threshold: 0.5,
+    window: { calls: 8, failures: 4, rate: 0.5, minimumCalls: 5 },
+    failuresByReason: { error: 2, latency: 2 },
+    consecutiveFailures: 3,
+    detectMs: 220,
+  });
+  expect(last("circuit.open").firstFailureAtMs).toBe(last("circuit.open").atMs - 220);
+});
+
+test("failureRate() over a time hears when each success was", async () => {
+  const breaker = (clock: { readonly nowMs: number }) =>
+    new CircuitBreaker("dependency", {
+      clock: { monotonicMs: () => clock.nowMs, epochMs: () => clock.nowMs },
+      trip: failureRate({ threshold: 0.5, window: { durationMs: 1_000 }, minimumCalls: 2 }),
+    });
+  const near = { nowMs: 0 };
+  const held = breaker(near);
+  await succeedTimes(held, 2);
+  near.nowMs = 800;
+  await held.execute(fail);
+  expect(held.state).toBe("closed");
+
+  const far = { nowMs: 0 };
+  const gone = breaker(far);
+  await succeedTimes(gone, 2);
+  far.nowMs = 1_000;
+  await gone.execute(fail);
+  expect(gone.state).toBe("closed");
+  await gone.execute(fail);
+  expect(gone.state).toBe("open");
+});
+
+test.each([
+  { minimumCalls: undefined, calls: 100, trips: 10 },
+  { minimumCalls: undefined, calls: 4, trips: 4 },
+  { minimumCalls: 1, calls: 100, trips: 1 },
+  { minimumCalls: 7, calls: 100, trips: 7 },
+])(
+  "minimumCalls $minimumCalls of a window of $calls lets the rate count from call $trips",
+  async (row) => {
+    const { minimumCalls, calls, trips } = row;
+    const breaker = new CircuitBreaker("dependency", {
+      trip: failureRate({
+        threshold: 0.5,
+        window: { calls },
+        ...(minimumCalls === undefined ? {} : { minimumCalls }),
+      }),
+    });
+    await failTimes(breaker, trips - 1);
+    expect(breaker.state).toBe("closed");
+    await failTimes(breaker, 1);
+    expect(breaker.state).toBe("open");
+  },
+);
+
+test("failureRate() trips at exactly its threshold, however it is written", () => {
+  const share = fc.integer({ min: 1, max: 60 }).chain((calls) =>
+    fc.record({
+      calls: fc.constant(calls),
+      failures: fc.integer({ min: 1, max: calls }),
+    }),
+  );
+  fc.assert(
+    fc.property(share, ({ calls, failures }) => {
+      const breaker = new CircuitBreaker("dependency", {
+        trip: failureRate({
+          threshold: failures / calls,
+          window: { calls },
+          minimumCalls: calls,
+        }),
+      });
+      for (let n = 0; n < calls - failures; n++) breaker.recordSuccess();
+      for (let n = 0; n < failures - 1; n++) breaker.recordFailure(BOOM);
+      expect(breaker.state).toBe("closed");
+      breaker.recordFailure(BOOM);
+      expect(breaker.state).toBe("open");
+    }),
+  );
+});
+
+test.each([
+  { threshold: 0.1, calls: 30, failures: 3 },
+  { threshold: 0.3, calls: 10, failures: 3 },
+  { threshold: 0.7, calls: 10, failures: 7 },
+  { threshold: 0.29, calls: 100, failures: 29 },
+  { threshold: 1, calls: 10, failures: 10 },
+])("failureRate() of $threshold trips at $failures of $calls and not one sooner", (row) => {
+  const { threshold, calls, failures } = row;
+  const breaker = new CircuitBreaker("dependency", {
+    trip: failureRate({ threshold, window: { calls }, minimumCalls: calls }),
+  });
+  for (let n = 0; n < calls - failures; n++) breaker.recordSuccess();
+  for (let n = 0; n < failures; n++) {
+    expect(breaker.state).toBe("closed");
+    breaker.recordFailure(BOOM);
+  }
+  expect(breaker.state).toBe("open");
+});
+
+test("slowRate() counts a call that is a success and slow, and trips on it for reason latency", async () => {
+  const { breaker, clock, told, last } = watch({
+    trip: slowRate({ latencyMs: 100, threshold: 0.5, window: { calls: 4 } }),
+  });
+  await succeedTimes(breaker, 2);
+  await breaker.execute(() => clock.advance(100));
+  expect(breaker.tripProgress).toBe(0);
+  await breaker.execute(() => clock.advance(101));
+  expect(breaker.state).toBe("closed");
+  told();
+  const result = await breaker.execute(() => clock.advance(200));
+  expect(result).toMatchObject({ outcome: "ok", countedAs: "success", latencyTripped: false });
+  expect(told()).toEqual(["success", "open"]);
+  expect(last("circuit.open")).toMatchObject({
+    reason: "latency",
+    rule: "slowRate",
+    threshold: 0.5,
+    window: { calls: 4, failures: 2, rate: 0.5, minimumCalls: 4 },
+    failuresByReason: { error: 0, latency: 2 },
+    detectMs: 200,
+  });
+  expect(last("circuit.open")).not.toHaveProperty("error");
+  expect(breaker.stats).toMatchObject({ trips: { error: 0, latency: 1 }, calls: { success: 5 } });
+});
+
+test("slowRate() is timed without a listener, and a TimeoutError is slow however long it took", async () => {
+  const trip = slowRate({ latencyMs: 100, threshold: 1, window: { calls: 2 } });
+  const clock = { nowMs: 0, monotonicMs: () => clock.nowMs, epochMs: () => clock.nowMs };
+  const breaker = new CircuitBreaker("dependency", { clock, trip });
+  await breaker.call(() => {
+    clock.nowMs += 101;
+  });
+  await breaker.execute(() => Promise.reject(Object.assign(new Error(), { name: "TimeoutError" })));
+  expect(breaker.state).toBe("open");
+});
+
+test("slowRate() does not count a quick error, and counts a slow one", () => {
+  const watched = watch({
+    trip: slowRate({ latencyMs: 100, threshold: 0.5, window: { calls: 2 } }),
+  });
+  const { breaker, clock, last } = watched;
+  for (let n = 0; n < 5; n++) breaker.recordFailure(BOOM, 100);
+  expect(breaker.state).toBe("closed");
+  const permit = permitOf(watched);
+  clock.advance(101);
+  permit.failure(BOOM);
+  expect(last("circuit.open")).toMatchObject({ rule: "slowRate", reason: "latency" });
+});
+
+test("a trip on a success tells no failures in a row: the success ended them", async () => {
+  const { breaker, clock, last } = watch({
+    trip: slowRate({ latencyMs: 100, threshold: 0.25, window: { calls: 4 } }),
+  });
+  await succeedTimes(breaker, 1);
+  await failTimes(breaker, 2);
+  await breaker.execute(() => clock.advance(101));
+  expect(last("circuit.open").consecutiveFailures).toBe(0);
+});
+
+test("of several rules any trips", async () => {
+  const rules = () => [
+    consecutive(3),
+    failureRate({ threshold: 0.4, window: { calls: 10 }, minimumCalls: 10 }),
+  ];
+  const hard = watch({ trip: rules() });
+  await failTimes(hard.breaker, 3);
+  expect(hard.last("circuit.open").rule).toBe("consecutive");
+
+  const partial = watch({ trip: rules() });
+  await succeedTimes(partial.breaker, 6);
+  for (let n = 0; n < 3; n++) {
+    await partial.breaker.execute(fail);
+    await partial.breaker.execute(succeed);
+  }
+  expect(partial.breaker.state).toBe("closed");
+  await partial.breaker.execute(fail);
+  expect(partial.last("circuit.open").rule).toBe("failureRate");
+});
+
+test("circuit.progress names the nearest of several rules", async () => {
+  const { breaker, last } = watch({
+    trip: [consecutive(4), failureRate({ threshold: 0.5, window: { calls: 10 } })],
+  });
+  await succeedTimes(breaker, 10);
+  await failTimes(breaker, 1);
+  expect(last("circuit.progress")).toMatchObject({ rule: "consecutive", ratio: 0.25 });
+  expect(last("circuit.progress").failuresToTrip).toBe(3);
+  await succeedTimes(breaker, 1);
+  await failTimes(breaker, 1);
+  expect(last("circuit.progress")).toMatchObject({ rule: "failureRate", ratio: 0.4 });
+  expect(last("circuit.progress")).not.toHaveProperty("failuresToTrip");
+  expect(breaker.tripProgress).toBe(0.4);
+});
+
+test("trip beside failureThreshold: both hold; trip alone stands in for the threshold", async () => {
+  const rate = () => failureRate({ threshold: 1, window: { calls: 100 }, minimumCalls: 50 });
+  const both = watch({ failureThreshold: 2, trip: rate() });
+  expect(both.breaker.failureThreshold).toBe(2);
+  await failTimes(both.breaker, 2);
+  expect(both.last("circuit.open")).toMatchObject({ rule: "consecutive", threshold: 2 });
+
+  const alone = watch({ trip: rate() });
+  expect(alone.breaker.failureThreshold).toBeNull();
+  await failTimes(alone.breaker, 49);
+  expect(alone.breaker.state).toBe("closed");
+  expect(alone.last("circuit.failure").failureThreshold).toBeNull();
+  expect(alone.last("circuit.progress").failureThreshold).toBeNull();
+  await failTimes(alone.breaker, 1);
+  expect(alone.last("circuit.open").rule).toBe("failureRate");
+});
+
+test("failureThreshold of several counting rules is the least", () => {
+  const { breaker } = watch({ failureThreshold: 7, trip: [consecutive(9), consecutive(4)] });
+  expect(breaker.failureThreshold).toBe(4);
+});
+
+test("one rule object serves many breakers, each with counts of its own, which begin anew after a close", async () => {
+  const trip = failureRate({ threshold: 0.5, window: { calls: 4 } });
+  const one = watch({ trip });
+  const two = watch({ trip });
+  await failTimes(one.breaker, 3);
+  await failTimes(two.breaker, 3);
+  expect([one.breaker.state, two.breaker.state]).toEqual(["closed", "closed"]);
+  await failTimes(one.breaker, 1);
+  one.breaker.reset();
+  expect(one.breaker.tripProgress).toBe(0);
+  await failTimes(one.breaker, 3);
+  expect(one.breaker.state).toBe("closed");
+});
+
+test("ignored, cancelled, unreached and late results are in no window", () => {
+  const watched = watch({
+    trip: failureRate({ threshold: 0.5, window: { calls: 10 }, minimumCalls: 2 }),
+  });
+  const { breaker, last } = watched;
+  const late = permitOf(watched);
+  breaker.reset();
+  late.failure(BOOM);
+  permitOf(watched).ignore();
+  permitOf(watched).cancel();
+  permitOf(watched).release();
+  breaker.recordFailure(BOOM);
+  expect(breaker.state).toBe("closed");
+  breaker.recordFailure(BOOM);
+  expect(last("circuit.open").window).toMatchObject({ calls: 2, failures: 2 });
+});
+
+test("circuit.progress of a rate comes once per level of a climb, which ends at half its peak", async () => {
+  const { breaker, events } = watch({
+    trip: failureRate({ threshold: 1, window: { calls: 10 }, minimumCalls: 10 }),
+  });
+  const ratios = () =>
+    events
+      .flatMap((event) => (event.type === "circuit.progress" ? [event.ratio] : []))
+      .map((ratio) => Math.round(ratio * 100) / 100);
+  await failTimes(breaker, 6);
+  expect(ratios()).toEqual([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]);
+  // The window now holds five failures, then rises to six again: the same climb.
+  await succeedTimes(breaker, 5);
+  await failTimes(breaker, 1);
+  expect(ratios()).toHaveLength(6);
+  // It falls to three, half of the peak, and the next climb begins.
+  await succeedTimes(breaker, 8);
+  await failTimes(breaker, 1);
+  expect(ratios().slice(6)).toEqual([0.2]);
+});
+
+test("circuit.progress is no flood when a rate trembles around a level", async () => {
+  const { breaker, events } = watch({
+    trip: failureRate({ threshold: 0.5, window: { calls: 20 }, minimumCalls: 20 }),
+  });
+  for (let n = 0; n < 2_000; n++) await breaker.execute(n % 4 === 0 ? fail : succeed);
+  expect(breaker.state).toBe("closed");
+  const told = events.filter(({ type }) => type === "circuit.progress").length;
+  expect(told).toBeGreaterThan(0);
+  expect(told).toBeLessThanOrEqual(9);
+});
+
+interface Outcome {
+  readonly slow: boolean;
+  readonly ok: boolean;
+}
+
+const outcomes: fc.Arbitrary<readonly Outcome[]> = fc.array(
+  fc.record({ slow: fc.boolean(), ok: fc.boolean() }),
+  { maxLength: 120 },
+);
+
+const rules: fc.Arbitrary<() => TripRule> = fc.oneof(
+  fc.integer({ min: 1, max: 6 }).map((n) => () => consecutive(n)),
+  fc
+    .record({
+      slow: fc.boolean(),
+      threshold: fc.integer({ min: 1, max: 10 }).map((tenths) => tenths / 10),
+      calls: fc.integer({ min: 1, max: 40 }),
+      timed: fc.boolean(),
+      minimum: fc.integer({ min: 1, max: 40 }),
+    })
+    .map(({ slow, threshold, calls, timed, minimum }) => () => {
+      const window = timed ? { durationMs: 1_000 } : { calls };
+      const minimumCalls = timed ? minimum : Math.min(minimum, calls);
+      return slow
+        ? slowRate({ threshold, window, minimumCalls, latencyMs: 5 })
+        : failureRate({ threshold, window, minimumCalls });
+    }),
+);
+
+/** Plays the outcomes until the breaker trips; the number of the outcome that tripped it, or null. */
+function play(rule: TripRule, given: readonly Outcome[]) {
+  const watched = watch({ trip: rule, latencyTripMs: 10 });
+  for (const [index, { ok, slow }] of given.entries()) {
+    watched.clock.advance(15);
+    if (ok) watched.breaker.recordSuccess(slow ? 11 : 1);
+    else watched.breaker.recordFailure(BOOM, slow ? 11 : 1);
+    if (watched.breaker.state === "open") return { at: index, open: watched.last("circuit.open") };
+  }
+  return null;
+}
+
+test("a trip explains itself: its numbers reach the threshold, and did not without the decisive outcome", () => {
+  let trips = 0;
+  fc.assert(
+    fc.property(rules, outcomes, (rule, given) => {
+      const trip = play(rule(), given);
+      if (trip === null) return;
+      trips++;
+      const { rule: name, threshold, failuresByReason, ...open } = trip.open;
+      const { calls = 0, failures = 0, rate = 0, minimumCalls = 0 } = open.window ?? {};
+      expect(failuresByReason.error + failuresByReason.latency).toBe(failures);
+      const decisive = trip.open.window?.["rate"] === undefined ? failures : rate;
+      expect(decisive).toBeGreaterThanOrEqual(threshold ?? Number.NaN);
+      if (name === "consecutive") expect(calls).toBe(failures);
+      else {
+        expect(rate).toBe(failures / calls);
+        expect(calls).toBeGreaterThanOrEqual(minimumCalls);
+      }
+      // What came before did not trip, and does not when the decisive outcome never comes.
+      expect(play(rule(), given.slice(0, trip.at))).toBeNull();
+      const last = given[trip.at];
+      if (last?.ok === false && !last.slow) {
+        const spared = [...given.slice(0, trip.at), { ok: true, slow: false }];
+        expect(play(rule(), spared)).toBeNull();
+      }
+    }),
+  );
+  expect(trips).toBeGreaterThan(10);
+});
+
+test("a rate that its numbers reach trips at the outcome that makes it, be that a success", () => {
+  // Five failures and nine calls are below the minimum; the tenth call completes it with a rate of a half.
+  const { breaker } = watch({
+    trip: failureRate({ threshold: 0.5, window: { calls: 20 }, minimumCalls: 10 }),
+  });
+  for (let n = 0; n < 5; n++) breaker.recordFailure(BOOM);
+  for (let n = 0; n < 4; n++) breaker.recordSuccess();
+  expect(breaker.state).toBe("closed");
+  breaker.recordSuccess();
+  // Still closed would be a closed breaker whose progress reads as the trip.
+  expect([breaker.state, breaker.tripProgress]).toEqual(["open", 1]);
+});
