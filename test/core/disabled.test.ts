@@ -170,3 +170,12 @@ test("time in a disabled breaker is counted as such", () => {
   clock.advance(2);
   expect(breaker.stats.timeInStateMs).toMatchObject({ disabled: 40, closed: 2 });
 });
+
+test.each([0, 5, 60_000])(
+  "circuit.would_open tells a cooldown of %i ms as circuit.open would",
+  async (cooldownMs) => {
+    const { breaker, last } = await watchIn("disabled", { failureThreshold: 1, cooldownMs });
+    await failTimes(breaker, 1);
+    expect(last("circuit.would_open").cooldownMs).toBe(cooldownMs);
+  },
+);

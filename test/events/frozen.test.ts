@@ -23,6 +23,21 @@ test("events and everything in them are frozen plain data", async () => {
   }
 });
 
+test("events of a breaker without attributes, instance and context are frozen plain data too", async () => {
+  const { breaker, clock, events } = watch({ failureThreshold: 1, cooldownMs: 10 });
+  await breaker.call(succeed);
+  breaker.recordSuccess();
+  await failTimes(breaker, 1);
+  await breaker.execute(succeed);
+  clock.advance(10);
+  await breaker.call(succeed);
+  expect(events.map(({ type }) => type)).toContain("circuit.success");
+  for (const event of events) {
+    for (const held of objectsIn(event)) expect(Object.isFrozen(held), event.type).toBe(true);
+    expect(JSON.parse(JSON.stringify(event))).toStrictEqual(event);
+  }
+});
+
 test("events survive a round trip through JSON unchanged", async () => {
   for (const event of await broadRun()) {
     const back: unknown = JSON.parse(JSON.stringify(event));

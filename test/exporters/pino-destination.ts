@@ -1,4 +1,5 @@
 import pino, { type Logger, type LoggerOptions } from "pino";
+import type { CircuitLogger } from "../../src/exporters/pino.ts";
 
 /** A parsed log line. */
 export type Line = Readonly<Record<string, unknown>>;
@@ -35,4 +36,19 @@ export function skipsTold(lines: readonly Line[], breaker?: string): number {
     if (typeof line["suppressed"] === "number") skips += line["suppressed"];
   }
   return skips;
+}
+
+/** A logger of pino's shape that writes nothing. */
+export function quietLogger(): CircuitLogger {
+  return {
+    trace: () => {},
+    debug: () => {},
+    info: () => {},
+    warn: () => {},
+    error: () => {},
+    isLevelEnabled: () => true,
+    child(this: CircuitLogger) {
+      return this;
+    },
+  };
 }

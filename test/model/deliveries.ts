@@ -29,6 +29,8 @@ export class Deliveries {
   readonly #incidents = new Map<string, Incidents>();
   #subscriptions: Subscription[] = [];
   #flushing: unknown = null;
+  /** Told in a step that is not over. */
+  readonly #told = new Map<unknown, Expected[]>();
   /** Told by the breaker whose step is being delivered. */
   #queue: Expected[] = [];
   /** Told on the bus meanwhile: they come right after the present event. */
@@ -59,9 +61,18 @@ export class Deliveries {
 
   /** The reference told an event of the breaker `from`. */
   tell(from: unknown, event: Told): void {
+    // What a listener of this breaker raises on it comes after what waits already.
+    if (this.depth > 0 && this.#flushing === from) this.#queue.push(event);
+    else this.#told.set(from, [...(this.#told.get(from) ?? []), event]);
+  }
+
+  /** The step of the breaker `from` is over. */
+  deliver(from: unknown): void {
     if (this.depth === 0) this.#flushing = from;
-    if (this.#flushing === from) this.#queue.push(event);
-    else this.#urgent.push(event);
+    const told = this.#told.get(from) ?? [];
+    if (this.#flushing === from) this.#queue.push(...told);
+    else this.#urgent.push(...told);
+    this.#told.delete(from);
   }
 
   incidentsOf(breaker: string): Incidents {
@@ -161,7 +172,7 @@ function report(event: Expected, sink: string, error: object): Expected {
   return { type: "bus.listener_failed", v: 1, atMs, sink, count: 1, failedType, error };
 }
 
-/** The types of events that a breaker can tell in this issue. */
+/** The types of events that a breaker can tell by now. */
 export const TYPES: readonly CircuitEventType[] = [
   "circuit.success",
   "circuit.failure",
@@ -173,6 +184,8 @@ export const TYPES: readonly CircuitEventType[] = [
   "circuit.skip",
   "circuit.half_open",
   "circuit.close",
+  "circuit.degrade",
+  "circuit.would_open",
   "circuit.disable",
   "circuit.enable",
   "circuit.callback_failed",

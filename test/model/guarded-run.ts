@@ -63,7 +63,7 @@ export class GuardedRun {
     else {
       this.timed = this.#needsTime();
       this.startMs = at.nowMs;
-      this.#admission = guarded.reference.admit(at, this.#context);
+      this.#admission = guarded.reference.admit(at, guarded.chance.turn(), this.#context);
       this.#world.sightings.sawAdmission(guarded, this.#admission, at);
       if (!this.timed) this.#world.reach.hit("untimed call");
     }
@@ -114,6 +114,11 @@ export class GuardedRun {
       this.#context !== undefined ||
       rules.latencyTripMs !== null ||
       rules.classifies ||
+      rules.shadow.length > 0 ||
+      rules.degradation !== null ||
+      rules.rampUp !== null ||
+      rules.trip.some((rule) => rule.kind === "rate" && rule.slowMs !== null) ||
+      (committed === "disabled" && rules.trip.some(({ kind }) => kind === "rate")) ||
       !(committed === "closed" || committed === "disabled") ||
       ["success", "failure", "ignored", "late"].some((type) =>
         this.#world.deliveries.hears(`circuit.${type}`),

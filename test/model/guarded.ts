@@ -2,27 +2,34 @@ import {
   CircuitBreaker,
   type CircuitBreakerOptions,
   type Classify,
+  consecutive,
   type EventBus,
+  failureRate,
+  slowRate,
+  type TripRule,
 } from "../../src/index.ts";
 import type { FakeClock } from "../support/fake-clock.ts";
+import { Chance } from "./chance.ts";
 import type { Deliveries } from "./deliveries.ts";
 import { ANYTHING, difference } from "./difference.ts";
 import type { Moment, Rules } from "./history.ts";
 import type { Setup } from "./plans.ts";
 import type { Readings } from "./readings.ts";
 import { Reference } from "./reference.ts";
+import { cooldownOf, DEFAULT_COOLDOWN_MS, type RulePlan } from "./rule-plans.ts";
 
 /** A real breaker and its reference. */
 export interface Guarded {
   readonly name: string;
   readonly breaker: CircuitBreaker;
   readonly reference: Reference;
+  readonly chance: Chance;
 }
 
 const ATTRIBUTES = { tier: "gold", region: null };
 
 const RANDOM = {
-  good: { random: undefined, fails: null },
+  good: { random: null, fails: null },
   throws: {
     random: (): number => {
       throw new Error("no chance");
@@ -31,6 +38,52 @@ const RANDOM = {
   },
   "too large": { random: () => 1, fails: { name: "RangeError", message: ANYTHING } },
 } as const;
+
+const DEFAULT_RULE: RulePlan = { kind: "consecutive", n: 5 };
+
+/** The rules in force: what was asked for, the threshold first, else the default. */
+function rulesInForce({ failureThreshold, trip }: Setup): readonly RulePlan[] {
+  const counting: readonly RulePlan[] =
+    failureThreshold === null ? [] : [{ kind: "consecutive", n: failureThreshold }];
+  const rules = [...counting, ...trip];
+  return rules.length === 0 ? [DEFAULT_RULE] : rules;
+}
+
+function thresholdOf(rules: readonly RulePlan[]): number | null {
+  const thresholds = rules.flatMap((rule) => (rule.kind === "consecutive" ? [rule.n] : []));
+  return thresholds.length === 0 ? null : Math.min(...thresholds);
+}
+
+function ruleOf(plan: RulePlan): TripRule {
+  if (plan.kind === "consecutive") return consecutive(plan.n);
+  const { slowMs, threshold, window, minimumCalls } = plan;
+  const options = { threshold, window, minimumCalls };
+  return slowMs === null ? failureRate(options) : slowRate({ ...options, latencyMs: slowMs });
+}
+
+/** One rule is given as such, several as a list. */
+function rulesOption(plans: readonly RulePlan[]): TripRule | readonly TripRule[] {
+  const rules = plans.map(ruleOf);
+  const [only] = rules;
+  return rules.length === 1 && only !== undefined ? only : rules;
+}
+
+function cooldownOption({ cooldown, cooldownMs }: Setup): CircuitBreakerOptions["cooldownMs"] {
+  switch (cooldown) {
+    case "fixed":
+      return cooldownMs;
+    case "grows":
+      return cooldownOf.grows;
+    case "jitters":
+      return (attempt, random) => cooldownOf.jitters(attempt, random());
+    case "throws":
+      return () => {
+        throw new Error("no cooldown");
+      };
+    case "negative":
+      return () => -1;
+  }
+}
 
 /** Makes the breaker that a setup describes, and the reference of it. */
 export function guardedBy(
@@ -44,23 +97,33 @@ export function guardedBy(
     readonly deliveries: Deliveries;
   },
 ): Guarded {
-  const { latencyTripMs, cooldownMs, maxProbes, successThreshold, leaseMs, failureThreshold } =
-    setup;
+  const { latencyTripMs, cooldown, maxProbes, successThreshold, leaseMs } = setup;
+  const { failureThreshold, trip, shadow, degradation, rampUp } = setup;
   const { random, fails } = RANDOM[setup.random];
+  const chance = new Chance(setup.chances);
   const { clock, bus, classify, begun, deliveries } = outside;
   const options: CircuitBreakerOptions = {
-    failureThreshold,
-    cooldownMs,
+    cooldownMs: cooldownOption(setup) ?? DEFAULT_COOLDOWN_MS,
+    random: random ?? chance.draw,
     halfOpen: { maxProbes, successThreshold, leaseMs },
     clock,
+    ...(failureThreshold === null ? {} : { failureThreshold }),
+    ...(trip.length === 0 ? {} : { trip: rulesOption(trip) }),
+    ...(shadow.length === 0 ? {} : { shadow: rulesOption(shadow) }),
+    ...(degradation === null ? {} : { degradation }),
+    ...(rampUp === null ? {} : { rampUp }),
     ...(latencyTripMs === null ? {} : { latencyTripMs }),
     ...(setup.classifies ? { classify } : {}),
-    ...(random === undefined ? {} : { random }),
     ...(bus === undefined ? {} : { bus }),
     ...(setup.attributes ? { attributes: ATTRIBUTES } : {}),
   };
+  const rulesOfTrip = rulesInForce(setup);
   const rules: Rules = {
     ...setup,
+    trip: rulesOfTrip,
+    failureThreshold: thresholdOf(rulesOfTrip),
+    idleStepMs:
+      cooldown === "fixed" && setup.cooldownMs > 0 ? setup.cooldownMs : DEFAULT_COOLDOWN_MS,
     randomFails: fails,
     envelope: {
       breaker: name,
@@ -72,15 +135,20 @@ export function guardedBy(
   const reference = new Reference(rules, begun, {
     hears: (type) => deliveries.hears(type),
     tell: (event) => deliveries.tell(guarded, event),
+    deliver: () => deliveries.deliver(guarded),
+    get chance() {
+      return chance.now;
+    },
   });
-  return Object.assign(guarded, { name, breaker: new CircuitBreaker(name, options), reference });
+  const breaker = new CircuitBreaker(name, options);
+  return Object.assign(guarded, { name, breaker, reference, chance });
 }
 
 /** Everything that can be read of the real breaker. */
 function readingsOf(breaker: CircuitBreaker): Readings {
   const { state, isOpen, retryAfterMs, trafficShare, tripProgress, probesInFlight, stats } =
     breaker;
-  const { openedAtMs } = breaker;
+  const { openedAtMs, failureThreshold } = breaker;
   return {
     state,
     isOpen,
@@ -89,6 +157,7 @@ function readingsOf(breaker: CircuitBreaker): Readings {
     tripProgress,
     probesInFlight,
     openedAtMs,
+    failureThreshold,
     stats,
   };
 }

@@ -1,13 +1,23 @@
 import type { CircuitState, CountedAs, FailureReason, SkipReason } from "../../src/index.ts";
+import type { CooldownPlan, RampPlan, RulePlan } from "./rule-plans.ts";
 
 // What happened, and what follows from it. The reference keeps no state: every answer is worked out of the whole
 // list, from its end or its beginning, each time it is asked. Slow on purpose: a forgotten update cannot hide here.
 
 /** The options of a breaker, with every default in place; null is off. */
 export interface Rules {
-  readonly failureThreshold: number;
+  /** The least of the consecutive rules; null when there is none. */
+  readonly failureThreshold: number | null;
+  readonly trip: readonly RulePlan[];
+  /** Rules that only report. */
+  readonly shadow: readonly RulePlan[];
   readonly latencyTripMs: number | null;
   readonly cooldownMs: number;
+  readonly cooldown: CooldownPlan;
+  readonly degradation: readonly number[] | null;
+  /** Idle time that takes one failure off the count, and the cooldown of those who only report. */
+  readonly idleStepMs: number;
+  readonly rampUp: RampPlan | null;
   readonly maxProbes: number;
   readonly successThreshold: number;
   readonly leaseMs: number;
@@ -25,7 +35,16 @@ export interface Moment {
 }
 
 /** Why the committed state changed. */
-type Why = "trip" | "probe failed" | "forced" | "due" | "closed" | "disabled" | "enabled";
+type Why =
+  | "trip"
+  | "probe failed"
+  | "forced"
+  | "due"
+  | "recovered"
+  /** Closed by an operator. */
+  | "closed"
+  | "disabled"
+  | "enabled";
 
 export interface Change extends Moment {
   readonly kind: "change";
@@ -52,6 +71,7 @@ export interface Settled extends Moment {
   /** Null when it never had a permit. */
   readonly call: number | null;
   readonly as: CountedAs;
+  readonly latencyMs: number | null;
   /** The committed state that it was settled in. */
   readonly during: CircuitState;
   readonly thrown: { readonly value: unknown } | null;
@@ -66,18 +86,29 @@ export type Fact =
   /** A forced open of a breaker that is forced open already. */
   | { readonly kind: "end moved"; readonly dueMs: number | null }
   | { readonly kind: "refused"; readonly reason: SkipReason }
-  | { readonly kind: "lease ended"; readonly call: number };
+  | { readonly kind: "lease ended"; readonly call: number }
+  /** Idle time took failures off the count. */
+  | { readonly kind: "idled"; readonly steps: number }
+  /** Rules that only report would have tripped, and look away until then. */
+  | { readonly kind: "would open"; readonly blindUntilMs: number };
 
-type History = readonly Fact[];
+export type History = readonly Fact[];
 
-const isChange = (fact: Fact): fact is Change => fact.kind === "change";
+export const isChange = (fact: Fact): fact is Change => fact.kind === "change";
 const isOpening = (fact: Fact): fact is Change =>
   isChange(fact) && (fact.to === "open" || fact.to === "forced_open");
-const isFailure = (fact: Fact): fact is Settled =>
+export const isFailure = (fact: Fact): fact is Settled =>
   fact.kind === "settled" && (fact.as === "error" || fact.as === "latency");
 
+/** A success or a failure: what counts for or against the dependency. */
+export const isVerdict = (fact: Fact): fact is Settled =>
+  fact.kind === "settled" && (fact.as === "success" || isFailure(fact));
+
+/** A time of one state begins: a change, or a reset without an incident. */
+export const beginsPeriod = (fact: Fact): boolean => isChange(fact) || fact.kind === "cleared";
+
 /** Everything after the last fact that is meant; everything when there is none. */
-function since(history: History, meant: (fact: Fact) => boolean): History {
+export function since(history: History, meant: (fact: Fact) => boolean): History {
   return history.slice(history.findLastIndex(meant) + 1);
 }
 
@@ -86,7 +117,7 @@ export function committedState(history: History): CircuitState {
 }
 
 export function generation(history: History): number {
-  return history.filter((fact) => isChange(fact) || fact.kind === "cleared").length;
+  return history.filter(beginsPeriod).length;
 }
 
 /** The open that began the present incident; null when there is none. */
@@ -137,15 +168,6 @@ function hasEnded(history: History, call: number): boolean {
 /** Whether the call was told to have lost its lease. */
 export function lostItsLease(history: History, call: number): boolean {
   return history.some((fact) => fact.kind === "lease ended" && fact.call === call);
-}
-
-/** The failures in a row: since the last close, reset, disable, enable, or success outside of half_open. */
-export function failuresInARow(history: History): readonly Settled[] {
-  const ends = (fact: Fact): boolean =>
-    fact.kind === "cleared" ||
-    (isChange(fact) && (fact.to === "closed" || fact.to === "disabled")) ||
-    (fact.kind === "settled" && fact.as === "success" && fact.during !== "half_open");
-  return since(history, ends).filter(isFailure);
 }
 
 /** Probes that succeeded in the present half-open time. */

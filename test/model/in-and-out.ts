@@ -1,4 +1,4 @@
-import type { CircuitEventType, CircuitState, Outcome } from "../../src/index.ts";
+import type { CircuitEventType, CircuitState, Outcome, SkipReason } from "../../src/index.ts";
 
 // What goes into the reference, and what comes out of it.
 
@@ -21,7 +21,7 @@ export interface Ending {
 /** What a refused caller is told. */
 export interface Refused {
   readonly state: CircuitState;
-  readonly reason: CircuitState;
+  readonly reason: SkipReason;
   readonly retryAfterMs: number | null;
   readonly openMs: number;
   readonly skipsSinceOpened: number;
@@ -32,8 +32,12 @@ export interface Refused {
 /** The answer to a call that asks to run: the number of its permit, or the refusal. */
 export type Admission = number | Refused;
 
-/** Where the reference tells its events. */
+/** What the reference has of the world: where it tells its events, and chance. */
 export interface Audience {
+  /** The present chance, a multiple of 1/64. */
+  readonly chance: number;
   hears(type: CircuitEventType): boolean;
   tell(event: Told): void;
+  /** A step is over: what it told is delivered now. */
+  deliver(): void;
 }

@@ -41,7 +41,7 @@ export class Permits {
 
   admit(guarded: Guarded): HeldPermit | null {
     const at = this.#world.moment();
-    const admission = guarded.reference.admit(at);
+    const admission = guarded.reference.admit(at, guarded.chance.turn());
     this.#world.sightings.sawAdmission(guarded, admission, at);
     const answer = guarded.breaker.admit();
     if (answer.ok !== (typeof admission === "number")) {
@@ -118,7 +118,7 @@ export class Permits {
     const { reference, breaker } = guarded;
     const given = this.#latencyOf(span);
     const ending = this.#reported(success, throws, given ?? null);
-    const number = reference.tryAdmit(at);
+    const number = reference.admitRecord(at, guarded.chance.turn());
     this.#world.settledOne(guarded);
     this.#world.sightings.sawRecord(guarded, number);
     if (number === null) reference.settleUnadmitted(at, ending);

@@ -1,5 +1,6 @@
 import type { BusKind } from "./deliveries.ts";
 import type { Answer } from "./judgement.ts";
+import type { CooldownPlan, RampPlan, RulePlan } from "./rule-plans.ts";
 import type { ThrowableName } from "./thrown.ts";
 
 // What a run of the model does: options, listeners and steps, as plain data that shrinks and prints.
@@ -30,7 +31,10 @@ export interface CallPlan {
 /** A length of time: a number, or one that matters to the options of the run, and how far from it. */
 export type Span =
   | number
-  | { readonly to: "due" | "lease" | "latency limit"; readonly plus: -1 | 0 | 1 };
+  | {
+      readonly to: "due" | "lease" | "latency limit" | "idle step" | "blind end" | "healthy";
+      readonly plus: -1 | 0 | 1;
+    };
 
 export type PermitMethod = "success" | "failure" | "ignore" | "cancel" | "release";
 
@@ -99,7 +103,16 @@ export type Step = { readonly on: 0 | 1 } & (
 );
 
 export interface Setup {
-  readonly failureThreshold: number;
+  /** Null when the option is not given. */
+  readonly failureThreshold: number | null;
+  /** Empty when the option is not given. */
+  readonly trip: readonly RulePlan[];
+  readonly shadow: readonly RulePlan[];
+  readonly cooldown: CooldownPlan;
+  readonly degradation: readonly number[] | null;
+  readonly rampUp: RampPlan | null;
+  /** What the random source answers from call to call, in 64ths. */
+  readonly chances: readonly number[];
   readonly latencyTripMs: number | null;
   readonly cooldownMs: number;
   readonly maxProbes: number;

@@ -1,16 +1,18 @@
 import type { BreakerStats, CircuitState } from "../../src/index.ts";
+import { effectiveCount, failuresInARow } from "./failures.ts";
 import {
   type Change,
   committedState,
   dueMs,
-  type Fact,
-  failuresInARow,
+  type History,
   incidentBegin,
   lostItsLease,
   type Rules,
   type Settled,
   unsettledProbes,
 } from "./history.ts";
+import { readShare } from "./shares.ts";
+import { heard, nearest } from "./trips.ts";
 
 /** Everything that can be read of a breaker, as the reference works it out. */
 export interface Readings {
@@ -21,10 +23,9 @@ export interface Readings {
   readonly tripProgress: number;
   readonly probesInFlight: number;
   readonly openedAtMs: number | null;
+  readonly failureThreshold: number | null;
   readonly stats: BreakerStats;
 }
-
-type History = readonly Fact[];
 
 /** The legal pairs of committed states, as contract.md implies them. */
 export const LEGAL_PAIRS = [
@@ -86,9 +87,10 @@ export function retryAfterMs(history: History, rules: Rules, nowMs: number): num
 }
 
 /** How near the trip is; 1 unless closed. */
-function tripProgress(history: History, { failureThreshold }: Rules): number {
+function tripProgress(history: History, rules: Rules, nowMs: number): number {
   if (committedState(history) !== "closed") return 1;
-  return failuresInARow(history).length / failureThreshold;
+  const evidence = { ...heard(history, rules), count: effectiveCount(history, rules, nowMs) };
+  return Math.min(1, nearest(rules.trip, evidence, nowMs)?.ratio ?? 0);
 }
 
 /** How often each of the words was said. */
@@ -124,7 +126,7 @@ function timeInState(history: History, begunMs: number, nowMs: number) {
   return spent;
 }
 
-function statsOf(history: History, begunMs: number, nowMs: number): BreakerStats {
+function statsOf(history: History, rules: Rules, begunMs: number, nowMs: number): BreakerStats {
   const settled = history.filter((fact): fact is Settled => fact.kind === "settled");
   const changes = history.filter((fact): fact is Change => fact.kind === "change");
   const refused = history.filter((fact) => fact.kind === "refused");
@@ -148,7 +150,10 @@ function statsOf(history: History, begunMs: number, nowMs: number): BreakerStats
       changes.map(({ from, to }) => `${from}->${to}`),
     ),
     probes: tallied([...COUNTED_AS, "expired"], probeEnds(history)),
-    consecutiveFailures: failuresInARow(history).length,
+    consecutiveFailures:
+      committedState(history) === "closed"
+        ? effectiveCount(history, rules, nowMs)
+        : failuresInARow(history, rules).count,
     lastFailureAtMs: failed?.wallMs ?? null,
     lastSuccessAtMs: succeeded?.wallMs ?? null,
     timeInStateMs: timeInState(history, begunMs, nowMs),
@@ -167,10 +172,11 @@ export function readingsOf(
     state,
     isOpen: waits(state),
     retryAfterMs: retryAfterMs(history, rules, nowMs),
-    trafficShare: state === "closed" || state === "disabled" ? 1 : 0,
-    tripProgress: tripProgress(history, rules),
+    trafficShare: readShare(history, rules, nowMs),
+    tripProgress: tripProgress(history, rules, nowMs),
     probesInFlight: probesInFlight(history, rules.leaseMs, nowMs),
     openedAtMs: incidentBegin(history)?.wallMs ?? null,
-    stats: statsOf(history, begunMs, nowMs),
+    failureThreshold: rules.failureThreshold,
+    stats: statsOf(history, rules, begunMs, nowMs),
   };
 }

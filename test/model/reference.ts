@@ -1,14 +1,17 @@
 import type { CircuitEventType, CircuitState, CountedAs } from "../../src/index.ts";
+import { attemptNow } from "./attempts.ts";
+import { ANYTHING } from "./difference.ts";
+import { failuresInARow, idleSteps, lastFailure } from "./failures.ts";
 import {
   type Admitted,
   type Change,
   committedState,
   dueMs,
   type Fact,
-  failuresInARow,
   generation,
   incidentBegin,
   incidentNumber,
+  isVerdict,
   lastOpening,
   lostItsLease,
   type Moment,
@@ -21,8 +24,12 @@ import {
   unsettledProbes,
 } from "./history.ts";
 import type { Admission, Audience, Ending, Refused } from "./in-and-out.ts";
+import { KNOWN_DEVIATIONS } from "./known-deviations.ts";
 import { probesInFlight, type Readings, readingsOf, retryAfterMs } from "./readings.ts";
+import { cooldownOf, DEFAULT_COOLDOWN_MS } from "./rule-plans.ts";
+import { degradedShare, trafficShare } from "./shares.ts";
 import { describedAs } from "./thrown.ts";
+import { explained, heard, heardAside, nearest, reachesLevel } from "./trips.ts";
 
 /**
  * The breaker of contract.md, sections 1, 3 and 4, as a list of what happened. Written from the contract, to be
@@ -51,18 +58,28 @@ export class Reference {
   }
 
   get consecutiveFailures(): number {
-    return failuresInARow(this.history).length;
+    return failuresInARow(this.history, this.rules).count;
   }
 
   // Admission
 
-  admit(at: Moment, context?: object): Admission {
-    return this.tryAdmit(at) ?? this.#refuse(at, context);
+  /** `chance` is what the breaker's random source answers, if it is asked. */
+  admit(at: Moment, chance: number, context?: object): Admission {
+    const permit = this.#tryAdmit(at, chance);
+    const admission = permit ?? this.#refuse(at, context);
+    const held = permit !== null && this.committed === "closed";
+    if (!(held && KNOWN_DEVIATIONS.admissionsHoldEvents)) this.#audience.deliver();
+    return admission;
   }
 
-  /** The number of the permit, or null: then nothing was refused yet. */
-  tryAdmit(at: Moment): number | null {
+  /** The number of the permit of a record; null without one, and nothing is refused. */
+  admitRecord(at: Moment, chance: number): number | null {
+    return this.#tryAdmit(at, KNOWN_DEVIATIONS.recordsAreShaped ? chance : 0);
+  }
+
+  #tryAdmit(at: Moment, chance: number): number | null {
     this.#endLeases(at);
+    this.#commitIdleSteps(at);
     const state = this.committed;
     if (state === "open" || state === "forced_open") {
       const due = dueMs(this.history);
@@ -72,6 +89,10 @@ export class Reference {
       this.#tell(at, "circuit.half_open", { from: state, openMs, idleMs: at.nowMs - due });
     } else if (state === "half_open") {
       if (unsettledProbes(this.history).length >= this.rules.maxProbes) return null;
+    } else if (state === "closed") {
+      const { share } = trafficShare(this.history, this.rules, at.nowMs);
+      if (share < 1) this.#tellRandom(at);
+      if (chance >= share && share < 1) return null;
     }
     const call = ++this.#calls;
     const probe = this.committed === "half_open";
@@ -86,10 +107,10 @@ export class Reference {
   }
 
   #refuse(at: Moment, context?: object): Refused {
-    const reason = this.committed;
-    if (reason !== "open" && reason !== "half_open" && reason !== "forced_open") {
-      throw new Error(`The reference refused a call while ${reason}`);
-    }
+    const state = this.committed;
+    if (state === "disabled") throw new Error("The reference refused a call while disabled");
+    const shaped = trafficShare(this.history, this.rules, at.nowMs);
+    const reason = state === "closed" ? shaped.reason : state;
     this.history.push({ kind: "refused", reason });
     const facts = {
       openMs: this.#openMs(at),
@@ -103,13 +124,19 @@ export class Reference {
       { ...facts, skipsInIncident: skipsInIncident(this.history) },
       context,
     );
-    const cause = failuresInARow(this.history).at(-1)?.thrown?.value;
-    return { ...facts, state: reason, incident: this.#incident(), cause };
+    const cause = lastFailure(this.history)?.thrown?.value;
+    return { ...facts, state, incident: this.#incident(), cause };
   }
 
   // Settlement
 
   settle(at: Moment, call: number, ending: Ending): CountedAs {
+    const countedAs = this.#settle(at, call, ending);
+    this.#audience.deliver();
+    return countedAs;
+  }
+
+  #settle(at: Moment, call: number, ending: Ending): CountedAs {
     if (ending.callbackFailed !== null) {
       this.#tell(at, "circuit.callback_failed", {
         callback: "classify",
@@ -127,32 +154,38 @@ export class Reference {
       if (admitted.probe && !lost) this.#tellProbe(at, "late", ending);
       return "late";
     }
+    this.#commitIdleSteps(at);
+    const before = [...this.history];
     this.#record(at, call, ending);
-    if (this.committed === "closed") this.#afterClosed(at, ending);
+    if (this.committed === "closed") this.#afterClosed(at, ending, before);
     else if (this.committed === "half_open") this.#afterProbe(at, ending);
+    else if (this.committed === "disabled") this.#lookAside(at, ending, this.rules.trip);
     return ending.as;
   }
 
   /** A result that never had a permit: of a record without a free slot. */
   settleUnadmitted(at: Moment, ending: Ending): void {
     this.#settleLate(at, null, ending);
+    this.#audience.deliver();
   }
 
   /** A call whose caller cancelled it before it was admitted. */
   cancelledBefore(at: Moment, ending: Ending): void {
     this.#record(at, null, ending);
+    this.#audience.deliver();
   }
 
   #settleLate(at: Moment, call: number | null, ending: Ending): void {
     const { thrown, latencyMs, context } = ending;
     const during = this.committed;
-    this.history.push({ kind: "settled", ...at, call, as: "late", during, thrown });
+    this.history.push({ kind: "settled", ...at, call, as: "late", during, latencyMs, thrown });
     this.#tell(at, "circuit.late", { countedAs: ending.as, latencyMs }, context);
   }
 
   #record(at: Moment, call: number | null, ending: Ending): void {
     const { as, thrown, latencyMs, context } = ending;
-    this.history.push({ kind: "settled", ...at, call, as, during: this.committed, thrown });
+    const during = this.committed;
+    this.history.push({ kind: "settled", ...at, call, as, during, latencyMs, thrown });
     if (as === "success") this.#tell(at, "circuit.success", { latencyMs }, context);
     else if (as === "error" || as === "latency") {
       const fields = { reason: as, ...this.#distance(), latencyMs, ...this.#error(thrown) };
@@ -160,32 +193,81 @@ export class Reference {
     } else this.#tell(at, "circuit.ignored", { countedAs: as, latencyMs }, context);
   }
 
-  #afterClosed(at: Moment, { as, permanent, retryAfterMs: asked, thrown, context }: Ending): void {
-    if (as !== "error" && as !== "latency") return;
-    const failures = failuresInARow(this.history);
-    const { failureThreshold: n } = this.rules;
-    const count = failures.length;
-    if (permanent) this.#forcePermanently(at, thrown, false);
-    else if (count >= n) {
-      const byReason = {
-        error: failures.filter((failure) => failure.as === "error").length,
-        latency: failures.filter((failure) => failure.as === "latency").length,
-      };
-      const majority = byReason.error > byReason.latency ? "error" : "latency";
-      const reason = byReason.error === byReason.latency ? as : majority;
-      this.#trip(at, reason, asked, {
-        rule: "consecutive",
-        failuresByReason: byReason,
-        window: { calls: count, failures: count },
-        threshold: n,
-        firstFailureAtMs: failures[0]?.wallMs,
-        detectMs: at.nowMs - (failures[0]?.nowMs ?? Number.NaN),
-        ...this.#error(thrown),
-      });
-    } else if (reachesLevel(count, n)) {
-      const fields = { ratio: count / n, failuresToTrip: n - count, rule: "consecutive" };
-      this.#tell(at, "circuit.progress", { ...fields, ...this.#distance() }, context);
+  /** `before` is what had happened before this result. */
+  #afterClosed(at: Moment, ending: Ending, before: readonly Fact[]): void {
+    const { as, permanent, thrown, context } = ending;
+    const { trip, shadow } = this.rules;
+    const failed = as === "error" || as === "latency";
+    if (!failed && as !== "success") return;
+    if (shadow.length > 0) this.#lookAside(at, ending, shadow);
+    if (permanent && failed) {
+      this.#forcePermanently(at, thrown, false);
+      return;
     }
+    if (failed || hearsLatencies(this.rules)) {
+      // A success that trips has not ended the run of failures yet.
+      const run = failuresInARow(failed ? this.history : before, this.rules);
+      const evidence = { ...heard(this.history, this.rules), ...run };
+      const near = nearest(trip, evidence, at.nowMs);
+      if (near !== null && near.ratio >= 1) {
+        const { reason, ...decided } = explained(near, evidence, at);
+        this.#trip(at, reason, ending.retryAfterMs, { ...decided, ...this.#error(thrown) });
+        return;
+      }
+      if (failed && near !== null && reachesLevel(before, this.rules, near, at.nowMs)) {
+        const { rule, ratio } = near;
+        const counting = rule.kind === "consecutive";
+        this.#tell(
+          at,
+          "circuit.progress",
+          {
+            ratio,
+            rule: counting ? "consecutive" : rule.slowMs === null ? "failureRate" : "slowRate",
+            ...(counting ? { failuresToTrip: rule.n - run.count } : {}),
+            ...this.#distance(),
+          },
+          context,
+        );
+      }
+    }
+    this.#tellShare(at, failuresInARow(before, this.rules).count);
+  }
+
+  /** Rules that only report: told once, then they look away for the cooldown that would have followed. */
+  #lookAside(at: Moment, { as, retryAfterMs: asked, thrown }: Ending, rules: Rules["trip"]): void {
+    const evidence = heardAside(this.history);
+    const isHeard = evidence.verdicts.at(-1) === this.history.findLast(isVerdict);
+    if (!isHeard || (as !== "success" && as !== "error" && as !== "latency")) return;
+    const near = nearest(rules, evidence, at.nowMs);
+    if (near === null || near.ratio < 1) return;
+    const cooldownMs = asked ?? this.rules.idleStepMs;
+    this.#tell(at, "circuit.would_open", {
+      from: this.committed,
+      ...explained(near, evidence, at),
+      consecutiveFailures: evidence.count,
+      cooldownMs,
+      retryAtMs: at.wallMs + cooldownMs,
+      reopens: 0,
+      ...this.#error(thrown),
+    });
+    this.history.push({ kind: "would open", blindUntilMs: at.nowMs + cooldownMs });
+  }
+
+  /** An idle step is effective at once, and committed and told at the next step. */
+  #commitIdleSteps(at: Moment): void {
+    const steps = idleSteps(this.history, this.rules, at.nowMs);
+    const { count } = failuresInARow(this.history, this.rules);
+    if (steps === 0 || count === 0) return;
+    this.history.push({ kind: "idled", steps });
+    this.#tellShare(at, count);
+  }
+
+  /** Tells that the share is not what it was with a count of `before`. */
+  #tellShare(at: Moment, before: number): void {
+    const { consecutiveFailures } = this;
+    const from = degradedShare(this.rules, before);
+    const to = degradedShare(this.rules, consecutiveFailures);
+    if (from !== to) this.#tell(at, "circuit.degrade", { from, to, consecutiveFailures });
   }
 
   #afterProbe(at: Moment, ending: Ending): void {
@@ -231,11 +313,11 @@ export class Reference {
   // Changes
 
   #trip(at: Moment, reason: "error" | "latency", asked: number | null, decided: object): void {
-    const cooldownMs = asked ?? this.rules.cooldownMs;
     const from = this.committed;
     const why = from === "half_open" ? "probe failed" : "trip";
-    const dueMs = at.nowMs + cooldownMs;
     this.#nameIncident(at);
+    const cooldownMs = asked ?? this.#cooldownMs(at);
+    const dueMs = at.nowMs + cooldownMs;
     this.#change(at, { to: "open", why, reason, dueMs, afterProbe: from === "half_open" });
     this.#tellOpen(at, cooldownMs, { from, reason, ...decided });
   }
@@ -262,11 +344,29 @@ export class Reference {
     });
   }
 
+  #cooldownMs(at: Moment): number {
+    const { cooldown, cooldownMs } = this.rules;
+    if (cooldown === "fixed") return cooldownMs;
+    const attempt = attemptNow(this.history, at.nowMs);
+    if (cooldown === "grows") return cooldownOf.grows(attempt);
+    if (cooldown === "jitters") return cooldownOf.jitters(attempt, this.#audience.chance);
+    const error =
+      cooldown === "throws"
+        ? { name: "Error", message: "no cooldown" }
+        : { name: "RangeError", message: ANYTHING };
+    this.#tell(at, "circuit.callback_failed", { callback: "cooldownMs", error });
+    return DEFAULT_COOLDOWN_MS;
+  }
+
   /** A new incident takes its id from `random`, while the state is still what it was. */
   #nameIncident(at: Moment): void {
-    const { randomFails } = this.rules;
-    if (incidentBegin(this.history) !== null || randomFails === null) return;
-    this.#tell(at, "circuit.callback_failed", { callback: "random", error: randomFails });
+    if (incidentBegin(this.history) === null) this.#tellRandom(at);
+  }
+
+  /** The random source is asked. */
+  #tellRandom(at: Moment): void {
+    const { randomFails: error } = this.rules;
+    if (error !== null) this.#tell(at, "circuit.callback_failed", { callback: "random", error });
   }
 
   #tellOpen(at: Moment, cooldownMs: number | null, fields: object): void {
@@ -294,7 +394,7 @@ export class Reference {
       reopens: reopens(this.history),
       incidentId: this.#incident(),
     };
-    this.#change(at, { to: "closed", why: "closed" });
+    this.#change(at, { to: "closed", why: reason === "probe" ? "recovered" : "closed" });
     this.#tell(at, "circuit.close", fields);
   }
 
@@ -310,9 +410,11 @@ export class Reference {
 
   forceOpen(at: Moment, note: string | undefined, forMs: number | null): void {
     this.#endLeases(at);
+    this.#commitIdleStepsOfControl(at);
     if (this.committed === "forced_open") {
       this.history.push({ kind: "end moved", dueMs: forMs === null ? null : at.nowMs + forMs });
     } else this.#force(at, note === undefined ? {} : { note }, forMs, false);
+    this.#audience.deliver();
   }
 
   reset(at: Moment, note?: string): void {
@@ -320,20 +422,28 @@ export class Reference {
     if (this.committed === "closed" || this.committed === "disabled") {
       this.history.push({ kind: "cleared" });
     } else this.#close(at, "reset", note);
+    this.#audience.deliver();
   }
 
   disable(at: Moment): void {
     if (this.committed === "disabled") return;
     this.#endLeases(at);
+    this.#commitIdleStepsOfControl(at);
     if (this.committed !== "closed") this.#close(at, "disabled");
     this.#change(at, { to: "disabled", why: "disabled" });
     this.#tell(at, "circuit.disable", { from: "closed" });
+    this.#audience.deliver();
   }
 
   enable(at: Moment): void {
     if (this.committed !== "disabled") return;
     this.#change(at, { to: "closed", why: "enabled" });
     this.#tell(at, "circuit.enable", { from: "disabled" });
+    this.#audience.deliver();
+  }
+
+  #commitIdleStepsOfControl(at: Moment): void {
+    if (!KNOWN_DEVIATIONS.controlsForgetIdleSteps) this.#commitIdleSteps(at);
   }
 
   // Telling
@@ -376,9 +486,6 @@ export class Reference {
   }
 }
 
-/** Whether failure number `count` is the first to reach a level: each k/n up to 10, else tenths and the last two. */
-function reachesLevel(count: number, n: number): boolean {
-  if (n <= 10 || count === n - 2 || count === n - 1) return true;
-  const tenths = [1, 2, 3, 4, 5, 6, 7, 8, 9];
-  return tenths.some((tenth) => 10 * count >= tenth * n && 10 * (count - 1) < tenth * n);
-}
+/** A slow success may trip: the rules are asked after each success then. */
+const hearsLatencies = ({ trip }: Rules): boolean =>
+  trip.some((rule) => rule.kind === "rate" && rule.slowMs !== null);

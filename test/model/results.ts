@@ -32,8 +32,13 @@ export function refusalProblem(
       return `CircuitOpenError.${key} is ${String(is)}, expected ${String(wanted)}`;
   }
   if (error.cause !== refused.cause) return "CircuitOpenError.cause is not the last failure";
-  if (refused.incident === undefined || !incidents.agrees(refused.incident, error.incidentId)) {
-    return `CircuitOpenError.incidentId is not that of ${refused.incident}`;
+  const { incident } = refused;
+  const agrees =
+    incident === undefined
+      ? error.incidentId === undefined
+      : incidents.agrees(incident, error.incidentId);
+  if (!agrees) {
+    return `CircuitOpenError.incidentId is not that of ${incident}`;
   }
   return null;
 }

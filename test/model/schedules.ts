@@ -15,6 +15,7 @@ import type {
   Span,
   Step,
 } from "./plans.ts";
+import type { CooldownPlan, RampPlan, RulePlan } from "./rule-plans.ts";
 import type { ThrowableName } from "./thrown.ts";
 
 // Random schedules. The weights only decide how often rare things are reached; reach.ts says whether they were.
@@ -42,7 +43,8 @@ const throws = weighted<ThrowableName>(
 );
 const maybeThrows = mixed<ThrowableName | null>([1, fc.constant(null)], [1, throws]);
 
-const edge = (...to: readonly ("due" | "lease" | "latency limit")[]): Arbitrary<Span> =>
+type Edge = Exclude<Span, number>["to"];
+const edge = (...to: readonly Edge[]): Arbitrary<Span> =>
   fc.record({ to: fc.constantFrom(...to), plus: weighted<-1 | 0 | 1>([1, -1], [2, 0], [1, 1]) });
 
 const took = mixed<Span>(
@@ -177,6 +179,9 @@ const wait = mixed<Span>(
   [4, edge("due")],
   [3, edge("lease")],
   [2, edge("latency limit")],
+  [3, edge("idle step")],
+  [2, edge("blind end")],
+  [1, edge("healthy")],
 );
 
 const step = mixed<Step>(
@@ -236,12 +241,63 @@ const step = mixed<Step>(
   [1, fc.record({ on, do: fc.constant("stop listening" as const), pick })],
 );
 
-const setup: Arbitrary<Setup> = fc.record({
-  failureThreshold: mixed(
-    [4, fc.integer({ min: 1, max: 3 })],
-    [2, fc.integer({ min: 1, max: 12 })],
-    [1, fc.integer({ min: 11, max: 30 })],
+const threshold = mixed(
+  [4, fc.integer({ min: 1, max: 3 })],
+  [2, fc.integer({ min: 1, max: 12 })],
+  [1, fc.integer({ min: 11, max: 30 })],
+);
+
+const rateByCalls: Arbitrary<RulePlan> = fc
+  .record({
+    calls: fc.integer({ min: 1, max: 12 }),
+    least: fc.nat(11),
+    slowMs: weighted<number | null>([2, null], [1, 15]),
+    threshold: fc.constantFrom(0.25, 0.5, 1),
+  })
+  .map(({ calls, least, slowMs, threshold: share }) => ({
+    kind: "rate",
+    slowMs,
+    threshold: share,
+    window: { calls },
+    minimumCalls: 1 + (least % calls),
+  }));
+const rateByTime: Arbitrary<RulePlan> = fc.record({
+  kind: fc.constant("rate" as const),
+  slowMs: weighted<number | null>([2, null], [1, 15]),
+  threshold: fc.constantFrom(0.25, 0.5, 1),
+  window: fc.record({ durationMs: fc.constantFrom(40, 100, 250) }),
+  minimumCalls: fc.integer({ min: 1, max: 5 }),
+});
+const rule = mixed<RulePlan>(
+  [1, fc.integer({ min: 1, max: 12 }).map((n) => ({ kind: "consecutive" as const, n }))],
+  [2, rateByCalls],
+  [2, rateByTime],
+);
+const rules = (min: number) => fc.array(rule, { minLength: min, maxLength: 3, size: "max" });
+
+const degradation = fc
+  .array(fc.constantFrom(0, 0.25, 0.5, 0.75, 1), { maxLength: 5 })
+  .map((shares): readonly number[] => [1, ...shares]);
+// Powers of two, so that the share is exact at each millisecond.
+const rampUp: Arbitrary<RampPlan> = fc.record({
+  durationMs: fc.constantFrom(64, 256),
+  from: fc.constantFrom(0.125, 0.25, 1),
+});
+
+const setupOf: Arbitrary<Setup> = fc.record({
+  failureThreshold: mixed<number | null>([9, threshold], [1, fc.constant(null)]),
+  trip: mixed<readonly RulePlan[]>([3, fc.constant([])], [1, rules(1)]),
+  shadow: mixed<readonly RulePlan[]>([5, fc.constant([])], [1, rules(1)]),
+  cooldown: weighted<CooldownPlan>(
+    [12, "fixed"],
+    [3, "grows"],
+    [1, "jitters"],
+    [1, "throws"],
+    [1, "negative"],
   ),
+  degradation: mixed<readonly number[] | null>([3, fc.constant(null)], [1, degradation]),
+  rampUp: mixed<RampPlan | null>([4, fc.constant(null)], [1, rampUp]),
+  chances: fc.array(fc.nat(63), { minLength: 1, maxLength: 6 }),
   latencyTripMs: weighted<number | null>([1, null], [1, 20], [1, 1]),
   cooldownMs: weighted([1, 0], [1, 1], [4, 100]),
   maxProbes: fc.integer({ min: 1, max: 3 }),
@@ -255,6 +311,18 @@ const setup: Arbitrary<Setup> = fc.record({
   second: flag,
   witness: weighted([5, true], [1, false]),
   watchesBus: flag,
+});
+
+/** What chance decides can be known only from a source that answers. */
+const setup = setupOf.map((given): Setup => {
+  if (given.random === "good") return given;
+  const { degradation: shares, cooldown } = given;
+  return {
+    ...given,
+    degradation: shares?.map((share) => (share < 1 ? 0 : 1)) ?? null,
+    rampUp: null,
+    cooldown: cooldown === "jitters" ? "grows" : cooldown,
+  };
 });
 
 const full = fc.record({

@@ -1,9 +1,9 @@
 import type { BreakerStats, TelltaleEvent } from "../../src/index.ts";
+import { lastFailure } from "./failures.ts";
 import type { Guarded } from "./guarded.ts";
 import {
   type Admitted,
   dueMs,
-  failuresInARow,
   generation,
   incidentBegin,
   lostItsLease,
@@ -155,12 +155,12 @@ export class Sightings {
       case "circuit.late":
         if (event.latencyMs === null) this.#hit("latency null told");
         if (event.type !== "circuit.failure" || event.state !== "closed") return;
-        if (event.consecutiveFailures === 1 && event.failureThreshold > 11) {
+        if (event.consecutiveFailures === 1 && (event.failureThreshold ?? 0) > 11) {
           this.#hit("progress level not reached");
         }
         return;
       case "circuit.progress":
-        if (event.failureThreshold > 11) this.#hit("progress by tenths");
+        if ((event.failureThreshold ?? 0) > 11) this.#hit("progress by tenths");
         return;
       case "circuit.callback_failed":
         if (event.callback === "random") this.#hit("random failed");
@@ -172,7 +172,11 @@ export class Sightings {
         if (!this.#begun.has(incidentId)) this.#begun.set(incidentId, reason);
         if (event.rule === "consecutive") this.#sawTrip(event, reference.history);
         if (event.cooldownMs === 0) this.#hit("cooldown 0");
-        if (event.rule !== null && event.cooldownMs !== this.#setup.cooldownMs) {
+        if (
+          event.rule !== null &&
+          this.#setup.cooldown === "fixed" &&
+          event.cooldownMs !== this.#setup.cooldownMs
+        ) {
           this.#hit("cooldown from the classifier");
           if (event.cooldownMs === 0) this.#hit("cooldown 0 from the classifier");
         }
@@ -194,7 +198,7 @@ export class Sightings {
   ): void {
     if (reason === "error" || reason === "latency") this.#hit(`trip by ${reason}`);
     if (failuresByReason.error === failuresByReason.latency) this.#hit("trip on a tie of reasons");
-    else if (failuresInARow(history).at(-1)?.as !== reason) {
+    else if (lastFailure(history)?.as !== reason) {
       this.#hit("trip decided against its last reason");
     }
   }

@@ -15,14 +15,19 @@ export class Witness {
   #skipsInIncident = 0;
   #skipsSinceOpened = 0;
   #reopens = 0;
+  /** The share that degradation was last told to leave. */
+  #share = 1;
 
   hear(event: CircuitEvent): void {
     const { type, seq, state, generation, incidentId } = event;
     this.#count(type);
     this.#require(seq === this.#seq + 1, `${type}: seq ${seq} follows ${this.#seq}`);
     this.#seq = seq;
+    // A reset while closed tells nothing but lets everything pass again.
+    if (generation > this.#generation) this.#share = 1;
     this.#require(generation >= this.#generation, `${type}: generation fell to ${generation}`);
-    if ("from" in event) {
+    // Would-be opens and changed shares have a `from` and change no state.
+    if ("from" in event && type !== "circuit.would_open" && type !== "circuit.degrade") {
       const pair = `${event.from}->${state}`;
       this.#count(pair);
       this.#require(event.from === this.#state, `${type}: from ${event.from} after ${this.#state}`);
@@ -68,7 +73,18 @@ export class Witness {
         this.#reopens = event.reopens;
         this.#skipsSinceOpened = 0;
         return;
+      case "circuit.degrade":
+        this.#require(event.from !== event.to, "a share that did not change");
+        this.#require(event.from === this.#share, `a share from ${event.from}`);
+        this.#share = event.to;
+        return;
       case "circuit.skip":
+        if (this.#incident === undefined) {
+          const { openMs, skipsInIncident, skipsSinceOpened } = event;
+          const none = openMs === 0 && skipsInIncident === 0 && skipsSinceOpened === 0;
+          this.#require(none, "a skip while closed with the numbers of an incident");
+          return;
+        }
         this.#skipsSinceOpened++;
         this.#skipsInIncident++;
         this.#checkSkips(event);

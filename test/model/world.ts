@@ -1,10 +1,11 @@
 import { type CircuitEvent, createEventBus, type EventBus } from "../../src/index.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { healthyAtMs } from "./attempts.ts";
 import { Counters } from "./counters.ts";
 import { Deliveries } from "./deliveries.ts";
 import { disagreement, type Guarded, guardedBy } from "./guarded.ts";
 import { GuardedRun } from "./guarded-run.ts";
-import { dueMs, type Moment, unsettledProbes } from "./history.ts";
+import { dueMs, isVerdict, type Moment, unsettledProbes } from "./history.ts";
 import { Listeners } from "./listeners.ts";
 import { Permits } from "./permits.ts";
 import type { CallPlan, ControlPlan, Setup, Span, Step } from "./plans.ts";
@@ -94,7 +95,18 @@ export class World {
     else if (span.to === "lease") {
       const probe = unsettledProbes(history)[0];
       untilMs = probe === undefined ? undefined : probe.nowMs + this.setup.leaseMs;
-    } else {
+    } else if (span.to === "idle step") {
+      const { idleStepMs } = this.#target(0).reference.rules;
+      const last = history.findLast(isVerdict);
+      if (last !== undefined) {
+        const steps = Math.floor((nowMs - last.nowMs) / idleStepMs) + 1;
+        untilMs = last.nowMs + steps * idleStepMs;
+      }
+    } else if (span.to === "blind end") {
+      const last = history.findLast((fact) => fact.kind === "would open");
+      untilMs = last?.kind === "would open" ? last.blindUntilMs : undefined;
+    } else if (span.to === "healthy") untilMs = healthyAtMs(history);
+    else {
       const oldest = this.#runs.find(({ running }) => running);
       const begunMs = oldest?.startMs ?? this.permits.oldestMs ?? nowMs;
       untilMs = begunMs + (this.setup.latencyTripMs ?? 0);

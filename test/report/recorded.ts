@@ -7,6 +7,7 @@ import {
   type EventBus,
   type TelltaleEvent,
 } from "../../src/index.ts";
+import { fail, succeed } from "../support/breaker.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
 /** A bus whose events are recorded twice: as they are emitted, and as pino lines. */
@@ -39,4 +40,22 @@ export function record(options: { instance?: string; clock?: FakeClock } = {}): 
     detach,
     breaker: (name, own) => new CircuitBreaker(name, { clock, bus, failureThreshold: 1, ...own }),
   };
+}
+
+/** Makes calls that an open breaker refuses. */
+export const skips = async (breaker: CircuitBreaker, times: number): Promise<void> => {
+  for (let n = 0; n < times; n++) await breaker.execute(succeed);
+};
+
+/** Trips at `fromMs` and recovers by a probe at `toMs`. */
+export async function outage(
+  { clock }: Recorded,
+  breaker: CircuitBreaker,
+  fromMs: number,
+  toMs: number,
+) {
+  clock.nowMs = fromMs;
+  await breaker.execute(fail);
+  clock.nowMs = toMs;
+  await breaker.execute(succeed);
 }

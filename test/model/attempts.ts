@@ -1,0 +1,31 @@
+import { type History, isChange } from "./history.ts";
+
+/** When a breaker that closed again will have been healthy for as long as its last cooldown was. */
+export function healthyAtMs(history: History): number | undefined {
+  const changes = history.filter(isChange);
+  const closed = changes.at(-1);
+  const opened = changes.findLast(({ to }) => to === "open");
+  if (closed?.to !== "closed" || opened === undefined) return undefined;
+  return closed.nowMs + (opened.dueMs ?? opened.nowMs) - opened.nowMs;
+}
+
+/** Which attempt a trip now would be: opens are counted until the breaker was healthy for long enough. */
+export function attemptNow(history: History, nowMs: number): number {
+  let attempt = 0;
+  let lastMs = 0;
+  let sinceMs = Number.NEGATIVE_INFINITY;
+  const counted = (healthyMs: number | null): number =>
+    healthyMs !== null && healthyMs >= lastMs ? 1 : attempt + 1;
+  for (const change of history.filter(isChange)) {
+    if (change.why === "trip" || change.why === "probe failed") {
+      attempt = counted(change.from === "closed" ? change.nowMs - sinceMs : null);
+      lastMs = (change.dueMs ?? Number.NaN) - change.nowMs;
+    } else if (change.why === "closed") {
+      attempt = 0;
+      lastMs = 0;
+    }
+    sinceMs = change.nowMs;
+  }
+  const from = history.findLast(isChange)?.to ?? "closed";
+  return counted(from === "closed" ? nowMs - sinceMs : null);
+}
