@@ -31,11 +31,20 @@ export function admit(circuit: Circuit, nowMs: number): Slot | null {
 }
 
 /**
- * Delivers what the admission committed, and says when the call starts. Listeners run before a probe does, and their
+ * The slot of a result that was made elsewhere: a verdict when closed or disabled, whatever share of the traffic
+ * passes; otherwise a probe, if one is due and a slot is free.
+ */
+export function admitResult(circuit: Circuit, nowMs: number): Slot | null {
+  const { period } = circuit;
+  return period.state === "closed" ? period : admit(circuit, nowMs);
+}
+
+/**
+ * Delivers what the admission committed, and says when the call starts. Listeners run before the call does, and their
  * time is not the dependency's.
  */
 export function startOf(circuit: Circuit, slot: Slot, admittedMs: number): number {
-  if (!(slot instanceof Probe)) return admittedMs;
+  if (!(slot instanceof Probe) && !shapesTraffic(circuit.settings)) return admittedMs;
   circuit.deliver();
   return circuit.begin();
 }

@@ -26,8 +26,8 @@ export interface BreakerStats {
   /** Epoch milliseconds; null when there was none. */
   readonly lastFailureAtMs: number | null;
   /**
-   * Epoch milliseconds; null when there was none. On a breaker where nothing needs the time and that has more than a
-   * thousand successes a second, the moment of one of the last sixteen.
+   * Epoch milliseconds; null when there was none. Where nothing needs the time, a burst of more than a thousand
+   * successes a second is sampled: it and the first calls after it may be off by up to sixteen successes.
    */
   readonly lastSuccessAtMs: number | null;
   /** Time spent in each committed state; the sum is the breaker's age. */

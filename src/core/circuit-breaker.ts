@@ -7,7 +7,7 @@ import {
   SynchronousEventBus,
 } from "../events/event-bus.ts";
 import type { CircuitState, Outcome } from "../events/vocabulary.ts";
-import { admit, effectiveState, refuse, retryAfterMs, startOf } from "./admission.ts";
+import { admit, admitResult, effectiveState, refuse, retryAfterMs, startOf } from "./admission.ts";
 import type { BreakerStats, BreakerView } from "./breaker-view.ts";
 import {
   type CallOptions,
@@ -60,8 +60,6 @@ export class CircuitBreaker implements BreakerView {
   constructor(name: string, options?: CircuitBreakerOptions) {
     this.#circuit = new Circuit(name, settingsOf(name, options));
   }
-
-  // Calls
 
   /**
    * Runs `fn` and passes its value or its error through untouched. `fn` may return a value, a promise or any
@@ -135,11 +133,9 @@ export class CircuitBreaker implements BreakerView {
     this.#record(failed(error, latencyMs));
   }
 
-  // Control
-
   /**
    * Refuses every call from now on, with reason `forced_open`. Within an incident the incident goes on; when already
-   * forced only the end changes.
+   * forced only the end changes, which no event tells since no state does.
    * @throws {TypeError|RangeError} when an argument is of the wrong type or outside its range
    */
   forceOpen(reason?: string, options?: ForceOpenOptions): void {
@@ -169,8 +165,6 @@ export class CircuitBreaker implements BreakerView {
   enable(): void {
     control.enable(this.#circuit, this.#circuit.begin());
   }
-
-  // Events
 
   /**
    * Listens to this breaker's events, also when its bus is shared: breakers on one bus are told apart by name.
@@ -209,8 +203,6 @@ export class CircuitBreaker implements BreakerView {
     );
     return off;
   }
-
-  // Reading
 
   get name(): string {
     return this.#circuit.name;
@@ -263,8 +255,6 @@ export class CircuitBreaker implements BreakerView {
     return readStats(this.#circuit, this.#now());
   }
 
-  // Details
-
   #now(): number {
     return this.#circuit.glance();
   }
@@ -300,7 +290,7 @@ export class CircuitBreaker implements BreakerView {
       this.#check("record a result of").durationMs("latencyMs", latencyMs);
     const circuit = this.#circuit;
     const nowMs = circuit.begin();
-    const slot = admit(circuit, nowMs);
+    const slot = admitResult(circuit, nowMs);
     const call = {
       outcome: slowed(outcome, latencyMs ?? null, circuit.settings.latencyTripMs) satisfies Outcome,
       permanent: false,

@@ -49,7 +49,8 @@ export class CircuitOpenError extends Error {
 
   /** Made by breakers; a refusal of your own is rarely what you want. */
   constructor(facts: RefusalFacts) {
-    super();
+    // An own property, as of any error: structuredClone and worker messages carry no other.
+    super(messageOf(facts));
     this.breaker = facts.breaker;
     this.state = facts.state;
     this.reason = facts.reason;
@@ -74,20 +75,14 @@ export class CircuitOpenError extends Error {
       },
       configurable: true,
     });
-    // Written when it is read: during an outage most refusals are never printed, and the text costs 300 ns.
-    Object.defineProperty(prototype, "message", {
-      get(this: CircuitOpenError) {
-        return messageOf(this);
-      },
-      set(this: CircuitOpenError, value: unknown) {
-        Object.defineProperty(this, "message", constant(value));
-      },
-      configurable: true,
-    });
   }
 }
 
-const seconds = (durationMs: number): string => `${(durationMs / 1000).toFixed(1)} s`;
+/** To a tenth; `toFixed` would cost as much as the rest of the refusal. */
+function seconds(durationMs: number): string {
+  const tenths = Math.round(durationMs / 100);
+  return `${Math.floor(tenths / 10)}.${tenths % 10} s`;
+}
 
 function messageOf({
   breaker,
@@ -105,9 +100,14 @@ function messageOf({
     quota: "out of quota",
     bulkhead: "at its limit of concurrent calls",
   }[reason];
-  const when = retryAfterMs === null ? "no known retry time" : `retry in ${seconds(retryAfterMs)}`;
+  const when = whenToRetry(retryAfterMs);
   const refused = skipsSinceOpened === 0 ? "" : `, ${skipsSinceOpened} refused since it opened`;
   return `Circuit breaker "${breaker}" is ${why}: ${when}${refused}`;
+}
+
+function whenToRetry(retryAfterMs: number | null): string {
+  if (retryAfterMs === null) return "no known retry time";
+  return retryAfterMs === 0 ? "may be tried again at once" : `retry in ${seconds(retryAfterMs)}`;
 }
 
 interface StackLimited {

@@ -3,7 +3,7 @@ import type { CircuitState, CloseReason, FailureReason, OpenReason } from "../ev
 import { platformClock, platformEpochAt, platformRandom } from "../platform.ts";
 import type { Call } from "./call.ts";
 import type { Clock } from "./clock.ts";
-import { type Cooldown, CooldownAttempts } from "./cooldown.ts";
+import { CooldownAttempts } from "./cooldown.ts";
 import { Incident, incidentIdOf } from "./incident.ts";
 import { type Committed, Journal, type Opening } from "./journal.ts";
 import {
@@ -131,6 +131,7 @@ export class Circuit implements Committed {
     const from = this.#commit(new OpenPeriod(nowMs + cooldownMs), nowMs);
     this.tally.trip(reason);
     this.#openIncident(reason, chance, nowMs);
+    if (from === "half_open" && this.incident !== null) this.incident.reopens++;
     this.journal?.open({ from, reason, cause, note: undefined, cooldownMs, thrown }, nowMs);
   }
 
@@ -183,6 +184,7 @@ export class Circuit implements Committed {
   startAfresh(): void {
     this.#enter(this.period.state === "disabled" ? new DisabledPeriod() : new ClosedPeriod());
     this.#forgetFailures();
+    this.#attempts = null;
   }
 
   #enter(period: Period): void {
@@ -197,12 +199,15 @@ export class Circuit implements Committed {
     this.#attempts ??= new CooldownAttempts();
     const healthyMs = this.period.state === "closed" ? this.spentMs(nowMs) : null;
     const attempt = this.#attempts.next(healthyMs);
-    const cooldownMs = asked ?? this.#askCooldown(cooldown, attempt);
+    const cooldownMs = asked ?? this.cooldownOf(attempt);
     this.#attempts.begun(cooldownMs);
     return cooldownMs;
   }
 
-  #askCooldown(cooldown: Cooldown, attempt: number): number {
+  /** The cooldown of an attempt, asked of the option. */
+  cooldownOf(attempt: number): number {
+    const { cooldown } = this.settings;
+    if (typeof cooldown === "number") return cooldown;
     try {
       const asked = cooldown(attempt, () => this.chance());
       if (Number.isFinite(asked) && asked >= 0) return asked;

@@ -26,9 +26,9 @@ export interface Classification {
  * cancelled (`cancelled`) say nothing of the dependency: the classifier is not asked.
  *
  * @example
- * // A returned HTTP 500 is a failure, a thrown 404 is not.
+ * // A returned HTTP 500 is a failure.
  * const classify: Classify = (call) =>
- *   call.ok ? (call.value.status >= 500 ? "error" : "success") : call.error.status === 404 ? "success" : undefined;
+ *   call.ok && call.value instanceof Response && call.value.status >= 500 ? "error" : undefined;
  */
 export type Classify = (call: FinishedCall) => Outcome | "permanent" | Classification | undefined;
 

@@ -1,4 +1,5 @@
 import type { Circuit } from "./circuit.ts";
+import { settleIdle } from "./traffic.ts";
 
 /** Holds the breaker open. Inside an incident, the incident goes on. `forMs` is Infinity without an end. */
 export function forceOpen(
@@ -6,7 +7,7 @@ export function forceOpen(
   { note, forMs }: { readonly note: string | undefined; readonly forMs: number },
   nowMs: number,
 ): void {
-  circuit.endLeases(nowMs);
+  commitTime(circuit, nowMs);
   const { period } = circuit;
   // Already forced: no state change, hence no event; the new end counts.
   if (period.state === "forced_open") period.retryMs = nowMs + forMs;
@@ -16,7 +17,7 @@ export function forceOpen(
 
 /** Closes the breaker and ends the incident; without one, clears the counts. */
 export function reset(circuit: Circuit, note: string | undefined, nowMs: number): void {
-  circuit.endLeases(nowMs);
+  commitTime(circuit, nowMs);
   if (circuit.incident === null) circuit.startAfresh();
   else circuit.close("reset", note, nowMs);
   circuit.deliver();
@@ -25,7 +26,7 @@ export function reset(circuit: Circuit, note: string | undefined, nowMs: number)
 /** Lets every call pass, measured; an open breaker is closed first. */
 export function disable(circuit: Circuit, nowMs: number): void {
   if (circuit.period.state === "disabled") return;
-  circuit.endLeases(nowMs);
+  commitTime(circuit, nowMs);
   if (circuit.period.state !== "closed") circuit.close("disabled", undefined, nowMs);
   circuit.disable(nowMs);
   circuit.deliver();
@@ -36,4 +37,10 @@ export function enable(circuit: Circuit, nowMs: number): void {
   if (circuit.period.state !== "disabled") return;
   circuit.enable(nowMs);
   circuit.deliver();
+}
+
+/** Commits what time alone has brought: ended leases, idle steps of degradation. */
+function commitTime(circuit: Circuit, nowMs: number): void {
+  circuit.endLeases(nowMs);
+  if (circuit.period.state === "closed") settleIdle(circuit, circuit.period, nowMs);
 }

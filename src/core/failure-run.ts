@@ -16,6 +16,16 @@ export class FailureRun {
     this.byReason[reason]++;
     this.last = reason;
   }
+
+  /** Takes failures off the run, from the reason that has more; which one was first is not kept. */
+  forgive(failures: number): void {
+    for (let left = failures; left > 0; left--) {
+      const { error, latency } = this.byReason;
+      this.byReason[
+        error > latency || (error === latency && this.last === "latency") ? "error" : "latency"
+      ]--;
+    }
+  }
 }
 
 /** The reason of most failures; the last one's on a tie. */

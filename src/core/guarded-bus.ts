@@ -26,7 +26,7 @@ class GuardedBus implements Audience {
 
   has(type: EventType): boolean {
     try {
-      return this.#bus.has(type) === true;
+      return Boolean(this.#bus.has(type));
     } catch {
       // A bus that cannot say who listens gets everything: better one event too many than an outage untold.
       return true;
@@ -35,7 +35,9 @@ class GuardedBus implements Audience {
 
   emit(event: TelltaleEvent): void {
     try {
-      this.#bus.emit(event);
+      // Declared void, which an async function satisfies: its rejection must not end the process.
+      const returned: unknown = this.#bus.emit(event);
+      if (returned instanceof Promise) returned.catch((thrown) => this.#report(event, thrown));
     } catch (thrown) {
       this.#report(event, thrown);
     }
@@ -43,7 +45,7 @@ class GuardedBus implements Audience {
 
   #report(event: TelltaleEvent, thrown: unknown): void {
     try {
-      this.#bus.emit(
+      const returned: unknown = this.#bus.emit(
         Object.freeze({
           type: "bus.listener_failed",
           v: 1,
@@ -54,6 +56,7 @@ class GuardedBus implements Audience {
           error: describeError(thrown),
         }),
       );
+      if (returned instanceof Promise) returned.catch(() => {});
     } catch {
       // The bus refuses even the report of its own failure: there is nobody left to tell, and the call must go on.
     }

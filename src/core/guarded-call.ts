@@ -224,8 +224,13 @@ export function guardSync<T>(
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  const holder = (typeof value === "object" && value !== null) || typeof value === "function";
-  return holder && "then" in value && typeof value.then === "function";
+  if ((typeof value !== "object" || value === null) && typeof value !== "function") return false;
+  try {
+    return "then" in value && typeof value.then === "function";
+  } catch {
+    // Nothing that can be waited for; the value is the caller's.
+    return false;
+  }
 }
 
 /** The function with the signal it was given, if any. */

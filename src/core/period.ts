@@ -22,6 +22,9 @@ export class ClosedPeriod {
 /** Calls pass and are measured; nothing opens the breaker. */
 export class DisabledPeriod {
   readonly state = "disabled";
+  /** The rules that would be in force. */
+  own: ShadowTrip | null = null;
+  /** The candidates. */
   shadow: ShadowTrip | null = null;
 }
 

@@ -83,8 +83,8 @@ export class AdmittedPermit implements Permit {
   }
 
   #settle({ outcome, latencyMs: given, thrown }: Settlement): void {
-    if (given !== undefined) this.#check.durationMs("latencyMs", given);
     if (this.#settled) return;
+    if (given !== undefined) this.#check.durationMs("latencyMs", given);
     this.#settled = true;
     const circuit = this.#circuit;
     const nowMs = circuit.begin();

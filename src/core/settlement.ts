@@ -87,6 +87,7 @@ function settleClosed(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs:
   const evidence = period.gather();
   evidence.activeMs = nowMs;
   meter(circuit, period, reason, call.latencyMs, nowMs);
+  if (circuit.period !== period) return;
   evidence.run ??= new FailureRun(circuit.wallMs(), nowMs);
   evidence.run.add(reason);
   if (call.permanent) forcePermanently(circuit, call, nowMs);
@@ -96,13 +97,19 @@ function settleClosed(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs:
 }
 
 function settleSuccess(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs: number): void {
+  const { hearing } = circuit.settings;
+  if (hearing >= HEARS_SUCCESSES) meter(circuit, period, null, call.latencyMs, nowMs);
+  if (circuit.period !== period) return;
+  calm(circuit, period, nowMs);
+  if (hearing >= HEARS_LATENCIES) decideTrip(circuit, period, call, nowMs);
+}
+
+/** A success ends the run of failures; with degradation it forgives one of them. */
+function calm(circuit: Circuit, period: ClosedPeriod, nowMs: number): void {
   const { settings, consecutiveFailures } = circuit;
-  if (settings.hearing >= HEARS_SUCCESSES) meter(circuit, period, null, call.latencyMs, nowMs);
-  if (settings.hearing >= HEARS_LATENCIES && decideTrip(circuit, period, call, nowMs)) return;
   circuit.lastThrown = undefined;
   if (settings.degradation !== undefined) {
     period.gather().activeMs = nowMs;
-    // One step back towards the whole traffic, not all at once.
     changeFailures(circuit, period, Math.max(0, consecutiveFailures - 1));
     return;
   }
@@ -121,7 +128,11 @@ function settleMeasured(circuit: Circuit, period: DisabledPeriod, call: Call, no
     circuit.consecutiveFailures = 0;
     circuit.lastThrown = undefined;
   }
-  period.shadow ??= new ShadowTrip(circuit.settings.rules);
+  const { rules, shadow } = circuit.settings;
+  period.own ??= new ShadowTrip(rules);
+  period.own.observe(circuit, call, reason, nowMs);
+  if (shadow === undefined) return;
+  period.shadow ??= new ShadowTrip(shadow);
   period.shadow.observe(circuit, call, reason, nowMs);
 }
 
@@ -140,8 +151,8 @@ function settleProbe(circuit: Circuit, probe: Probe, call: Call, nowMs: number):
 }
 
 function reopen(circuit: Circuit, reason: FailureReason, call: Call, nowMs: number): void {
-  if (circuit.incident !== null) circuit.incident.reopens++;
   if (call.permanent) {
+    if (circuit.incident !== null) circuit.incident.reopens++;
     forcePermanently(circuit, call, nowMs);
     return;
   }

@@ -33,7 +33,7 @@ export class ShadowTrip {
     if (nearest === null || nearest.reading.ratio < 1) return;
     const evidence = meters.explain(nearest, situation);
     const cause = causeOf(circuit, this.#run, { ...evidence, rule: nearest.rule }, nowMs);
-    const cooldownMs = call.retryAfterMs ?? circuit.settings.idleStepMs;
+    const cooldownMs = call.retryAfterMs ?? circuit.cooldownOf(1);
     const opening: Opening = {
       from: circuit.period.state,
       reason: majority(cause.failuresByReason, this.#run?.last ?? "latency"),

@@ -28,6 +28,5 @@ export function tripProgress(circuit: Circuit, nowMs: number): number {
   const { period } = circuit;
   if (period.state !== "closed") return 1;
   const consecutiveFailures = failuresNow(circuit, nowMs);
-  const nearest = period.evidence?.meters?.nearest({ consecutiveFailures, nowMs });
-  return Math.min(1, nearest?.reading.ratio ?? 0);
+  return Math.min(1, period.evidence?.meters?.glance({ consecutiveFailures, nowMs }) ?? 0);
 }

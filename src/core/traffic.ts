@@ -56,9 +56,13 @@ export function settleIdle(circuit: Circuit, period: ClosedPeriod, nowMs: number
 export function changeFailures(circuit: Circuit, period: ClosedPeriod, failures: number): void {
   const { settings, consecutiveFailures } = circuit;
   circuit.consecutiveFailures = failures;
-  if (failures === 0 && period.evidence !== null) {
-    period.evidence.run = null;
-    period.evidence.climb = null;
+  const { evidence } = period;
+  if (evidence !== null) {
+    evidence.run?.forgive(consecutiveFailures - failures);
+    if (failures === 0) {
+      evidence.run = null;
+      evidence.climb = null;
+    }
   }
   tellShare(circuit, degradedShare(settings, consecutiveFailures));
 }

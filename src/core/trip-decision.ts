@@ -36,15 +36,17 @@ export function decideTrip(
   const meters = metersOf(circuit, period);
   const situation = situationOf(circuit, nowMs);
   const nearest = meters.nearest(situation);
+  // A rule of the user's making acted on the breaker: what it was asked about is over.
+  if (circuit.period !== period) return true;
   if (nearest === null) return false;
   if (nearest.reading.ratio >= 1) {
     const evidence = { ...meters.explain(nearest, situation), rule: nearest.rule };
+    if (circuit.period !== period) return true;
     const cause = causeOf(circuit, seen.run, evidence, nowMs);
     const reason = majority(cause.failuresByReason, seen.run?.last ?? "latency");
     circuit.trip(reason, { cause, thrown: call.thrown, retryAfterMs: call.retryAfterMs }, nowMs);
     return true;
   }
-  if (call.outcome === "success") return false;
   seen.climb ??= new ProgressClimb();
   if (seen.climb.reaches(nearest.reading.ratio, levelsOf(nearest.rule))) {
     circuit.journal?.progress(nearest.rule, nearest.reading, call);

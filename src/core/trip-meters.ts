@@ -15,29 +15,35 @@ export interface Nearest {
   readonly reading: TripReading;
 }
 
+interface Metered {
+  readonly rule: TripRule;
+  readonly meter: TripMeter;
+  readonly hearsSuccesses: boolean;
+}
+
 const NO_READING: TripReading = { ratio: 0 };
 const NO_EVIDENCE: TripEvidence = { window: {}, failuresByReason: null, firstFailureMs: null };
 
 /** The meters of all rules of a breaker in one period. A rule of the user's making that throws is told and left out. */
 export class TripMeters {
-  readonly #metered: readonly { readonly rule: TripRule; readonly meter: TripMeter }[];
+  readonly #metered: readonly Metered[];
   readonly #failed: (callback: string, thrown: unknown) => void;
+  #silent = false;
 
   constructor(rules: readonly TripRule[], failed: (callback: string, thrown: unknown) => void) {
     this.#failed = failed;
     this.#metered = rules.flatMap((rule) => {
       const meter = this.#ask(rule, () => rule.begin());
-      return meter === undefined ? [] : [{ rule, meter }];
+      const hearsSuccesses = (rule.hears ?? "failures") !== "failures";
+      return meter === undefined ? [] : [{ rule, meter, hearsSuccesses }];
     });
   }
 
   record(verdict: Verdict, latencyMs: number | null, nowMs: number): void {
-    for (const { rule, meter } of this.#metered) {
-      try {
-        meter.record(verdict, latencyMs, nowMs);
-      } catch (thrown) {
-        this.#failed(`trip.${rule.name}`, thrown);
-      }
+    for (const { rule, meter, hearsSuccesses } of this.#metered) {
+      // What a rule hears must not depend on the rules beside it.
+      if (verdict === null && !hearsSuccesses) continue;
+      this.#ask(rule, () => meter.record(verdict, latencyMs, nowMs));
     }
   }
 
@@ -45,7 +51,7 @@ export class TripMeters {
   nearest(situation: Situation): Nearest | null {
     let nearest: Nearest | null = null;
     for (const { rule, meter } of this.#metered) {
-      const reading = this.#ask(rule, () => meter.read(situation)) ?? NO_READING;
+      const reading = this.#ask(rule, () => checked(meter.read(situation))) ?? NO_READING;
       if (nearest === null || reading.ratio > nearest.reading.ratio) {
         nearest = { rule, meter, reading };
       }
@@ -57,14 +63,29 @@ export class TripMeters {
     return this.#ask(rule, () => meter.explain(situation)) ?? NO_EVIDENCE;
   }
 
+  /** The ratio for one who only reads: a rule that throws is left out, and nothing is told of it. */
+  glance(situation: Situation): number {
+    this.#silent = true;
+    const ratio = this.nearest(situation)?.reading.ratio ?? 0;
+    this.#silent = false;
+    return ratio;
+  }
+
   #ask<T>(rule: TripRule, answer: () => T): T | undefined {
     try {
       return answer();
     } catch (thrown) {
-      this.#failed(`trip.${rule.name}`, thrown);
+      if (!this.#silent) this.#failed(`trip.${rule.name}`, thrown);
       return undefined;
     }
   }
+}
+
+/** A reading that can be compared: a NaN would hide every rule after it. */
+function checked(reading: TripReading): TripReading {
+  const { ratio } = reading;
+  if (typeof ratio === "number" && ratio >= 0) return reading;
+  throw new TypeError(`read must return a ratio of 0 or more, received ${String(ratio)}`);
 }
 
 /** The steps of progress of a rule. */

@@ -49,7 +49,7 @@ export interface TripMeter {
 
 /**
  * Decides when the failures of a closed period are enough. The breaker begins a meter in each closed period, lets it
- * record every verdict, and reads it after each failure. Write your own against this interface.
+ * record what it hears, and reads it after each failure. Write your own against this interface.
  *
  * @example
  * // Trips at 20 failures within one closed period, successes or not.

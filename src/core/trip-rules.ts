@@ -51,7 +51,7 @@ export function consecutive(n: number): TripRule {
 }
 
 /**
- * Trips when the share of failures, errors and slow calls together, reaches the threshold. Beside `consecutive` it
+ * Trips at a failure when the share of failures, errors and slow calls together, reaches the threshold. Beside `consecutive` it
  * catches the partial outage that never fails often enough in a row.
  *
  * @throws {TypeError|RangeError} when an option is of the wrong type or outside its range

@@ -16,7 +16,7 @@ export function tripSettings(
   const rules =
     given === null ? (counting.length > 0 ? counting : defaults) : [...counting, ...given];
   const thresholds = rules
-    .filter(({ name }) => name === "consecutive")
+    .filter(({ name, threshold }) => name === "consecutive" && Number.isInteger(threshold))
     .map(({ threshold }) => threshold);
   return {
     rules,
@@ -38,18 +38,22 @@ function checkedRule(check: Check, field: string, rule: unknown): TripRule {
   const given = check.object(field, rule);
   check.text(`${field}.name`, given["name"], LONGEST_RULE_NAME);
   check.function(`${field}.begin`, given["begin"]);
-  if (typeof given["threshold"] !== "number")
-    check.type(`${field}.threshold`, "a number", given["threshold"]);
-  const { hears, levels } = given;
+  const { threshold, hears, levels } = given;
+  if (typeof threshold !== "number") check.type(`${field}.threshold`, "a number", threshold);
+  if (!Number.isFinite(threshold)) check.range(`${field}.threshold`, "a finite number", threshold);
   if (hears !== undefined && !HEARINGS.some((hearing) => hearing === hears)) {
     check.type(`${field}.hears`, `one of ${HEARINGS.join(", ")}`, hears);
   }
-  if (
-    levels !== undefined &&
-    !(Array.isArray(levels) && levels.every((level) => level > 0 && level < 1))
-  ) {
-    check.type(`${field}.levels`, "a list of numbers above 0 and below 1", levels);
-  }
+  if (levels !== undefined) checkLevels(check, `${field}.levels`, levels);
   // Its parts have just been checked one by one.
   return given as unknown as TripRule;
+}
+
+function checkLevels(check: Check, field: string, levels: unknown): void {
+  const within = (level: unknown): boolean => typeof level === "number" && level > 0 && level < 1;
+  if (!Array.isArray(levels) || !levels.every(within)) {
+    check.type(field, "a list of numbers above 0 and below 1", levels);
+  } else if (levels.some((level, index) => index > 0 && level <= levels[index - 1])) {
+    check.range(field, "a list that rises", levels);
+  }
 }

@@ -1,9 +1,9 @@
 import * as field from "./field.ts";
 import {
   CLOSE_REASONS,
-  COUNTED_AS,
   FAILURE_REASONS,
   OPEN_REASONS,
+  OUTCOMES,
   PROBE_OUTCOMES,
   type Severity,
   SKIP_REASONS,
@@ -48,7 +48,11 @@ export const CIRCUIT_ENVELOPE = {
   generation: field.count("Grows by one at every committed state change"),
   state: field.word(STATES, "The committed state after the event"),
   attributes: field.optional(field.scalars("The static attributes of the breaker")),
-  context: field.optional(field.scalars("The context given with the call")),
+  context: field.optional(
+    field.scalars(
+      "The context given with the call; on events about one call, not on state changes",
+    ),
+  ),
   incidentId: field.optional(field.text("The incident that the event belongs to")),
 } satisfies field.Fields;
 
@@ -89,7 +93,7 @@ const opening = {
   consecutiveFailures: field.count("Failures in a row"),
   failuresByReason: field.counts(FAILURE_REASONS, "The failures that decided, by reason"),
   window: field.nullable(field.numbers("The numbers that decided; null when forced")),
-  threshold: field.nullable(field.ms("The limit that the rule holds them against")),
+  threshold: field.nullable(field.number("The limit that the rule holds them against")),
   cooldownMs: field.nullable(field.ms("Time until a probe may run; null without an end")),
   retryAtMs: field.nullable(field.atMs("When a probe may run; null without an end")),
   firstFailureAtMs: field.nullable(field.atMs("The first of the failures that decided")),
@@ -138,7 +142,7 @@ export const EVENTS = {
     sentence: "late result dropped",
     when: "A result of an older generation, or one that came after its probe lease",
     fields: {
-      countedAs: field.word(COUNTED_AS, "What it would have counted as"),
+      countedAs: field.word(OUTCOMES, "What it would have counted as"),
       latencyMs,
     },
     metrics: [{ metric: callsTotal, labels: { outcome: { value: "late" } } }],

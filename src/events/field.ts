@@ -41,6 +41,8 @@ function field<T>(shape: FieldShape, doc: string): Field<T> {
 export const count = (doc: string): Field<number> => field({ kind: "integer", minimum: 0 }, doc);
 /** A length of time in milliseconds, 0 or more. */
 export const ms = (doc: string): Field<number> => field({ kind: "number", minimum: 0 }, doc);
+/** Any number. */
+export const number = (doc: string): Field<number> => field({ kind: "number" }, doc);
 /** A moment of the wall clock in epoch milliseconds. */
 export const atMs = (doc: string): Field<number> => field({ kind: "number" }, doc);
 /** A share between 0 and 1. */

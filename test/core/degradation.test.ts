@@ -105,7 +105,8 @@ test("a refusal by degradation is a skip for reason degraded, with nothing open"
     skipsSinceOpened: 0,
     incidentId: undefined,
     cause: BOOM,
-    message: 'Circuit breaker "dependency" is shedding part of the traffic: retry in 0.0 s',
+    message:
+      'Circuit breaker "dependency" is shedding part of the traffic: may be tried again at once',
   });
   expect(told()).toEqual(["skip"]);
   expect(last("circuit.skip")).toMatchObject({

@@ -60,7 +60,8 @@ test("random decides who passes, and a refusal is a skip for reason ramping", as
     openMs: 0,
     skipsSinceOpened: 0,
     incidentId: undefined,
-    message: 'Circuit breaker "dependency" is ramping up after a recovery: retry in 0.0 s',
+    message:
+      'Circuit breaker "dependency" is ramping up after a recovery: may be tried again at once',
   });
   expect(told()).toEqual(["skip"]);
   expect(last("circuit.skip")).toMatchObject({ reason: "ramping", openMs: 0, state: "closed" });

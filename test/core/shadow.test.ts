@@ -106,13 +106,6 @@ test("a breaker that is enabled again, or disabled again, has forgotten what wou
   expect(breaker.state).toBe("disabled");
 });
 
-test("the cooldown that a would-be open tells is the one of the option, 0 included", async () => {
-  const { breaker, last } = watch({ failureThreshold: 1, cooldownMs: 0 });
-  breaker.disable();
-  await failTimes(breaker, 1);
-  expect(last("circuit.would_open").cooldownMs).toBe(0);
-});
-
 test("the cooldown of a would-be open is a retryAfterMs of classify when there is one", async () => {
   const { breaker, last, clock, told } = watch({
     failureThreshold: 1,
@@ -221,6 +214,10 @@ const STEPS: readonly Step[] = [
   ({ breaker }) => breaker.enable(),
 ];
 
+/** The candidates are named apart, since a disabled breaker tells of its own rules, too. */
+const CANDIDATE = "candidate ";
+const candidate = (rule: TripRule): TripRule => ({ ...rule, name: `${CANDIDATE}${rule.name}` });
+
 /** What a life of these steps comes to: the readings after each, the counters at the end, and what was told. */
 function life(steps: readonly number[], options: CircuitBreakerOptions) {
   const watched = watch({
@@ -236,7 +233,7 @@ function life(steps: readonly number[], options: CircuitBreakerOptions) {
     return { state, tripProgress, trafficShare, retryAfterMs };
   });
   const mine = events.filter(
-    ({ type, state }) => type !== "circuit.would_open" || state !== "closed",
+    (event) => event.type !== "circuit.would_open" || !event.rule?.startsWith(CANDIDATE),
   );
   return {
     readings,
@@ -269,7 +266,7 @@ test("shadow rules change nothing: the same states, counters and events with the
         consecutive(2),
         failureRate({ threshold: 0.3, window: { calls: 5 } }),
         slowRate({ latencyMs: 10, threshold: 0.3, window: { durationMs: 1_000 }, minimumCalls: 2 }),
-      ];
+      ].map(candidate);
       const withShadow = life(given, { ...options, shadow });
       shadowed += withShadow.shadowed;
       expect(without.shadowed).toBe(0);

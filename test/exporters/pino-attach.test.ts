@@ -220,7 +220,7 @@ test("logCircuitEvents() refuses what it cannot use, by name", () => {
     ],
     [
       attach(breaker.bus, logger, { severities: { "circuit.skp": "info" } }),
-      'Cannot log circuit events: unknown option severities["circuit.skp"], did you mean "circuit.skip" or "circuit.late" or "circuit.open"?',
+      'Cannot log circuit events: unknown option "severities.circuit.skp", did you mean "circuit.skip" or "circuit.late" or "circuit.open"?',
     ],
     [
       attach(breaker.bus, logger, { severities: { "circuit.skip": "fatal" } }),

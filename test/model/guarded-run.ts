@@ -3,8 +3,8 @@ import { type Deferred, deferred } from "../support/breaker.ts";
 import type { Guarded } from "./guarded.ts";
 import type { Moment } from "./history.ts";
 import type { Admission } from "./in-and-out.ts";
-import { giveAnswer, type Judgement, judge } from "./judgement.ts";
-import type { CallPlan } from "./plans.ts";
+import { giveAnswer, type Judgement, judge, NO_RESULT } from "./judgement.ts";
+import { type CallPlan, SYNC_FORMS } from "./plans.ts";
 import { firstDifferentKey, refusalProblem } from "./results.ts";
 import { THROWABLES, type ThrowableName } from "./thrown.ts";
 import type { World } from "./world.ts";
@@ -65,6 +65,7 @@ export class GuardedRun {
       this.startMs = at.nowMs;
       this.#admission = guarded.reference.admit(at, guarded.chance.turn(), this.#context);
       this.#world.sightings.sawAdmission(guarded, this.#admission, at);
+      this.#world.depth.sawAdmission(guarded, this.#admission, at);
       if (!this.timed) this.#world.reach.hit("untimed call");
     }
     this.#call();
@@ -379,24 +380,3 @@ export class GuardedRun {
     this.#world.problem(`${this.plan.via}(): ${text}`);
   }
 }
-
-/** What a function that has to return at once can do; a promise is refused. */
-const SYNC_FORMS = {
-  value: "value",
-  nothing: "nothing",
-  throw: "throw",
-  resolved: "resolved",
-  rejected: "rejected",
-  thenable: "thenable",
-  later: "throw",
-  "thenable later": "value",
-} as const;
-
-/** A promise given to `callSync` says nothing of the dependency. */
-const NO_RESULT: Judgement = {
-  as: "ignored",
-  permanent: false,
-  retryAfterMs: null,
-  asked: false,
-  callbackFailed: null,
-};

@@ -54,6 +54,15 @@ export interface Judgement {
   readonly callbackFailed: object | null;
 }
 
+/** A promise given to `callSync` says nothing of the dependency. */
+export const NO_RESULT: Judgement = {
+  as: "ignored",
+  permanent: false,
+  retryAfterMs: null,
+  asked: false,
+  callbackFailed: null,
+};
+
 export function judge(rules: Rules, { threw, aborted, latencyMs, answer }: Finished): Judgement {
   const byDefault = threw === null ? "success" : THROWABLES[threw].as;
   // A refusal inside the process says nothing, and neither does a call that its own signal cancelled.

@@ -5,9 +5,9 @@
  */
 export const KNOWN_DEVIATIONS = {
   /** `recordSuccess` and `recordFailure` of a closed breaker are refused by chance like calls, and told as late. */
-  recordsAreShaped: true,
+  recordsAreShaped: false,
   /** A control call forgets the idle steps that were effective already: the count that was read goes up again. */
-  controlsForgetIdleSteps: true,
+  controlsForgetIdleSteps: false,
   /** What the admission of a call that passes has committed is delivered with the next step, not before it runs. */
-  admissionsHoldEvents: true,
+  admissionsHoldEvents: false,
 } as const satisfies Record<string, boolean>;

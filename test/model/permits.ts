@@ -43,6 +43,7 @@ export class Permits {
     const at = this.#world.moment();
     const admission = guarded.reference.admit(at, guarded.chance.turn());
     this.#world.sightings.sawAdmission(guarded, admission, at);
+    this.#world.depth.sawAdmission(guarded, admission, at);
     const answer = guarded.breaker.admit();
     if (answer.ok !== (typeof admission === "number")) {
       this.#world.problem(`admit() answered ok: ${answer.ok}`);

@@ -17,6 +17,18 @@ export type Form =
   | "later"
   | "thenable later";
 
+/** What a function that has to return at once can do; a promise is refused. */
+export const SYNC_FORMS = {
+  value: "value",
+  nothing: "nothing",
+  throw: "throw",
+  resolved: "resolved",
+  rejected: "rejected",
+  thenable: "thenable",
+  later: "throw",
+  "thenable later": "value",
+} as const;
+
 export interface CallPlan {
   readonly via: "call" | "execute" | "callSync";
   readonly form: Form;

@@ -1,18 +1,20 @@
-import type { CircuitEventType, CircuitState, CountedAs } from "../../src/index.ts";
-import { attemptNow } from "./attempts.ts";
-import { ANYTHING } from "./difference.ts";
-import { failuresInARow, idleSteps, lastFailure } from "./failures.ts";
+import type { CircuitState, CountedAs } from "../../src/index.ts";
+import {
+  commitIdleSteps,
+  cooldownNow,
+  lookAside,
+  tellProgress,
+  tellRandom,
+  tellShare,
+} from "./aside.ts";
+import { failuresInARow, lastFailure } from "./failures.ts";
 import {
   type Admitted,
   type Change,
-  committedState,
   dueMs,
   type Fact,
   generation,
   incidentBegin,
-  incidentNumber,
-  isVerdict,
-  lastOpening,
   lostItsLease,
   type Moment,
   probeSuccesses,
@@ -26,27 +28,30 @@ import {
 import type { Admission, Audience, Ending, Refused } from "./in-and-out.ts";
 import { KNOWN_DEVIATIONS } from "./known-deviations.ts";
 import { probesInFlight, type Readings, readingsOf, retryAfterMs } from "./readings.ts";
-import { cooldownOf, DEFAULT_COOLDOWN_MS } from "./rule-plans.ts";
-import { degradedShare, trafficShare } from "./shares.ts";
-import { describedAs } from "./thrown.ts";
-import { explained, heard, heardAside, nearest, reachesLevel } from "./trips.ts";
+import { trafficShare } from "./shares.ts";
+import { Teller } from "./teller.ts";
+import { explained, heard, nearest, reachesLevel } from "./trips.ts";
 
 /**
  * The breaker of contract.md, sections 1, 3 and 4, as a list of what happened. Written from the contract, to be
  * evidence of its own against the core: plain, slow, and without a shortcut.
  */
 export class Reference {
-  readonly rules: Rules;
-  readonly history: Fact[] = [];
+  readonly #teller: Teller;
   readonly #begun: Moment;
-  readonly #audience: Audience;
-  #told = 0;
   #calls = 0;
 
   constructor(rules: Rules, begun: Moment, audience: Audience) {
-    this.rules = rules;
+    this.#teller = new Teller(rules, audience);
     this.#begun = begun;
-    this.#audience = audience;
+  }
+
+  get rules(): Rules {
+    return this.#teller.rules;
+  }
+
+  get history(): Fact[] {
+    return this.#teller.history;
   }
 
   readings(nowMs: number): Readings {
@@ -54,11 +59,11 @@ export class Reference {
   }
 
   get committed(): CircuitState {
-    return committedState(this.history);
+    return this.#teller.committed;
   }
 
   get consecutiveFailures(): number {
-    return failuresInARow(this.history, this.rules).count;
+    return this.#teller.consecutiveFailures;
   }
 
   // Admission
@@ -68,7 +73,7 @@ export class Reference {
     const permit = this.#tryAdmit(at, chance);
     const admission = permit ?? this.#refuse(at, context);
     const held = permit !== null && this.committed === "closed";
-    if (!(held && KNOWN_DEVIATIONS.admissionsHoldEvents)) this.#audience.deliver();
+    if (!(held && KNOWN_DEVIATIONS.admissionsHoldEvents)) this.#teller.audience.deliver();
     return admission;
   }
 
@@ -79,19 +84,19 @@ export class Reference {
 
   #tryAdmit(at: Moment, chance: number): number | null {
     this.#endLeases(at);
-    this.#commitIdleSteps(at);
+    commitIdleSteps(this.#teller, at);
     const state = this.committed;
     if (state === "open" || state === "forced_open") {
       const due = dueMs(this.history);
       if (due === null || at.nowMs < due) return null;
-      const openMs = this.#openMs(at);
+      const openMs = this.#teller.openMs(at);
       this.#change(at, { to: "half_open", why: "due" });
-      this.#tell(at, "circuit.half_open", { from: state, openMs, idleMs: at.nowMs - due });
+      this.#teller.tell(at, "circuit.half_open", { from: state, openMs, idleMs: at.nowMs - due });
     } else if (state === "half_open") {
       if (unsettledProbes(this.history).length >= this.rules.maxProbes) return null;
     } else if (state === "closed") {
       const { share } = trafficShare(this.history, this.rules, at.nowMs);
-      if (share < 1) this.#tellRandom(at);
+      if (share < 1) tellRandom(this.#teller, at);
       if (chance >= share && share < 1) return null;
     }
     const call = ++this.#calls;
@@ -113,32 +118,32 @@ export class Reference {
     const reason = state === "closed" ? shaped.reason : state;
     this.history.push({ kind: "refused", reason });
     const facts = {
-      openMs: this.#openMs(at),
+      openMs: this.#teller.openMs(at),
       skipsSinceOpened: skipsSinceOpened(this.history),
       retryAfterMs: retryAfterMs(this.history, this.rules, at.nowMs),
       reason,
     };
-    this.#tell(
+    this.#teller.tell(
       at,
       "circuit.skip",
       { ...facts, skipsInIncident: skipsInIncident(this.history) },
       context,
     );
     const cause = lastFailure(this.history)?.thrown?.value;
-    return { ...facts, state, incident: this.#incident(), cause };
+    return { ...facts, state, incident: this.#teller.incident(), cause };
   }
 
   // Settlement
 
   settle(at: Moment, call: number, ending: Ending): CountedAs {
     const countedAs = this.#settle(at, call, ending);
-    this.#audience.deliver();
+    this.#teller.audience.deliver();
     return countedAs;
   }
 
   #settle(at: Moment, call: number, ending: Ending): CountedAs {
     if (ending.callbackFailed !== null) {
-      this.#tell(at, "circuit.callback_failed", {
+      this.#teller.tell(at, "circuit.callback_failed", {
         callback: "classify",
         error: ending.callbackFailed,
       });
@@ -154,43 +159,48 @@ export class Reference {
       if (admitted.probe && !lost) this.#tellProbe(at, "late", ending);
       return "late";
     }
-    this.#commitIdleSteps(at);
+    commitIdleSteps(this.#teller, at);
     const before = [...this.history];
     this.#record(at, call, ending);
     if (this.committed === "closed") this.#afterClosed(at, ending, before);
     else if (this.committed === "half_open") this.#afterProbe(at, ending);
-    else if (this.committed === "disabled") this.#lookAside(at, ending, this.rules.trip);
+    else if (this.committed === "disabled") lookAside(this.#teller, at, ending, this.rules.trip);
     return ending.as;
   }
 
   /** A result that never had a permit: of a record without a free slot. */
   settleUnadmitted(at: Moment, ending: Ending): void {
     this.#settleLate(at, null, ending);
-    this.#audience.deliver();
+    this.#teller.audience.deliver();
   }
 
   /** A call whose caller cancelled it before it was admitted. */
   cancelledBefore(at: Moment, ending: Ending): void {
     this.#record(at, null, ending);
-    this.#audience.deliver();
+    this.#teller.audience.deliver();
   }
 
   #settleLate(at: Moment, call: number | null, ending: Ending): void {
     const { thrown, latencyMs, context } = ending;
     const during = this.committed;
     this.history.push({ kind: "settled", ...at, call, as: "late", during, latencyMs, thrown });
-    this.#tell(at, "circuit.late", { countedAs: ending.as, latencyMs }, context);
+    this.#teller.tell(at, "circuit.late", { countedAs: ending.as, latencyMs }, context);
   }
 
   #record(at: Moment, call: number | null, ending: Ending): void {
     const { as, thrown, latencyMs, context } = ending;
     const during = this.committed;
     this.history.push({ kind: "settled", ...at, call, as, during, latencyMs, thrown });
-    if (as === "success") this.#tell(at, "circuit.success", { latencyMs }, context);
+    if (as === "success") this.#teller.tell(at, "circuit.success", { latencyMs }, context);
     else if (as === "error" || as === "latency") {
-      const fields = { reason: as, ...this.#distance(), latencyMs, ...this.#error(thrown) };
-      this.#tell(at, "circuit.failure", fields, context);
-    } else this.#tell(at, "circuit.ignored", { countedAs: as, latencyMs }, context);
+      const fields = {
+        reason: as,
+        ...this.#teller.distance(),
+        latencyMs,
+        ...this.#teller.error(thrown),
+      };
+      this.#teller.tell(at, "circuit.failure", fields, context);
+    } else this.#teller.tell(at, "circuit.ignored", { countedAs: as, latencyMs }, context);
   }
 
   /** `before` is what had happened before this result. */
@@ -199,7 +209,7 @@ export class Reference {
     const { trip, shadow } = this.rules;
     const failed = as === "error" || as === "latency";
     if (!failed && as !== "success") return;
-    if (shadow.length > 0) this.#lookAside(at, ending, shadow);
+    if (shadow.length > 0) lookAside(this.#teller, at, ending, shadow);
     if (permanent && failed) {
       this.#forcePermanently(at, thrown, false);
       return;
@@ -211,63 +221,14 @@ export class Reference {
       const near = nearest(trip, evidence, at.nowMs);
       if (near !== null && near.ratio >= 1) {
         const { reason, ...decided } = explained(near, evidence, at);
-        this.#trip(at, reason, ending.retryAfterMs, { ...decided, ...this.#error(thrown) });
+        this.#trip(at, reason, ending.retryAfterMs, { ...decided, ...this.#teller.error(thrown) });
         return;
       }
       if (failed && near !== null && reachesLevel(before, this.rules, near, at.nowMs)) {
-        const { rule, ratio } = near;
-        const counting = rule.kind === "consecutive";
-        this.#tell(
-          at,
-          "circuit.progress",
-          {
-            ratio,
-            rule: counting ? "consecutive" : rule.slowMs === null ? "failureRate" : "slowRate",
-            ...(counting ? { failuresToTrip: rule.n - run.count } : {}),
-            ...this.#distance(),
-          },
-          context,
-        );
+        tellProgress(this.#teller, at, near, context);
       }
     }
-    this.#tellShare(at, failuresInARow(before, this.rules).count);
-  }
-
-  /** Rules that only report: told once, then they look away for the cooldown that would have followed. */
-  #lookAside(at: Moment, { as, retryAfterMs: asked, thrown }: Ending, rules: Rules["trip"]): void {
-    const evidence = heardAside(this.history);
-    const isHeard = evidence.verdicts.at(-1) === this.history.findLast(isVerdict);
-    if (!isHeard || (as !== "success" && as !== "error" && as !== "latency")) return;
-    const near = nearest(rules, evidence, at.nowMs);
-    if (near === null || near.ratio < 1) return;
-    const cooldownMs = asked ?? this.rules.idleStepMs;
-    this.#tell(at, "circuit.would_open", {
-      from: this.committed,
-      ...explained(near, evidence, at),
-      consecutiveFailures: evidence.count,
-      cooldownMs,
-      retryAtMs: at.wallMs + cooldownMs,
-      reopens: 0,
-      ...this.#error(thrown),
-    });
-    this.history.push({ kind: "would open", blindUntilMs: at.nowMs + cooldownMs });
-  }
-
-  /** An idle step is effective at once, and committed and told at the next step. */
-  #commitIdleSteps(at: Moment): void {
-    const steps = idleSteps(this.history, this.rules, at.nowMs);
-    const { count } = failuresInARow(this.history, this.rules);
-    if (steps === 0 || count === 0) return;
-    this.history.push({ kind: "idled", steps });
-    this.#tellShare(at, count);
-  }
-
-  /** Tells that the share is not what it was with a count of `before`. */
-  #tellShare(at: Moment, before: number): void {
-    const { consecutiveFailures } = this;
-    const from = degradedShare(this.rules, before);
-    const to = degradedShare(this.rules, consecutiveFailures);
-    if (from !== to) this.#tell(at, "circuit.degrade", { from, to, consecutiveFailures });
+    tellShare(this.#teller, at, failuresInARow(before, this.rules).count);
   }
 
   #afterProbe(at: Moment, ending: Ending): void {
@@ -285,7 +246,7 @@ export class Reference {
           threshold: 1,
           firstFailureAtMs: at.wallMs,
           detectMs: 0,
-          ...this.#error(thrown),
+          ...this.#teller.error(thrown),
         });
       }
     }
@@ -294,7 +255,7 @@ export class Reference {
   #tellProbe(at: Moment, outcome: CountedAs | "expired", of: Partial<Ending>): void {
     const fields = { outcome, latencyMs: of.latencyMs ?? null };
     const inFlight = probesInFlight(this.history, this.rules.leaseMs, at.nowMs);
-    this.#tell(at, "circuit.probe", { ...fields, probesInFlight: inFlight }, of.context);
+    this.#teller.tell(at, "circuit.probe", { ...fields, probesInFlight: inFlight }, of.context);
   }
 
   /** What time alone brought about is committed at the next step: each lost lease in turn. */
@@ -306,7 +267,7 @@ export class Reference {
       // The others whose lease is over are told after this one, so they still count here.
       const fields = { outcome: "expired", latencyMs: null };
       const left = unsettledProbes(this.history).length;
-      this.#tell(at, "circuit.probe", { ...fields, probesInFlight: left });
+      this.#teller.tell(at, "circuit.probe", { ...fields, probesInFlight: left });
     }
   }
 
@@ -316,14 +277,14 @@ export class Reference {
     const from = this.committed;
     const why = from === "half_open" ? "probe failed" : "trip";
     this.#nameIncident(at);
-    const cooldownMs = asked ?? this.#cooldownMs(at);
+    const cooldownMs = asked ?? cooldownNow(this.#teller, at);
     const dueMs = at.nowMs + cooldownMs;
     this.#change(at, { to: "open", why, reason, dueMs, afterProbe: from === "half_open" });
     this.#tellOpen(at, cooldownMs, { from, reason, ...decided });
   }
 
   #forcePermanently(at: Moment, thrown: Ending["thrown"], afterProbe: boolean): void {
-    this.#force(at, { note: "permanent failure", ...this.#error(thrown) }, null, afterProbe);
+    this.#force(at, { note: "permanent failure", ...this.#teller.error(thrown) }, null, afterProbe);
   }
 
   #force(at: Moment, told: object, forMs: number | null, afterProbe: boolean): void {
@@ -344,33 +305,13 @@ export class Reference {
     });
   }
 
-  #cooldownMs(at: Moment): number {
-    const { cooldown, cooldownMs } = this.rules;
-    if (cooldown === "fixed") return cooldownMs;
-    const attempt = attemptNow(this.history, at.nowMs);
-    if (cooldown === "grows") return cooldownOf.grows(attempt);
-    if (cooldown === "jitters") return cooldownOf.jitters(attempt, this.#audience.chance);
-    const error =
-      cooldown === "throws"
-        ? { name: "Error", message: "no cooldown" }
-        : { name: "RangeError", message: ANYTHING };
-    this.#tell(at, "circuit.callback_failed", { callback: "cooldownMs", error });
-    return DEFAULT_COOLDOWN_MS;
-  }
-
   /** A new incident takes its id from `random`, while the state is still what it was. */
   #nameIncident(at: Moment): void {
-    if (incidentBegin(this.history) === null) this.#tellRandom(at);
-  }
-
-  /** The random source is asked. */
-  #tellRandom(at: Moment): void {
-    const { randomFails: error } = this.rules;
-    if (error !== null) this.#tell(at, "circuit.callback_failed", { callback: "random", error });
+    if (incidentBegin(this.history) === null) tellRandom(this.#teller, at);
   }
 
   #tellOpen(at: Moment, cooldownMs: number | null, fields: object): void {
-    this.#tell(at, "circuit.open", {
+    this.#teller.tell(at, "circuit.open", {
       ...fields,
       consecutiveFailures: this.consecutiveFailures,
       cooldownMs,
@@ -387,15 +328,15 @@ export class Reference {
       reason,
       ...(note === undefined ? {} : { note }),
       mttrMs: at.nowMs - begin.nowMs,
-      openMs: this.#openMs(at),
+      openMs: this.#teller.openMs(at),
       skipsSinceOpened: skipsSinceOpened(this.history),
       skipsInIncident: skipsInIncident(this.history),
       probes: probesInIncident(this.history),
       reopens: reopens(this.history),
-      incidentId: this.#incident(),
+      incidentId: this.#teller.incident(),
     };
     this.#change(at, { to: "closed", why: reason === "probe" ? "recovered" : "closed" });
-    this.#tell(at, "circuit.close", fields);
+    this.#teller.tell(at, "circuit.close", fields);
   }
 
   #change(
@@ -414,7 +355,7 @@ export class Reference {
     if (this.committed === "forced_open") {
       this.history.push({ kind: "end moved", dueMs: forMs === null ? null : at.nowMs + forMs });
     } else this.#force(at, note === undefined ? {} : { note }, forMs, false);
-    this.#audience.deliver();
+    this.#teller.audience.deliver();
   }
 
   reset(at: Moment, note?: string): void {
@@ -422,7 +363,7 @@ export class Reference {
     if (this.committed === "closed" || this.committed === "disabled") {
       this.history.push({ kind: "cleared" });
     } else this.#close(at, "reset", note);
-    this.#audience.deliver();
+    this.#teller.audience.deliver();
   }
 
   disable(at: Moment): void {
@@ -431,58 +372,19 @@ export class Reference {
     this.#commitIdleStepsOfControl(at);
     if (this.committed !== "closed") this.#close(at, "disabled");
     this.#change(at, { to: "disabled", why: "disabled" });
-    this.#tell(at, "circuit.disable", { from: "closed" });
-    this.#audience.deliver();
+    this.#teller.tell(at, "circuit.disable", { from: "closed" });
+    this.#teller.audience.deliver();
   }
 
   enable(at: Moment): void {
     if (this.committed !== "disabled") return;
     this.#change(at, { to: "closed", why: "enabled" });
-    this.#tell(at, "circuit.enable", { from: "disabled" });
-    this.#audience.deliver();
+    this.#teller.tell(at, "circuit.enable", { from: "disabled" });
+    this.#teller.audience.deliver();
   }
 
   #commitIdleStepsOfControl(at: Moment): void {
-    if (!KNOWN_DEVIATIONS.controlsForgetIdleSteps) this.#commitIdleSteps(at);
-  }
-
-  // Telling
-
-  #tell(at: Moment, type: CircuitEventType, fields: object, context?: object): void {
-    if (!this.#audience.hears(type)) return;
-    this.#told++;
-    const incidentId = this.#incident();
-    this.#audience.tell({
-      type,
-      v: 1,
-      seq: this.#told,
-      ...this.rules.envelope,
-      atMs: at.wallMs,
-      generation: generation(this.history),
-      state: this.committed,
-      ...(context === undefined ? {} : { context }),
-      ...(incidentId === undefined ? {} : { incidentId }),
-      ...fields,
-    });
-  }
-
-  #incident(): string | undefined {
-    const number = incidentNumber(this.history);
-    return number === null ? undefined : `incident ${number}`;
-  }
-
-  #openMs(at: Moment): number {
-    const opening = lastOpening(this.history);
-    return opening === null ? 0 : at.nowMs - opening.nowMs;
-  }
-
-  #distance() {
-    const { failureThreshold } = this.rules;
-    return { consecutiveFailures: this.consecutiveFailures, failureThreshold };
-  }
-
-  #error(thrown: Ending["thrown"]) {
-    return thrown === null ? {} : { error: describedAs(thrown.value) };
+    if (!KNOWN_DEVIATIONS.controlsForgetIdleSteps) commitIdleSteps(this.#teller, at);
   }
 }
 

@@ -286,17 +286,17 @@ const rampUp: Arbitrary<RampPlan> = fc.record({
 
 const setupOf: Arbitrary<Setup> = fc.record({
   failureThreshold: mixed<number | null>([9, threshold], [1, fc.constant(null)]),
-  trip: mixed<readonly RulePlan[]>([3, fc.constant([])], [1, rules(1)]),
-  shadow: mixed<readonly RulePlan[]>([5, fc.constant([])], [1, rules(1)]),
+  trip: mixed<readonly RulePlan[]>([1, fc.constant([])], [1, rules(1)]),
+  shadow: mixed<readonly RulePlan[]>([3, fc.constant([])], [1, rules(1)]),
   cooldown: weighted<CooldownPlan>(
-    [12, "fixed"],
-    [3, "grows"],
+    [8, "fixed"],
+    [4, "grows"],
     [1, "jitters"],
     [1, "throws"],
     [1, "negative"],
   ),
-  degradation: mixed<readonly number[] | null>([3, fc.constant(null)], [1, degradation]),
-  rampUp: mixed<RampPlan | null>([4, fc.constant(null)], [1, rampUp]),
+  degradation: mixed<readonly number[] | null>([1, fc.constant(null)], [1, degradation]),
+  rampUp: mixed<RampPlan | null>([2, fc.constant(null)], [1, rampUp]),
   chances: fc.array(fc.nat(63), { minLength: 1, maxLength: 6 }),
   latencyTripMs: weighted<number | null>([1, null], [1, 20], [1, 1]),
   cooldownMs: weighted([1, 0], [1, 1], [4, 100]),
@@ -313,8 +313,14 @@ const setupOf: Arbitrary<Setup> = fc.record({
   watchesBus: flag,
 });
 
+/** Half of the runs leave the rules, the traffic and the cooldown as they are without options. */
+const PLAIN = { trip: [], shadow: [], cooldown: "fixed", degradation: null, rampUp: null } as const;
+const plainSetup = setupOf.map(
+  (given): Setup => ({ ...given, ...PLAIN, failureThreshold: given.failureThreshold ?? 1 }),
+);
+
 /** What chance decides can be known only from a source that answers. */
-const setup = setupOf.map((given): Setup => {
+const deepSetup = setupOf.map((given): Setup => {
   if (given.random === "good") return given;
   const { degradation: shares, cooldown } = given;
   return {
@@ -324,6 +330,8 @@ const setup = setupOf.map((given): Setup => {
     cooldown: cooldown === "jitters" ? "grows" : cooldown,
   };
 });
+
+const setup = mixed<Setup>([1, plainSetup], [1, deepSetup]);
 
 const full = fc.record({
   setup,

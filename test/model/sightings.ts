@@ -159,11 +159,17 @@ export class Sightings {
           this.#hit("progress level not reached");
         }
         return;
+      case "circuit.degrade":
+        this.#hit(event.to < event.from ? "share fell" : "share rose");
+        return;
       case "circuit.progress":
+        if (event.rule !== "consecutive") this.#hit("progress of a rate");
+        if (event.failureThreshold === null) this.#hit("no rule counts failures in a row");
         if ((event.failureThreshold ?? 0) > 11) this.#hit("progress by tenths");
         return;
       case "circuit.callback_failed":
         if (event.callback === "random") this.#hit("random failed");
+        else if (event.callback === "cooldownMs") this.#hit("cooldown function failed");
         else if (event.error.message === CLASSIFIER_ERROR.message) this.#hit("classifier threw");
         else this.#hit("classifier answered nonsense");
         return;

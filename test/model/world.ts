@@ -3,6 +3,7 @@ import { FakeClock } from "../support/fake-clock.ts";
 import { healthyAtMs } from "./attempts.ts";
 import { Counters } from "./counters.ts";
 import { Deliveries } from "./deliveries.ts";
+import { DepthSightings } from "./depth-sightings.ts";
 import { disagreement, type Guarded, guardedBy } from "./guarded.ts";
 import { GuardedRun } from "./guarded-run.ts";
 import { dueMs, isVerdict, type Moment, unsettledProbes } from "./history.ts";
@@ -23,6 +24,7 @@ export class World {
   readonly deliveries: Deliveries;
   readonly listeners: Listeners;
   readonly sightings: Sightings;
+  readonly depth: DepthSightings;
   readonly permits = new Permits(this);
   readonly problems: string[] = [];
   /** The call whose result the real breaker is about to judge. */
@@ -60,6 +62,7 @@ export class World {
       this.#counters.set(guarded, new Counters(guarded.breaker, setup.maxProbes));
     }
     this.sightings = new Sightings(reach, setup);
+    this.depth = new DepthSightings(reach);
     this.listeners = new Listeners(this, bus);
     this.#witness = setup.witness ? this.#addWitness() : null;
     if (setup.watchesBus && (setup.witness || bus !== undefined)) {
@@ -284,6 +287,7 @@ export class World {
     this.problems.push(...counters.problems(onlyResult));
     const { stats } = guarded.breaker;
     this.sightings.sawStats(guarded, counters.stats, stats);
+    this.depth.sawStep(guarded, this.moment().nowMs);
     counters.stats = stats;
   }
 
