@@ -22,8 +22,8 @@ const DENSE_GAP_MS = 1;
  * two handlers are made once per period, so a success costs one comparison and two stores, and that comparison also
  * tells a late result.
  *
- * `lastSuccessAtMs` alone wants the clock. Under dense traffic it is read once in a block of up to 16 successes, which
- * grows and shrinks with the traffic, so that a breaker with few calls a second has the exact moment.
+ * `lastSuccessAtMs` alone wants the clock. In dense traffic it is read once in a block of up to 16 successes; a block
+ * grows with the traffic and is one success long where calls are rare.
  */
 export class QuietPath {
   readonly onValue: <T>(value: T) => T;

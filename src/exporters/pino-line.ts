@@ -1,5 +1,6 @@
 import type { TelltaleEvent } from "../events/event.ts";
 import type { ErrorInfo } from "../events/field.ts";
+import { printable } from "../events/printable.ts";
 
 /** Under which key and with which prefix a line names its event. */
 export interface EventNaming {
@@ -33,9 +34,4 @@ function logged({ name, message, code }: ErrorInfo): Record<string, unknown> {
   };
   if (code !== undefined) err["code"] = printable(code);
   return err;
-}
-
-/** Text from outside, made safe for a terminal: one line, no control characters, no reversed direction. */
-function printable(text: string): string {
-  return text.replace(/[\t\n\v\f\r\u0085\p{Zl}\p{Zp}]+/gu, " ").replace(/[\p{Cc}\p{Bidi_C}]/gu, "");
 }

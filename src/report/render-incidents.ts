@@ -1,3 +1,4 @@
+import { printable } from "../events/printable.ts";
 import type { BreakerSummary, IncidentReport, IncidentSummary } from "./incident-report.ts";
 
 const LABEL_WIDTH = 10;
@@ -119,11 +120,6 @@ function recordText({ input }: IncidentReport): string {
 
 const row = (label: string, value: string): string =>
   `  ${label.padEnd(LABEL_WIDTH)}${printable(value)}`;
-
-/** Names and messages come from outside: what could move a terminal's cursor or turn its text around is left out. */
-function printable(text: string): string {
-  return text.replace(/[\t\n\v\f\r\u0085\p{Zl}\p{Zp}]+/gu, " ").replace(/[\p{Cc}\p{Bidi_C}]/gu, "");
-}
 
 const grouped = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, " ");
 

@@ -323,3 +323,9 @@ test("degradation is copied: changing the list later changes nothing", () => {
   breaker.recordFailure(BOOM);
   expect(breaker.trafficShare).toBe(0.5);
 });
+
+test("call() sheds though nobody listens", async () => {
+  const breaker = new CircuitBreaker("dependency", { degradation: [1, 0.5], random: () => 0.5 });
+  await expect(breaker.call(fail)).rejects.toBe(BOOM);
+  await expect(breaker.call(succeed)).rejects.toMatchObject({ reason: "degraded" });
+});

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import {
-  type CircuitBreaker,
+  CircuitBreaker,
   consecutive,
+  failureRate,
   type Hearing,
   type TripMeter,
   type TripRule,
@@ -286,3 +287,13 @@ test.each(["begin", "record", "read", "explain"] as const)(
     });
   },
 );
+
+test("a rule that hears moments is told each of them on the platform's clock, however dense the calls", async () => {
+  const moments: number[] = [];
+  const own = ruleOf({ record: (_, __, nowMs) => void moments.push(nowMs) }, { hears: "moments" });
+  const breaker = new CircuitBreaker("dependency", { trip: own });
+  for (let n = 0; n < 200; n++) await breaker.call(succeed);
+  expect(moments).toHaveLength(200);
+  expect(moments.every(Number.isFinite)).toBe(true);
+  expect(failureRate({ threshold: 1, window: { durationMs: 1 } }).hears).toBe("moments");
+});

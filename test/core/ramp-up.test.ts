@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { CircuitBreakerOptions } from "../../src/index.ts";
+import { CircuitBreaker, type CircuitBreakerOptions } from "../../src/index.ts";
 import { BOOM, fail, failTimes, succeed, watch } from "../support/breaker.ts";
 import { COOLDOWN_MS, permitOf, refusalOf } from "../support/states.ts";
 
@@ -144,4 +144,15 @@ test("recordFailure() counts while the traffic ramps up, whatever chance says", 
   breaker.recordFailure(BOOM);
   breaker.recordFailure(BOOM);
   expect(breaker.state).toBe("open");
+});
+
+test("call() ramps though nobody listens", async () => {
+  const breaker = new CircuitBreaker("dependency", {
+    rampUp: { durationMs: 3_600_000 },
+    random: () => 0.5,
+  });
+  breaker.forceOpen("drill", { forMs: Number.MIN_VALUE });
+  await breaker.call(succeed);
+  expect(breaker.state).toBe("closed");
+  await expect(breaker.call(succeed)).rejects.toMatchObject({ reason: "ramping" });
 });

@@ -275,3 +275,18 @@ test("shadow rules change nothing: the same states, counters and events with the
   );
   expect(shadowed).toBeGreaterThan(10);
 });
+
+test("a rate in the shadow begins anew after it would have tripped", async () => {
+  const { breaker, clock, events } = watch({
+    failureThreshold: 100,
+    cooldownMs: COOLDOWN_MS,
+    shadow: failureRate({ threshold: 1, window: { calls: 4 } }),
+  });
+  const count = () => events.filter(({ type }) => type === "circuit.would_open").length;
+  await failTimes(breaker, 4);
+  clock.advance(COOLDOWN_MS);
+  await failTimes(breaker, 3);
+  expect(count()).toBe(1);
+  await failTimes(breaker, 1);
+  expect(count()).toBe(2);
+});

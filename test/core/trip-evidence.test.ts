@@ -113,3 +113,39 @@ test("a trip explains itself: its numbers reach the threshold, and did not witho
   );
   expect(trips).toBeGreaterThan(10);
 });
+
+test.each([
+  { to: 0.3, ended: true },
+  { to: 0.31, ended: false },
+])("a climb with its peak at 0.6 that falls to $to has ended: $ended", async ({ to, ended }) => {
+  let ratio = 0.6;
+  const { breaker, last, told } = watch({
+    trip: {
+      name: "given",
+      threshold: 1,
+      begin: () => ({
+        record() {},
+        read: () => ({ ratio }),
+        explain: () => ({ window: {}, failuresByReason: null, firstFailureMs: null }),
+      }),
+    },
+  });
+  await failTimes(breaker, 1);
+  expect(last("circuit.progress").ratio).toBe(0.6);
+  ratio = to;
+  await failTimes(breaker, 1);
+  told();
+  ratio = 0.4;
+  await failTimes(breaker, 1);
+  expect(told()).toEqual(ended ? ["failure", "progress"] : ["failure"]);
+});
+
+test("below its minimum a rate is as far from the trip as the further of the two", () => {
+  const { breaker } = watch({
+    trip: failureRate({ threshold: 0.5, window: { calls: 20 }, minimumCalls: 10 }),
+  });
+  breaker.recordFailure(BOOM);
+  expect(breaker.tripProgress).toBe(0.1);
+  for (let n = 0; n < 3; n++) breaker.recordSuccess();
+  expect(breaker.tripProgress).toBe(0.2);
+});

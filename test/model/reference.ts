@@ -79,7 +79,7 @@ export class Reference {
 
   /** The number of the permit of a record; null without one, and nothing is refused. */
   admitRecord(at: Moment, chance: number): number | null {
-    return this.#tryAdmit(at, KNOWN_DEVIATIONS.recordsAreShaped ? chance : 0);
+    return this.#tryAdmit(at, KNOWN_DEVIATIONS.recordsAreShaped ? chance : -1);
   }
 
   #tryAdmit(at: Moment, chance: number): number | null {

@@ -63,6 +63,8 @@ export class Narrator {
         break;
       case "circuit.disable":
       case "circuit.enable":
+      case "circuit.would_open":
+      case "circuit.degrade":
         this.#tell(event, "warning", event.state.toUpperCase(), EVENTS[event.type].sentence);
         break;
       case "circuit.callback_failed":
@@ -80,7 +82,10 @@ export class Narrator {
     const { consecutiveFailures: failures, failureThreshold: limit, failuresToTrip: left } = event;
     clearTimeout(this.#climb);
     this.#climb = setTimeout(() => {
-      const text = `${failures} of ${limit} failures in a row, ${left} short of a trip`;
+      const text =
+        limit === null || left === undefined
+          ? `${Math.round(event.ratio * 100)} % of the way to a trip by ${event.rule}`
+          : `${failures} of ${limit} failures in a row, ${left} short of a trip`;
       this.#tell(event, "warning", "WARNING", text);
     }, CLIMB_OVER_MS);
   }
