@@ -1,7 +1,7 @@
 import { attemptNow } from "./attempts.ts";
 import { ANYTHING } from "./difference.ts";
 import { failuresInARow, idleSteps } from "./failures.ts";
-import { isVerdict, type Moment, type Rules } from "./history.ts";
+import { isVerdict, type Moment, type Whose } from "./history.ts";
 import type { Ending } from "./in-and-out.ts";
 import { cooldownOf, DEFAULT_COOLDOWN_MS } from "./rule-plans.ts";
 import { degradedShare } from "./shares.ts";
@@ -15,14 +15,17 @@ export function lookAside(
   teller: Teller,
   at: Moment,
   { as, retryAfterMs: asked, thrown }: Ending,
-  rules: Rules["trip"],
+  whose: Whose,
 ): void {
-  const evidence = heardAside(teller.history);
+  const { trip, shadow } = teller.rules;
+  const rules = whose === "own" ? trip : shadow;
+  if (rules.length === 0) return;
+  const evidence = heardAside(teller.history, whose);
   const isHeard = evidence.verdicts.at(-1) === teller.history.findLast(isVerdict);
   if (!isHeard || (as !== "success" && as !== "error" && as !== "latency")) return;
   const near = nearest(rules, evidence, at.nowMs);
   if (near === null || near.ratio < 1) return;
-  const cooldownMs = asked ?? teller.rules.idleStepMs;
+  const cooldownMs = asked ?? cooldownOfAttempt(teller, at, 1);
   teller.tell(at, "circuit.would_open", {
     from: teller.committed,
     ...explained(near, evidence, at),
@@ -32,7 +35,7 @@ export function lookAside(
     reopens: 0,
     ...teller.error(thrown),
   });
-  teller.history.push({ kind: "would open", blindUntilMs: at.nowMs + cooldownMs });
+  teller.history.push({ kind: "would open", whose, blindUntilMs: at.nowMs + cooldownMs });
 }
 
 /** An idle step is effective at once, and committed and told at the next step. */
@@ -54,9 +57,12 @@ export function tellShare(teller: Teller, at: Moment, before: number): void {
 
 /** The cooldown of a trip now, unless the classifier asked for one. */
 export function cooldownNow(teller: Teller, at: Moment): number {
+  return cooldownOfAttempt(teller, at, attemptNow(teller.history, at.nowMs));
+}
+
+function cooldownOfAttempt(teller: Teller, at: Moment, attempt: number): number {
   const { cooldown, cooldownMs } = teller.rules;
   if (cooldown === "fixed") return cooldownMs;
-  const attempt = attemptNow(teller.history, at.nowMs);
   if (cooldown === "grows") return cooldownOf.grows(attempt);
   if (cooldown === "jitters") return cooldownOf.jitters(attempt, teller.audience.chance);
   const error =

@@ -16,7 +16,12 @@ export function attemptNow(history: History, nowMs: number): number {
   let sinceMs = Number.NEGATIVE_INFINITY;
   const counted = (healthyMs: number | null): number =>
     healthyMs !== null && healthyMs >= lastMs ? 1 : attempt + 1;
-  for (const change of history.filter(isChange)) {
+  for (const change of history) {
+    if (change.kind === "cleared") {
+      attempt = 0;
+      lastMs = 0;
+    }
+    if (!isChange(change)) continue;
     if (change.why === "trip" || change.why === "probe failed") {
       attempt = counted(change.from === "closed" ? change.nowMs - sinceMs : null);
       lastMs = (change.dueMs ?? Number.NaN) - change.nowMs;

@@ -5,6 +5,7 @@ export class Chance {
   readonly #script: readonly number[];
   #turns = 0;
   #draws = 0;
+  #exact = false;
 
   constructor(script: readonly number[]) {
     this.#script = script;
@@ -16,6 +17,15 @@ export class Chance {
     return this.now;
   }
 
+  /** The next draw decides an admission, perhaps exactly at the share. */
+  beExact(): void {
+    this.#exact = true;
+  }
+
   /** A trace more each time, so that no two incidents have the same id. */
-  readonly draw = (): number => this.now + ++this.#draws * 2 ** -38;
+  readonly draw = (): number => {
+    const exact = this.#exact;
+    this.#exact = false;
+    return exact ? this.now : this.now + ++this.#draws * 2 ** -38;
+  };
 }

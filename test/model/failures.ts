@@ -1,3 +1,4 @@
+import type { FailureReason } from "../../src/index.ts";
 import {
   beginsPeriod,
   committedState,
@@ -13,12 +14,6 @@ import {
 
 // The count of failures in a row, with degradation and without.
 
-/** A success by which the breaker tripped, because it was slow: it no longer ends the run of failures. */
-function tripped(history: History, index: number): boolean {
-  const next = history.slice(index + 1).find((fact) => fact.kind !== "would open");
-  return next?.kind === "change" && next.why === "trip";
-}
-
 /** Everything that was counted against the dependency ends here. */
 const forgives = (fact: Fact): boolean =>
   fact.kind === "cleared" || (isChange(fact) && (fact.to === "closed" || fact.to === "disabled"));
@@ -26,34 +21,54 @@ const forgives = (fact: Fact): boolean =>
 const endsRun = (fact: Fact): boolean =>
   fact.kind === "settled" && fact.as === "success" && fact.during !== "half_open";
 
-/** The committed count, and the failures since it was last 0. */
-export function failuresInARow(
-  history: History,
-  { degradation }: Rules,
-): { readonly count: number; readonly run: readonly Settled[] } {
-  let count = 0;
+/** The failures in a row of a history. */
+export interface FailuresInARow {
+  readonly count: number;
+  /** Since the count was last 0. */
+  readonly run: readonly Settled[];
+  /** Those that were not forgiven, of which the larger part goes first. */
+  readonly byReason: Readonly<Record<FailureReason, number>>;
+}
+
+/** The committed count and what it was made of. */
+export function failuresInARow(history: History, { degradation }: Rules): FailuresInARow {
   let run: Settled[] = [];
+  let left: FailureReason[] = [];
+  const forgive = (failures: number): void => {
+    for (let n = 0; n < failures && left.length > 0; n++) left = withoutOne(left, run);
+  };
   for (const [index, fact] of history.entries()) {
-    if (forgives(fact)) count = 0;
-    else if (fact.kind === "idled") count = Math.max(0, count - fact.steps);
+    if (forgives(fact)) left = [];
+    else if (fact.kind === "idled") forgive(fact.steps);
     else if (isFailure(fact)) {
-      count++;
+      left.push(fact.as === "error" ? "error" : "latency");
       run.push(fact);
-    } else if (endsRun(fact) && !tripped(history, index)) {
+    } else if (endsRun(fact)) {
       const steps = degradation !== null && committedState(history.slice(0, index)) === "closed";
-      count = steps ? Math.max(0, count - 1) : 0;
+      forgive(steps ? 1 : left.length);
     }
-    if (count === 0) run = [];
+    if (left.length === 0) run = [];
   }
-  return { count, run };
+  return { count: left.length, run, byReason: tallyOf(left) };
+}
+
+export function tallyOf(reasons: readonly string[]): Readonly<Record<FailureReason, number>> {
+  const countOf = (reason: FailureReason): number =>
+    reasons.filter((other) => other === reason).length;
+  return { error: countOf("error"), latency: countOf("latency") };
+}
+
+/** Forgives one of the reasons that has more; on a tie one of those that the last failure was not. */
+function withoutOne(left: readonly FailureReason[], run: readonly Settled[]): FailureReason[] {
+  const { error, latency } = tallyOf(left);
+  const other = run.at(-1)?.as === "latency" ? "error" : "latency";
+  const reason = error === latency ? other : error > latency ? "error" : "latency";
+  return left.toSpliced(left.indexOf(reason), 1);
 }
 
 /** The last failure that no success and no new start has followed: the cause of a refusal. */
 export function lastFailure(history: History): Settled | undefined {
-  const end = history.findLastIndex(
-    (fact, index) => forgives(fact) || (endsRun(fact) && !tripped(history, index)),
-  );
-  return history.slice(end + 1).findLast(isFailure);
+  return since(history, (fact) => forgives(fact) || endsRun(fact)).findLast(isFailure);
 }
 
 /** Whole idle steps since the last verdict of the closed time that were not committed yet. */

@@ -136,6 +136,7 @@ export function guardedBy(
     hears: (type) => deliveries.hears(type),
     tell: (event) => deliveries.tell(guarded, event),
     deliver: () => deliveries.deliver(guarded),
+    draws: () => chance.beExact(),
     get chance() {
       return chance.now;
     },

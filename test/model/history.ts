@@ -90,7 +90,10 @@ export type Fact =
   /** Idle time took failures off the count. */
   | { readonly kind: "idled"; readonly steps: number }
   /** Rules that only report would have tripped, and look away until then. */
-  | { readonly kind: "would open"; readonly blindUntilMs: number };
+  | { readonly kind: "would open"; readonly whose: Whose; readonly blindUntilMs: number };
+
+/** The rules of a disabled breaker, or the candidates. */
+export type Whose = "own" | "shadow";
 
 export type History = readonly Fact[];
 

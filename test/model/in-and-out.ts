@@ -36,6 +36,8 @@ export type Admission = number | Refused;
 export interface Audience {
   /** The present chance, a multiple of 1/64. */
   readonly chance: number;
+  /** An admission is about to ask for it: the answer must be exact. */
+  draws(): void;
   hears(type: CircuitEventType): boolean;
   tell(event: Told): void;
   /** A step is over: what it told is delivered now. */

@@ -119,7 +119,7 @@ export class Permits {
     const { reference, breaker } = guarded;
     const given = this.#latencyOf(span);
     const ending = this.#reported(success, throws, given ?? null);
-    const number = reference.admitRecord(at, guarded.chance.turn());
+    const number = reference.admitRecord(at);
     this.#world.settledOne(guarded);
     this.#world.sightings.sawRecord(guarded, number);
     if (number === null) reference.settleUnadmitted(at, ending);

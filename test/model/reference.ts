@@ -15,6 +15,7 @@ import {
   type Fact,
   generation,
   incidentBegin,
+  isVerdict,
   lostItsLease,
   type Moment,
   probeSuccesses,
@@ -26,11 +27,10 @@ import {
   unsettledProbes,
 } from "./history.ts";
 import type { Admission, Audience, Ending, Refused } from "./in-and-out.ts";
-import { KNOWN_DEVIATIONS } from "./known-deviations.ts";
 import { probesInFlight, type Readings, readingsOf, retryAfterMs } from "./readings.ts";
 import { trafficShare } from "./shares.ts";
 import { Teller } from "./teller.ts";
-import { explained, heard, nearest, reachesLevel } from "./trips.ts";
+import { explained, heard, hearsLatencies, nearest, reachesLevel } from "./trips.ts";
 
 /**
  * The breaker of contract.md, sections 1, 3 and 4, as a list of what happened. Written from the contract, to be
@@ -72,17 +72,16 @@ export class Reference {
   admit(at: Moment, chance: number, context?: object): Admission {
     const permit = this.#tryAdmit(at, chance);
     const admission = permit ?? this.#refuse(at, context);
-    const held = permit !== null && this.committed === "closed";
-    if (!(held && KNOWN_DEVIATIONS.admissionsHoldEvents)) this.#teller.audience.deliver();
+    this.#teller.audience.deliver();
     return admission;
   }
 
-  /** The number of the permit of a record; null without one, and nothing is refused. */
-  admitRecord(at: Moment, chance: number): number | null {
-    return this.#tryAdmit(at, KNOWN_DEVIATIONS.recordsAreShaped ? chance : -1);
+  /** The number of the permit of a record; null without one, and nothing is refused. No share keeps a record out. */
+  admitRecord(at: Moment): number | null {
+    return this.#tryAdmit(at, null);
   }
 
-  #tryAdmit(at: Moment, chance: number): number | null {
+  #tryAdmit(at: Moment, chance: number | null): number | null {
     this.#endLeases(at);
     commitIdleSteps(this.#teller, at);
     const state = this.committed;
@@ -94,10 +93,13 @@ export class Reference {
       this.#teller.tell(at, "circuit.half_open", { from: state, openMs, idleMs: at.nowMs - due });
     } else if (state === "half_open") {
       if (unsettledProbes(this.history).length >= this.rules.maxProbes) return null;
-    } else if (state === "closed") {
+    } else if (state === "closed" && chance !== null) {
       const { share } = trafficShare(this.history, this.rules, at.nowMs);
-      if (share < 1) tellRandom(this.#teller, at);
-      if (chance >= share && share < 1) return null;
+      if (share < 1) {
+        this.#teller.audience.draws();
+        tellRandom(this.#teller, at);
+        if (chance >= share) return null;
+      }
     }
     const call = ++this.#calls;
     const probe = this.committed === "half_open";
@@ -164,7 +166,10 @@ export class Reference {
     this.#record(at, call, ending);
     if (this.committed === "closed") this.#afterClosed(at, ending, before);
     else if (this.committed === "half_open") this.#afterProbe(at, ending);
-    else if (this.committed === "disabled") lookAside(this.#teller, at, ending, this.rules.trip);
+    else if (this.committed === "disabled") {
+      lookAside(this.#teller, at, ending, "own");
+      lookAside(this.#teller, at, ending, "shadow");
+    }
     return ending.as;
   }
 
@@ -205,30 +210,30 @@ export class Reference {
 
   /** `before` is what had happened before this result. */
   #afterClosed(at: Moment, ending: Ending, before: readonly Fact[]): void {
-    const { as, permanent, thrown, context } = ending;
-    const { trip, shadow } = this.rules;
-    const failed = as === "error" || as === "latency";
-    if (!failed && as !== "success") return;
-    if (shadow.length > 0) lookAside(this.#teller, at, ending, shadow);
-    if (permanent && failed) {
+    const { as, permanent, thrown } = ending;
+    const verdict = this.history.at(-1);
+    if (verdict === undefined || !isVerdict(verdict)) return;
+    const { count } = failuresInARow(before, this.rules);
+    lookAside(this.#teller, at, ending, "shadow");
+    // A success calms before the rules are asked; a failure changes the share only when nothing tripped.
+    if (as === "success") tellShare(this.#teller, at, count);
+    else if (permanent) {
       this.#forcePermanently(at, thrown, false);
       return;
     }
-    if (failed || hearsLatencies(this.rules)) {
-      // A success that trips has not ended the run of failures yet.
-      const run = failuresInARow(failed ? this.history : before, this.rules);
-      const evidence = { ...heard(this.history, this.rules), ...run };
-      const near = nearest(trip, evidence, at.nowMs);
-      if (near !== null && near.ratio >= 1) {
-        const { reason, ...decided } = explained(near, evidence, at);
-        this.#trip(at, reason, ending.retryAfterMs, { ...decided, ...this.#teller.error(thrown) });
-        return;
-      }
-      if (failed && near !== null && reachesLevel(before, this.rules, near, at.nowMs)) {
-        tellProgress(this.#teller, at, near, context);
-      }
+    if (as === "success" && !hearsLatencies(this.rules)) return;
+    const evidence = heard(this.history, this.rules);
+    const near = nearest(this.rules.trip, evidence, at.nowMs);
+    if (near !== null && near.ratio >= 1) {
+      const { reason, ...decided } = explained(near, evidence, at);
+      const told = { ...decided, ...this.#teller.error(thrown) };
+      this.#trip(at, reason, ending.retryAfterMs, told);
+      return;
     }
-    tellShare(this.#teller, at, failuresInARow(before, this.rules).count);
+    if (near !== null && reachesLevel(before, verdict, near, this.rules)) {
+      tellProgress(this.#teller, at, near, ending.context);
+    }
+    if (as !== "success") tellShare(this.#teller, at, count);
   }
 
   #afterProbe(at: Moment, ending: Ending): void {
@@ -351,7 +356,7 @@ export class Reference {
 
   forceOpen(at: Moment, note: string | undefined, forMs: number | null): void {
     this.#endLeases(at);
-    this.#commitIdleStepsOfControl(at);
+    commitIdleSteps(this.#teller, at);
     if (this.committed === "forced_open") {
       this.history.push({ kind: "end moved", dueMs: forMs === null ? null : at.nowMs + forMs });
     } else this.#force(at, note === undefined ? {} : { note }, forMs, false);
@@ -360,6 +365,7 @@ export class Reference {
 
   reset(at: Moment, note?: string): void {
     this.#endLeases(at);
+    commitIdleSteps(this.#teller, at);
     if (this.committed === "closed" || this.committed === "disabled") {
       this.history.push({ kind: "cleared" });
     } else this.#close(at, "reset", note);
@@ -369,7 +375,7 @@ export class Reference {
   disable(at: Moment): void {
     if (this.committed === "disabled") return;
     this.#endLeases(at);
-    this.#commitIdleStepsOfControl(at);
+    commitIdleSteps(this.#teller, at);
     if (this.committed !== "closed") this.#close(at, "disabled");
     this.#change(at, { to: "disabled", why: "disabled" });
     this.#teller.tell(at, "circuit.disable", { from: "closed" });
@@ -382,12 +388,4 @@ export class Reference {
     this.#teller.tell(at, "circuit.enable", { from: "disabled" });
     this.#teller.audience.deliver();
   }
-
-  #commitIdleStepsOfControl(at: Moment): void {
-    if (!KNOWN_DEVIATIONS.controlsForgetIdleSteps) commitIdleSteps(this.#teller, at);
-  }
 }
-
-/** A slow success may trip: the rules are asked after each success then. */
-const hearsLatencies = ({ trip }: Rules): boolean =>
-  trip.some((rule) => rule.kind === "rate" && rule.slowMs !== null);

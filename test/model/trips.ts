@@ -1,5 +1,5 @@
 import type { FailureReason } from "../../src/index.ts";
-import { failuresInARow } from "./failures.ts";
+import { type FailuresInARow, failuresInARow, tallyOf } from "./failures.ts";
 import {
   beginsPeriod,
   type History,
@@ -9,6 +9,7 @@ import {
   type Rules,
   type Settled,
   since,
+  type Whose,
 } from "./history.ts";
 import type { RulePlan } from "./rule-plans.ts";
 
@@ -17,11 +18,8 @@ import type { RulePlan } from "./rule-plans.ts";
 type Rate = Extract<RulePlan, { kind: "rate" }>;
 
 /** What rules are held against: the verdicts they heard, and the failures in a row. */
-export interface Evidence {
+export interface Evidence extends FailuresInARow {
   readonly verdicts: readonly Settled[];
-  readonly count: number;
-  /** The failures behind the count. */
-  readonly run: readonly Settled[];
 }
 
 export interface Nearest {
@@ -36,8 +34,10 @@ export function heard(history: History, rules: Rules): Evidence {
 }
 
 /** What rules that only report have heard: they begin again some time after they last would have tripped. */
-export function heardAside(history: History): Evidence {
-  const from = history.findLastIndex((fact) => beginsPeriod(fact) || fact.kind === "would open");
+export function heardAside(history: History, whose: Whose): Evidence {
+  const from = history.findLastIndex(
+    (fact) => beginsPeriod(fact) || (fact.kind === "would open" && fact.whose === whose),
+  );
   const begun = history[from];
   const fromMs = begun?.kind === "would open" ? begun.blindUntilMs : Number.NEGATIVE_INFINITY;
   const verdicts = history
@@ -45,7 +45,7 @@ export function heardAside(history: History): Evidence {
     .filter(isVerdict)
     .filter(({ nowMs }) => nowMs >= fromMs);
   const run = verdicts.slice(verdicts.findLastIndex(({ as }) => as === "success") + 1);
-  return { verdicts, count: run.length, run };
+  return { verdicts, count: run.length, run, byReason: tallyOf(run.map(({ as }) => as)) };
 }
 
 /** The rule that is nearest to its trip: the first of the nearest. Null without rules. */
@@ -81,7 +81,7 @@ const isBad = ({ slowMs }: Rate, { as, latencyMs }: Settled): boolean =>
 export function explained({ rule }: Nearest, evidence: Evidence, at: Moment) {
   const { count, run } = evidence;
   if (rule.kind === "consecutive") {
-    const byReason = { error: countOf(run, "error"), latency: countOf(run, "latency") };
+    const { byReason } = evidence;
     return {
       rule: "consecutive",
       reason: reasonOf(byReason, run),
@@ -95,9 +95,7 @@ export function explained({ rule }: Nearest, evidence: Evidence, at: Moment) {
   const held = inWindow(rule, evidence.verdicts, at.nowMs);
   const bad = held.filter((verdict) => isBad(rule, verdict));
   const byReason =
-    rule.slowMs === null
-      ? { error: countOf(bad, "error"), latency: countOf(bad, "latency") }
-      : { error: 0, latency: bad.length };
+    rule.slowMs === null ? tallyOf(bad.map(({ as }) => as)) : { error: 0, latency: bad.length };
   const detectMs = at.nowMs - (bad[0]?.nowMs ?? Number.NaN);
   const { minimumCalls, threshold } = rule;
   const rate = bad.length / held.length;
@@ -112,9 +110,6 @@ export function explained({ rule }: Nearest, evidence: Evidence, at: Moment) {
   };
 }
 
-const countOf = (verdicts: readonly Settled[], reason: FailureReason): number =>
-  verdicts.filter(({ as }) => as === reason).length;
-
 /** The majority; the last failure of the run on a tie. */
 function reasonOf(
   { error, latency }: Readonly<Record<FailureReason, number>>,
@@ -124,22 +119,34 @@ function reasonOf(
   return run.at(-1)?.as === "error" ? "error" : "latency";
 }
 
-/** The highest ratio of the present climb, as the last failure left it. */
+/** A slow success may trip: the rules are asked after each success then. */
+export const hearsLatencies = ({ trip }: Rules): boolean =>
+  trip.some((rule) => rule.kind === "rate" && rule.slowMs !== null);
+
+/** The highest ratio of the present climb. */
 function peakOf(history: History, rules: Rules): number {
   const begin = history.findLastIndex(beginsPeriod);
   let peak = 0;
   for (const [index, fact] of history.entries()) {
-    if (index <= begin) continue;
-    if (isFailure(fact)) {
-      peak = fallen(peak, history.slice(0, index), rules, fact.nowMs);
-      const ratio = readAt(history.slice(0, index + 1), rules, fact.nowMs)?.ratio ?? 0;
-      peak = ratio <= peak / 2 ? ratio : Math.max(peak, ratio);
-    } else if (rules.degradation !== null && (isVerdict(fact) || fact.kind === "idled")) {
-      // A climb ends at count 0.
-      if (failuresInARow(history.slice(0, index + 1), rules).count === 0) peak = 0;
-    }
+    if (index <= begin || !(isVerdict(fact) || fact.kind === "idled")) continue;
+    const after = history.slice(0, index + 1);
+    peak = startOfClimb(peak, after, rules);
+    if (!isVerdict(fact) || !(isFailure(fact) || hearsLatencies(rules))) continue;
+    const ratio = readAt(after, rules, fact.nowMs)?.ratio ?? 0;
+    peak = ratio <= peak / 2 ? ratio : Math.max(peak, ratio);
   }
   return peak;
+}
+
+/** Where the peak was when the last of the facts came: time and successes may have ended the climb. */
+function startOfClimb(peak: number, history: History, rules: Rules): number {
+  const fact = history.at(-1);
+  if (fact !== undefined && isFailure(fact)) {
+    return fallen(peak, history.slice(0, -1), rules, fact.nowMs);
+  }
+  // A count that is back at 0 ends it, where the count falls step by step.
+  const { count } = failuresInARow(history, rules);
+  return rules.degradation !== null && count === 0 ? 0 : peak;
 }
 
 function readAt(history: History, rules: Rules, nowMs: number): Nearest | null {
@@ -152,10 +159,15 @@ function fallen(peak: number, history: History, rules: Rules, nowMs: number): nu
   return ratio <= peak / 2 ? ratio : peak;
 }
 
-/** Whether the failure after `before` reached a level for the first time in this climb. */
-export function reachesLevel(before: History, rules: Rules, near: Nearest, nowMs: number): boolean {
+/** Whether the verdict after `before` reached a level for the first time in this climb. */
+export function reachesLevel(
+  before: History,
+  verdict: Settled,
+  near: Nearest,
+  rules: Rules,
+): boolean {
   const { rule, ratio } = near;
-  const climbed = fallen(peakOf(before, rules), before, rules, nowMs);
+  const climbed = startOfClimb(peakOf(before, rules), [...before, verdict], rules);
   const peak = ratio <= climbed / 2 ? ratio : climbed;
   return levelsOf(rule).some((level) => level > peak && level <= ratio);
 }
