@@ -60,7 +60,7 @@ export class TripMeters {
   }
 
   explain({ rule, meter }: Nearest, situation: Situation): TripEvidence {
-    return this.#ask(rule, () => meter.explain(situation)) ?? NO_EVIDENCE;
+    return this.#ask(rule, () => completed(meter.explain(situation))) ?? NO_EVIDENCE;
   }
 
   /** The ratio for one who only reads: a rule that throws is left out, and nothing is told of it. */
@@ -79,6 +79,15 @@ export class TripMeters {
       return undefined;
     }
   }
+}
+
+/** Evidence that an event can carry, whatever a rule of the user's making left out. */
+function completed({ window, failuresByReason, firstFailureMs }: TripEvidence): TripEvidence {
+  return {
+    window: window ?? {},
+    failuresByReason: failuresByReason ?? null,
+    firstFailureMs: Number.isFinite(firstFailureMs) ? firstFailureMs : null,
+  };
 }
 
 /** A reading that can be compared: a NaN would hide every rule after it. */

@@ -9,6 +9,7 @@ import {
   type Verdict,
 } from "../../src/index.ts";
 import { BOOM, fail, failTimes, succeed, watch } from "../support/breaker.ts";
+import { START_AT_MS } from "../support/fake-clock.ts";
 import { wrong } from "../support/wrong-values.ts";
 
 // Rules of the user's making: what they hear, what they may answer, and what their faults cost.
@@ -296,4 +297,26 @@ test("a rule that hears moments is told each of them on the platform's clock, ho
   expect(moments).toHaveLength(200);
   expect(moments.every(Number.isFinite)).toBe(true);
   expect(failureRate({ threshold: 1, window: { durationMs: 1 } }).hears).toBe("moments");
+});
+
+test("a rule that explains nothing leaves the run of failures to explain the trip", async () => {
+  const mute: TripRule = {
+    name: "mute",
+    threshold: 1,
+    begin: () => ({
+      record: () => {},
+      read: () => ({ ratio: 1 }),
+      // Wrong on purpose: this is what JavaScript callers can do.
+      explain: () => ({}) as never,
+    }),
+  };
+  const { breaker, last } = watch({ trip: mute });
+  await failTimes(breaker, 1);
+  expect(last("circuit.open")).toMatchObject({
+    rule: "mute",
+    window: {},
+    failuresByReason: { error: 1, latency: 0 },
+    firstFailureAtMs: START_AT_MS,
+    detectMs: 0,
+  });
 });
