@@ -1,4 +1,4 @@
-import { attemptNow } from "./attempts.ts";
+import { attemptNow, healthyAtMs } from "./attempts.ts";
 import { failuresInARow, idleSteps } from "./failures.ts";
 import type { Guarded } from "./guarded.ts";
 import {
@@ -35,6 +35,11 @@ export class DepthSightings {
     if (typeof admission === "object" && admission.reason === "degraded")
       this.#hit("degraded skip");
     if (committedState(history) !== "closed") return;
+    if (typeof admission === "object" && admission.reason === "degraded") {
+      const { share } = trafficShare(history, { ...rules, degradation: null }, at.nowMs);
+      const degraded = trafficShare(history, { ...rules, rampUp: null }, at.nowMs);
+      if (share === degraded.share) this.#hit("degraded skip at the share of the ramp");
+    }
     const { share, reason } = trafficShare(history, rules, at.nowMs);
     if (share === chance.now) this.#hit("chance exactly at the share");
     if (typeof admission !== "number") return;
@@ -117,6 +122,9 @@ export class DepthSightings {
     if (attempt === 2) this.#hit("second attempt");
     if (attempt >= 3) this.#hit("third attempt or later");
     if (open.why !== "trip") return;
+    const leftMs = (healthyAtMs(before) ?? Number.NaN) - open.nowMs;
+    if (leftMs === 0) this.#hit("tripped exactly when it was healthy");
+    if (leftMs === 1) this.#hit("tripped one before it was healthy");
     if (attempt > 1) this.#hit("attempt counted on after a short recovery");
     const earlier = before.filter(isChange);
     const operator = earlier.findLastIndex(({ why }) => why === "closed");

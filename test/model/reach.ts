@@ -115,8 +115,11 @@ const RARE = [
   "attempt counted on after a short recovery",
   "attempts begun again after health",
   "attempts begun again by an operator",
+  "tripped exactly when it was healthy",
+  "tripped one before it was healthy",
   "cooldown function failed",
   "ramping skip",
+  "degraded skip at the share of the ramp",
   "passed by chance, ramping",
 ] as const;
 

@@ -1,5 +1,6 @@
 import fc, { type Arbitrary } from "fast-check";
 import type { Outcome } from "../../src/index.ts";
+import { flag, mixed, rarely, weighted } from "./arbitraries.ts";
 import { TYPES } from "./deliveries.ts";
 import { type Answer, INVALID_ANSWERS, type InvalidAnswer } from "./judgement.ts";
 import type {
@@ -15,19 +16,11 @@ import type {
   Span,
   Step,
 } from "./plans.ts";
-import type { CooldownPlan, RampPlan, RulePlan } from "./rule-plans.ts";
+import { deepSetup, setup } from "./setups.ts";
 import type { ThrowableName } from "./thrown.ts";
 
 // Random schedules. The weights only decide how often rare things are reached; reach.ts says whether they were.
 
-const weighted = <T>(...of: readonly (readonly [number, T])[]): Arbitrary<T> =>
-  fc.oneof(...of.map(([weight, value]) => ({ weight, arbitrary: fc.constant(value) })));
-
-const mixed = <T>(...of: readonly (readonly [number, Arbitrary<T>])[]): Arbitrary<T> =>
-  fc.oneof(...of.map(([weight, arbitrary]) => ({ weight, arbitrary })));
-
-const flag = fc.boolean();
-const rarely = weighted([7, false], [1, true]);
 const pick = fc.nat(7);
 
 const throws = weighted<ThrowableName>(
@@ -241,98 +234,6 @@ const step = mixed<Step>(
   [1, fc.record({ on, do: fc.constant("stop listening" as const), pick })],
 );
 
-const threshold = mixed(
-  [4, fc.integer({ min: 1, max: 3 })],
-  [2, fc.integer({ min: 1, max: 12 })],
-  [1, fc.integer({ min: 11, max: 30 })],
-);
-
-const rateByCalls: Arbitrary<RulePlan> = fc
-  .record({
-    calls: fc.integer({ min: 1, max: 12 }),
-    least: fc.nat(11),
-    slowMs: weighted<number | null>([2, null], [1, 15]),
-    threshold: fc.constantFrom(0.25, 0.5, 1),
-  })
-  .map(({ calls, least, slowMs, threshold: share }) => ({
-    kind: "rate",
-    slowMs,
-    threshold: share,
-    window: { calls },
-    minimumCalls: 1 + (least % calls),
-  }));
-const rateByTime: Arbitrary<RulePlan> = fc.record({
-  kind: fc.constant("rate" as const),
-  slowMs: weighted<number | null>([2, null], [1, 15]),
-  threshold: fc.constantFrom(0.25, 0.5, 1),
-  window: fc.record({ durationMs: fc.constantFrom(40, 100, 250) }),
-  minimumCalls: fc.integer({ min: 1, max: 5 }),
-});
-const rule = mixed<RulePlan>(
-  [1, fc.integer({ min: 1, max: 12 }).map((n) => ({ kind: "consecutive" as const, n }))],
-  [2, rateByCalls],
-  [2, rateByTime],
-);
-const rules = (min: number) => fc.array(rule, { minLength: min, maxLength: 3, size: "max" });
-
-const degradation = fc
-  .array(fc.constantFrom(0, 0.25, 0.5, 0.75, 1), { maxLength: 5 })
-  .map((shares): readonly number[] => [1, ...shares]);
-// Powers of two, so that the share is exact at each millisecond.
-const rampUp: Arbitrary<RampPlan> = fc.record({
-  durationMs: fc.constantFrom(64, 256),
-  from: fc.constantFrom(0.125, 0.25, 1),
-});
-
-const setupOf: Arbitrary<Setup> = fc.record({
-  failureThreshold: mixed<number | null>([9, threshold], [1, fc.constant(null)]),
-  trip: mixed<readonly RulePlan[]>([1, fc.constant([])], [1, rules(1)]),
-  shadow: mixed<readonly RulePlan[]>([3, fc.constant([])], [1, rules(1)]),
-  cooldown: weighted<CooldownPlan>(
-    [8, "fixed"],
-    [4, "grows"],
-    [1, "jitters"],
-    [1, "throws"],
-    [1, "negative"],
-  ),
-  degradation: mixed<readonly number[] | null>([1, fc.constant(null)], [1, degradation]),
-  rampUp: mixed<RampPlan | null>([2, fc.constant(null)], [1, rampUp]),
-  chances: fc.array(fc.nat(63), { minLength: 1, maxLength: 6 }),
-  latencyTripMs: weighted<number | null>([1, null], [1, 20], [1, 1]),
-  cooldownMs: weighted([1, 0], [1, 1], [4, 100]),
-  maxProbes: fc.integer({ min: 1, max: 3 }),
-  successThreshold: fc.integer({ min: 1, max: 3 }),
-  leaseMs: weighted([1, 1], [3, 50], [1, 500]),
-  classifies: flag,
-  random: weighted<Setup["random"]>([8, "good"], [1, "throws"], [1, "too large"]),
-  attributes: rarely,
-  instance: rarely,
-  bus: weighted<Setup["bus"]>([4, "own"], [2, "shared"], [1, "user"]),
-  second: flag,
-  witness: weighted([5, true], [1, false]),
-  watchesBus: flag,
-});
-
-/** Half of the runs leave the rules, the traffic and the cooldown as they are without options. */
-const PLAIN = { trip: [], shadow: [], cooldown: "fixed", degradation: null, rampUp: null } as const;
-const plainSetup = setupOf.map(
-  (given): Setup => ({ ...given, ...PLAIN, failureThreshold: given.failureThreshold ?? 1 }),
-);
-
-/** What chance decides can be known only from a source that answers. */
-const deepSetup = setupOf.map((given): Setup => {
-  if (given.random === "good") return given;
-  const { degradation: shares, cooldown } = given;
-  return {
-    ...given,
-    degradation: shares?.map((share) => (share < 1 ? 0 : 1)) ?? null,
-    rampUp: null,
-    cooldown: cooldown === "jitters" ? "grows" : cooldown,
-  };
-});
-
-const setup = mixed<Setup>([1, plainSetup], [1, deepSetup]);
-
 const full = fc.record({
   setup,
   steps: fc.array(step, { minLength: 1, maxLength: 60, size: "max" }),
@@ -371,5 +272,62 @@ const quiet = fc.record({
   steps: fc.array(quietStep, { minLength: 1, maxLength: 30, size: "max" }),
 });
 
+/** A count that lives long enough to go up and down by results and by idle time. */
+const wavering = fc.record({
+  setup: deepSetup.map(
+    (given): Setup => ({
+      ...given,
+      failureThreshold: 9,
+      trip: [],
+      cooldown: "fixed",
+      cooldownMs: 100,
+      degradation: given.random === "good" ? [1, 0.75, 0.5, 0.25] : [1, 0],
+    }),
+  ),
+  steps: fc.array(
+    mixed<Step>(
+      [3, fc.tuple(on, record).map(([which, plan]) => ({ ...plan, on: which }))],
+      [2, fc.record({ on, do: fc.constant("wait" as const), span: edge("idle step") })],
+      [2, fc.record({ on, do: fc.constant("wait" as const), span: fc.nat(120) })],
+      [2, fc.record({ on, do: fc.constant("call" as const), call })],
+      [1, step],
+    ),
+    { minLength: 4, maxLength: 30, size: "max" },
+  ),
+});
+
+/** Opens and recoveries that follow each other around the end of the backoff. */
+const flapping = fc.record({
+  setup: deepSetup.map(
+    (given): Setup => ({
+      ...given,
+      failureThreshold: given.watchesBus ? 2 : 1,
+      trip: [],
+      cooldown: given.random === "good" && given.second ? "jitters" : "grows",
+      maxProbes: 1,
+      successThreshold: 1,
+      classifies: true,
+      // The same share from both, right after a recovery.
+      degradation: given.watchesBus ? [1, given.random === "good" ? 0.25 : 0] : null,
+      rampUp: given.watchesBus && given.random === "good" ? { durationMs: 64, from: 0.25 } : null,
+    }),
+  ),
+  steps: fc.array(
+    mixed<Step>(
+      [4, fc.tuple(on, record).map(([which, plan]) => ({ ...plan, on: which }))],
+      [3, fc.record({ on, do: fc.constant("wait" as const), span: edge("due") })],
+      [4, fc.record({ on, do: fc.constant("wait" as const), span: edge("healthy") })],
+      [2, fc.record({ on, do: fc.constant("call" as const), call })],
+      [1, step],
+    ),
+    { minLength: 6, maxLength: 30, size: "max" },
+  ),
+});
+
 /** Random runs of the model. */
-export const schedules: Arbitrary<Schedule> = mixed<Schedule>([4, full], [1, quiet]);
+export const schedules: Arbitrary<Schedule> = mixed<Schedule>(
+  [14, full],
+  [3, quiet],
+  [2, wavering],
+  [4, flapping],
+);
