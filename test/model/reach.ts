@@ -126,7 +126,7 @@ const RARE = [
 /** One of the rare things. */
 export type Rare = (typeof RARE)[number];
 
-/** Fewer runs than this may miss a rare thing by chance; the rarest comes about twenty times in as many. */
+/** Fewer runs than this may miss a rare thing by chance; the rarest comes about fifteen times in as many. */
 export const ENOUGH_RUNS = 10_000;
 
 /** How often a whole session of runs came to each of the rare things. */

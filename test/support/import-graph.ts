@@ -14,7 +14,7 @@ const COMMENT = /\/\/[^\n]*|\/\*[\s\S]*?\*\//;
 const STRING_OR_COMMENT = new RegExp(`(${STRING.source})|${COMMENT.source}`, "g");
 
 /** The source without its comments. */
-export const withoutComments = (source: string): string =>
+const withoutComments = (source: string): string =>
   source.replace(STRING_OR_COMMENT, (_, string: string | undefined) => string ?? "");
 
 /** The source without its comments and what its strings say. */
