@@ -19,9 +19,8 @@ export type {
   OkResult,
   RefusedResult,
 } from "./core/execute-result.ts";
-export type { CircuitBreakerOptions, HalfOpenOptions } from "./core/options.ts";
+export type { CircuitBreakerOptions, HalfOpenOptions, RampUpOptions } from "./core/options.ts";
 export type { Permit, Refusal } from "./core/permit.ts";
-export type { RampUpOptions } from "./core/traffic.ts";
 export type {
   Hearing,
   Situation,

@@ -1,6 +1,5 @@
 import { OUTCOMES, type Outcome } from "../events/vocabulary.ts";
 import { type CancelSignal, isAborted } from "./call-options.ts";
-import type { Circuit } from "./circuit.ts";
 import { isRefusal } from "./circuit-open-error.ts";
 
 /** A finished call as a classifier sees it. */
@@ -91,6 +90,12 @@ export function outcomeOfThrown(error: unknown): Outcome {
   return isRefusal(error) ? "unreached" : "error";
 }
 
+/** What judging needs of the circuit. */
+interface Judging {
+  readonly settings: { readonly classify: Classify | undefined; readonly latencyTripMs: number };
+  callbackFailed(callback: string, thrown: unknown): void;
+}
+
 /** What judging a finished call decides. */
 interface Judged {
   outcome: Outcome;
@@ -101,7 +106,7 @@ interface Judged {
 }
 
 /** Decides what a finished call counts as. `held` is its value, or what it threw. */
-export function judge(circuit: Circuit, call: Judged, ok: boolean, held: unknown): void {
+export function judge(circuit: Judging, call: Judged, ok: boolean, held: unknown): void {
   const { classify, latencyTripMs } = circuit.settings;
   let outcome: Outcome = ok ? "success" : outcomeOfThrown(held);
   if (outcome === "error" && isAborted(call.signal)) outcome = "cancelled";
@@ -126,7 +131,7 @@ export function slowed(outcome: Outcome, latencyMs: number | null, latencyTripMs
   return verdict && latencyMs !== null && latencyMs > latencyTripMs ? "latency" : outcome;
 }
 
-function ask(circuit: Circuit, classify: Classify, call: FinishedCall): Classified | undefined {
+function ask(circuit: Judging, classify: Classify, call: FinishedCall): Classified | undefined {
   try {
     return checkAnswer(classify(call));
   } catch (thrown) {

@@ -3,7 +3,6 @@ import type { Scalar } from "../events/field.ts";
 import type { Classify } from "./classification.ts";
 import type { Clock } from "./clock.ts";
 import type { Cooldown } from "./cooldown.ts";
-import type { RampUpOptions } from "./traffic.ts";
 import type { TripRule } from "./trip-rule.ts";
 
 /** How a breaker tries whether the dependency is back. */
@@ -24,6 +23,17 @@ export interface HalfOpenOptions {
    * @default 60_000
    */
   readonly leaseMs?: number;
+}
+
+/** How the traffic comes back after a recovery. */
+export interface RampUpOptions {
+  /** From the close to the whole traffic, in milliseconds. */
+  readonly durationMs: number;
+  /**
+   * The share that passes right after the close, above 0, at most 1; it then rises evenly.
+   * @default 0.1
+   */
+  readonly from?: number;
 }
 
 /** Options of a {@link CircuitBreaker}. Unknown keys are refused. */

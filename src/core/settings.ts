@@ -5,8 +5,7 @@ import { platformClock, platformRandom } from "../platform.ts";
 import type { Classify } from "./classification.ts";
 import type { Clock } from "./clock.ts";
 import type { Cooldown } from "./cooldown.ts";
-import type { CircuitBreakerOptions } from "./options.ts";
-import type { RampUpOptions } from "./traffic.ts";
+import type { CircuitBreakerOptions, RampUpOptions } from "./options.ts";
 import { consecutiveRule, type TripRule } from "./trip-rule.ts";
 import { checkedRules, tripSettings } from "./trip-settings.ts";
 

@@ -2,17 +2,6 @@ import type { Circuit } from "./circuit.ts";
 import type { ClosedPeriod } from "./period.ts";
 import type { Settings } from "./settings.ts";
 
-/** How the traffic comes back after a recovery. */
-export interface RampUpOptions {
-  /** From the close to the whole traffic, in milliseconds. */
-  readonly durationMs: number;
-  /**
-   * The share that passes right after the close, above 0, at most 1; it then rises evenly.
-   * @default 0.1
-   */
-  readonly from?: number;
-}
-
 /** The share of calls that pass while closed, and what keeps the others out. */
 export interface TrafficShare {
   readonly share: number;

@@ -35,11 +35,6 @@ export class DepthSightings {
     if (typeof admission === "object" && admission.reason === "degraded")
       this.#hit("degraded skip");
     if (committedState(history) !== "closed") return;
-    if (typeof admission === "object" && admission.reason === "degraded") {
-      const { share } = trafficShare(history, { ...rules, degradation: null }, at.nowMs);
-      const degraded = trafficShare(history, { ...rules, rampUp: null }, at.nowMs);
-      if (share === degraded.share) this.#hit("degraded skip at the share of the ramp");
-    }
     const { share, reason } = trafficShare(history, rules, at.nowMs);
     if (share === chance.now) this.#hit("chance exactly at the share");
     if (typeof admission !== "number") return;

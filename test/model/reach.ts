@@ -119,7 +119,6 @@ const RARE = [
   "tripped one before it was healthy",
   "cooldown function failed",
   "ramping skip",
-  "degraded skip at the share of the ramp",
   "passed by chance, ramping",
 ] as const;
 

@@ -296,6 +296,17 @@ const wavering = fc.record({
   ),
 });
 
+/** A failure whose classifier asks for a cooldown. */
+const askingFailure = fc.tuple(call, fc.constantFrom(0, 7, 250)).map(
+  ([plan, retryAfterMs]): CallPlan => ({
+    ...plan,
+    form: "throw",
+    throws: "error",
+    signal: "none",
+    answer: { kind: "full", word: "error", retryAfterMs },
+  }),
+);
+
 /** Opens and recoveries that follow each other around the end of the backoff. */
 const flapping = fc.record({
   setup: deepSetup.map(
@@ -318,6 +329,8 @@ const flapping = fc.record({
       [3, fc.record({ on, do: fc.constant("wait" as const), span: edge("due") })],
       [4, fc.record({ on, do: fc.constant("wait" as const), span: edge("healthy") })],
       [2, fc.record({ on, do: fc.constant("call" as const), call })],
+      [2, fc.record({ on, do: fc.constant("call" as const), call: askingFailure })],
+      [1, fc.record({ on, do: fc.constant("reset" as const), note: flag })],
       [1, step],
     ),
     { minLength: 6, maxLength: 30, size: "max" },

@@ -15,6 +15,7 @@ import { CLASSIFIER_ERROR } from "./judgement.ts";
 import type { CallPlan, ControlPlan, Setup } from "./plans.ts";
 import type { Rare, Reach } from "./reach.ts";
 import { LEGAL_PAIRS } from "./readings.ts";
+import { cooldownOf } from "./rule-plans.ts";
 import type { ThrowableName } from "./thrown.ts";
 
 /** How a call is about to be settled. */
@@ -178,11 +179,7 @@ export class Sightings {
         if (!this.#begun.has(incidentId)) this.#begun.set(incidentId, reason);
         if (event.rule === "consecutive") this.#sawTrip(event, reference.history);
         if (event.cooldownMs === 0) this.#hit("cooldown 0");
-        if (
-          event.rule !== null &&
-          this.#setup.cooldown === "fixed" &&
-          event.cooldownMs !== this.#setup.cooldownMs
-        ) {
+        if (event.rule !== null && this.#isAsked(event.cooldownMs ?? 0)) {
           this.#hit("cooldown from the classifier");
           if (event.cooldownMs === 0) this.#hit("cooldown 0 from the classifier");
         }
@@ -196,6 +193,12 @@ export class Sightings {
           this.#hit("incident begun by force, ended by probe");
         }
     }
+  }
+
+  /** No cooldown function of the model answers less than this. */
+  #isAsked(cooldownMs: number): boolean {
+    const { cooldown, cooldownMs: given } = this.#setup;
+    return cooldown === "fixed" ? cooldownMs !== given : cooldownMs < cooldownOf.grows(1);
   }
 
   #sawTrip(
