@@ -69,8 +69,10 @@ export class DepthSightings {
         return;
       case "change":
         if (fact.why === "trip") this.#sawTrip(rules, fact, before);
-        if (rules.cooldown === "fixed" || fact.to !== "open") return;
-        this.#sawAttempt(fact, before);
+        // One that fails answers the same for each attempt.
+        if (fact.to === "open" && (rules.cooldown === "grows" || rules.cooldown === "jitters")) {
+          this.#sawAttempt(fact, before);
+        }
     }
   }
 
