@@ -171,6 +171,7 @@ export class Circuit implements Committed {
   disable(nowMs: number): void {
     const from = this.#commit(new DisabledPeriod(), nowMs);
     this.#forgetFailures();
+    this.#attempts = null;
     this.journal?.control("circuit.disable", from);
   }
 

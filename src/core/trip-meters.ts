@@ -43,7 +43,11 @@ export class TripMeters {
     for (const { rule, meter, hearsSuccesses } of this.#metered) {
       // What a rule hears must not depend on the rules beside it.
       if (verdict === null && !hearsSuccesses) continue;
-      this.#ask(rule, () => meter.record(verdict, latencyMs, nowMs));
+      try {
+        meter.record(verdict, latencyMs, nowMs);
+      } catch (thrown) {
+        this.#tellFailure(rule, thrown);
+      }
     }
   }
 
@@ -51,7 +55,7 @@ export class TripMeters {
   nearest(situation: Situation): Nearest | null {
     let nearest: Nearest | null = null;
     for (const { rule, meter } of this.#metered) {
-      const reading = this.#ask(rule, () => checked(meter.read(situation))) ?? NO_READING;
+      const reading = this.#read(rule, meter, situation);
       if (nearest === null || reading.ratio > nearest.reading.ratio) {
         nearest = { rule, meter, reading };
       }
@@ -71,11 +75,24 @@ export class TripMeters {
     return ratio;
   }
 
+  #read(rule: TripRule, meter: TripMeter, situation: Situation): TripReading {
+    try {
+      return checked(meter.read(situation));
+    } catch (thrown) {
+      this.#tellFailure(rule, thrown);
+      return NO_READING;
+    }
+  }
+
+  #tellFailure({ name }: TripRule, thrown: unknown): void {
+    if (!this.#silent) this.#failed(`trip.${name}`, thrown);
+  }
+
   #ask<T>(rule: TripRule, answer: () => T): T | undefined {
     try {
       return answer();
     } catch (thrown) {
-      if (!this.#silent) this.#failed(`trip.${rule.name}`, thrown);
+      this.#tellFailure(rule, thrown);
       return undefined;
     }
   }

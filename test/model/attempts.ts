@@ -25,7 +25,7 @@ export function attemptNow(history: History, nowMs: number): number {
     if (change.why === "trip" || change.why === "probe failed") {
       attempt = counted(change.from === "closed" ? change.nowMs - sinceMs : null);
       lastMs = (change.dueMs ?? Number.NaN) - change.nowMs;
-    } else if (change.why === "closed") {
+    } else if (change.why === "closed" || change.to === "disabled") {
       attempt = 0;
       lastMs = 0;
     }
