@@ -40,7 +40,7 @@ export const SCRIPT: readonly Step[] = [
   {
     phase: "healthy",
     forMs: 3_000,
-    headline: "every call is answered at once",
+    headline: "every call is answered at once, but for three errors in a row",
     hiccup: 3,
     until: closed,
   },
