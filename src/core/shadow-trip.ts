@@ -3,7 +3,7 @@ import type { Call } from "./call.ts";
 import type { Circuit } from "./circuit.ts";
 import { FailureRun, majority } from "./failure-run.ts";
 import type { Opening } from "./journal.ts";
-import { causeOf } from "./trip-decision.ts";
+import { askedAfter, causeOf } from "./trip-decision.ts";
 import { TripMeters } from "./trip-meters.ts";
 import type { TripRule } from "./trip-rule.ts";
 
@@ -29,7 +29,7 @@ export class ShadowTrip {
     const meters = this.#metersOf(circuit);
     meters.record(reason, call.latencyMs, nowMs);
     const situation = { consecutiveFailures: this.#failures, nowMs };
-    const nearest = meters.nearest(situation);
+    const nearest = meters.nearest(situation, askedAfter(call.outcome));
     if (nearest === null || nearest.reading.ratio < 1) return;
     const evidence = meters.explain(nearest, situation);
     const cause = causeOf(circuit, this.#run, { ...evidence, rule: nearest.rule }, nowMs);

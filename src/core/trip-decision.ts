@@ -5,7 +5,13 @@ import type { TripCause } from "./journal.ts";
 import type { ClosedPeriod } from "./period.ts";
 import { ProgressClimb } from "./progress-climb.ts";
 import { levelsOf, TripMeters } from "./trip-meters.ts";
-import type { Situation, TripEvidence, TripRule, Verdict } from "./trip-rule.ts";
+import {
+  HEARS_LATENCIES,
+  type Situation,
+  type TripEvidence,
+  type TripRule,
+  type Verdict,
+} from "./trip-rule.ts";
 
 /** Lets the rules hear a verdict of a closed period, before it is decided what follows. */
 export function meter(
@@ -35,7 +41,7 @@ export function decideTrip(
   const seen = period.gather();
   const meters = metersOf(circuit, period);
   const situation = situationOf(circuit, nowMs);
-  const nearest = meters.nearest(situation);
+  const nearest = meters.nearest(situation, askedAfter(call.outcome));
   // A rule of the user's making acted on the breaker: what it was asked about is over.
   if (circuit.period !== period) return true;
   if (nearest === null) return false;
@@ -52,6 +58,11 @@ export function decideTrip(
     circuit.journal?.progress(nearest.rule, nearest.reading, call);
   }
   return false;
+}
+
+/** Which rules are asked after a result: all after a failure, those that judge slow calls after a success. */
+export function askedAfter(outcome: Call["outcome"]): number {
+  return outcome === "success" ? HEARS_LATENCIES : 0;
 }
 
 /** What a failed probe explains itself by: it alone decided. */

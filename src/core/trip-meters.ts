@@ -1,4 +1,6 @@
 import {
+  HEARINGS,
+  HEARS_SUCCESSES,
   type Situation,
   TENTHS,
   type TripEvidence,
@@ -18,7 +20,8 @@ export interface Nearest {
 interface Metered {
   readonly rule: TripRule;
   readonly meter: TripMeter;
-  readonly hearsSuccesses: boolean;
+  /** Its place in HEARINGS. */
+  readonly hearing: number;
 }
 
 const NO_READING: TripReading = { ratio: 0 };
@@ -34,15 +37,15 @@ export class TripMeters {
     this.#failed = failed;
     this.#metered = rules.flatMap((rule) => {
       const meter = this.#ask(rule, () => rule.begin());
-      const hearsSuccesses = (rule.hears ?? "failures") !== "failures";
-      return meter === undefined ? [] : [{ rule, meter, hearsSuccesses }];
+      const hearing = HEARINGS.indexOf(rule.hears ?? "failures");
+      return meter === undefined ? [] : [{ rule, meter, hearing }];
     });
   }
 
   record(verdict: Verdict, latencyMs: number | null, nowMs: number): void {
-    for (const { rule, meter, hearsSuccesses } of this.#metered) {
+    for (const { rule, meter, hearing } of this.#metered) {
       // What a rule hears must not depend on the rules beside it.
-      if (verdict === null && !hearsSuccesses) continue;
+      if (verdict === null && hearing < HEARS_SUCCESSES) continue;
       try {
         meter.record(verdict, latencyMs, nowMs);
       } catch (thrown) {
@@ -51,10 +54,11 @@ export class TripMeters {
     }
   }
 
-  /** Null when there is no rule to ask. */
-  nearest(situation: Situation): Nearest | null {
+  /** Null when there is no rule to ask. Only those are asked that hear at least `least`, a place in HEARINGS. */
+  nearest(situation: Situation, least = 0): Nearest | null {
     let nearest: Nearest | null = null;
-    for (const { rule, meter } of this.#metered) {
+    for (const { rule, meter, hearing } of this.#metered) {
+      if (hearing < least) continue;
       const reading = this.#read(rule, meter, situation);
       if (nearest === null || reading.ratio > nearest.reading.ratio) {
         nearest = { rule, meter, reading };

@@ -309,3 +309,24 @@ test("failureRate() is asked at failures: a success that completes the minimum d
   breaker.recordFailure(BOOM);
   expect(last("circuit.open").window).toMatchObject({ calls: 11, failures: 6 });
 });
+
+test.each([
+  ["alone", {}],
+  ["beside a slowRate", { slow: true }],
+  ["of a disabled breaker", { disabled: true }],
+])(
+  "failureRate() %s is decided at failures, not at the success that fills its window",
+  async (_, given) => {
+    const { slow = false, disabled = false }: { slow?: boolean; disabled?: boolean } = given;
+    const rate = failureRate({ threshold: 0.5, window: { calls: 10 }, minimumCalls: 4 });
+    const patient = slowRate({ latencyMs: 1_000, threshold: 1, window: { calls: 10 } });
+    const { breaker, told } = watch({ trip: slow ? [rate, patient] : rate });
+    if (disabled) breaker.disable();
+    const decisions = () => told().filter((type) => type === "open" || type === "would_open");
+    await failTimes(breaker, 3);
+    await breaker.execute(succeed);
+    expect(decisions()).toEqual([]);
+    await failTimes(breaker, 1);
+    expect(decisions()).toEqual([disabled ? "would_open" : "open"]);
+  },
+);

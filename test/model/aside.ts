@@ -6,7 +6,7 @@ import type { Ending } from "./in-and-out.ts";
 import { cooldownOf, DEFAULT_COOLDOWN_MS } from "./rule-plans.ts";
 import { degradedShare } from "./shares.ts";
 import type { Teller } from "./teller.ts";
-import { explained, heardAside, type Nearest, nearest } from "./trips.ts";
+import { askedAfter, explained, heardAside, type Nearest, nearest } from "./trips.ts";
 
 // What happens beside the changes of state: what is told of rules, shares and functions given as options.
 
@@ -23,7 +23,7 @@ export function lookAside(
   const evidence = heardAside(teller.history, whose);
   const isHeard = evidence.verdicts.at(-1) === teller.history.findLast(isVerdict);
   if (!isHeard || (as !== "success" && as !== "error" && as !== "latency")) return;
-  const near = nearest(rules, evidence, at.nowMs);
+  const near = nearest(askedAfter(rules, as !== "success"), evidence, at.nowMs);
   if (near === null || near.ratio < 1) return;
   const cooldownMs = asked ?? cooldownOfAttempt(teller, at, 1);
   teller.tell(at, "circuit.would_open", {

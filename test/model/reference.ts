@@ -30,7 +30,7 @@ import type { Admission, Audience, Ending, Refused } from "./in-and-out.ts";
 import { probesInFlight, type Readings, readingsOf, retryAfterMs } from "./readings.ts";
 import { trafficShare } from "./shares.ts";
 import { Teller } from "./teller.ts";
-import { explained, heard, hearsLatencies, nearest, reachesLevel } from "./trips.ts";
+import { askedAfter, explained, heard, hearsLatencies, nearest, reachesLevel } from "./trips.ts";
 
 /**
  * The breaker of contract.md, sections 1, 3 and 4, as a list of what happened. Written from the contract, to be
@@ -223,7 +223,7 @@ export class Reference {
     }
     if (as === "success" && !hearsLatencies(this.rules)) return;
     const evidence = heard(this.history, this.rules);
-    const near = nearest(this.rules.trip, evidence, at.nowMs);
+    const near = nearest(askedAfter(this.rules.trip, as !== "success"), evidence, at.nowMs);
     if (near !== null && near.ratio >= 1) {
       const { reason, ...decided } = explained(near, evidence, at);
       const told = { ...decided, ...this.#teller.error(thrown) };

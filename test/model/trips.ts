@@ -123,6 +123,10 @@ function reasonOf(
 export const hearsLatencies = ({ trip }: Rules): boolean =>
   trip.some((rule) => rule.kind === "rate" && rule.slowMs !== null);
 
+/** The rules that are asked after a verdict: those that judge slow calls after a success, all after a failure. */
+export const askedAfter = (rules: readonly RulePlan[], failed: boolean): readonly RulePlan[] =>
+  failed ? rules : rules.filter((rule) => rule.kind === "rate" && rule.slowMs !== null);
+
 /** The highest ratio of the present climb. */
 function peakOf(history: History, rules: Rules): number {
   const begin = history.findLastIndex(beginsPeriod);
@@ -132,7 +136,8 @@ function peakOf(history: History, rules: Rules): number {
     const after = history.slice(0, index + 1);
     peak = startOfClimb(peak, after, rules);
     if (!isVerdict(fact) || !(isFailure(fact) || hearsLatencies(rules))) continue;
-    const ratio = readAt(after, rules, fact.nowMs)?.ratio ?? 0;
+    const asked = askedAfter(rules.trip, isFailure(fact));
+    const ratio = nearest(asked, heard(after, rules), fact.nowMs)?.ratio ?? 0;
     peak = ratio <= peak / 2 ? ratio : Math.max(peak, ratio);
   }
   return peak;
