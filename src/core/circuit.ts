@@ -140,6 +140,7 @@ export class Circuit implements Committed {
     const { note, thrown, forMs } = forced;
     const chance = this.#chanceOfId();
     if (this.period.state === "forced_open") return;
+    if (this.period.state === "closed") this.#attempts?.leaveClosed(this.spentMs(nowMs));
     const from = this.#commit(new ForcedOpenPeriod(nowMs + forMs), nowMs);
     this.#openIncident("forced", chance, nowMs);
     const cooldownMs = Number.isFinite(forMs) ? forMs : null;
@@ -198,8 +199,8 @@ export class Circuit implements Committed {
     const { cooldown } = this.settings;
     if (typeof cooldown === "number") return asked ?? cooldown;
     this.#attempts ??= new CooldownAttempts();
-    const healthyMs = this.period.state === "closed" ? this.spentMs(nowMs) : null;
-    const attempt = this.#attempts.next(healthyMs);
+    if (this.period.state === "closed") this.#attempts.leaveClosed(this.spentMs(nowMs));
+    const attempt = this.#attempts.next();
     const cooldownMs = asked ?? this.cooldownOf(attempt);
     this.#attempts.begun(cooldownMs);
     return cooldownMs;

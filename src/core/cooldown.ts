@@ -58,12 +58,13 @@ export class CooldownAttempts {
   #attempt = 0;
   #lastMs = 0;
 
-  /**
-   * The number of the attempt that begins. `healthyMs` is how long the breaker was closed before; null for a failed
-   * probe.
-   */
-  next(healthyMs: number | null): number {
-    if (healthyMs !== null && healthyMs >= this.#lastMs) this.#attempt = 0;
+  /** The breaker leaves the closed state after `healthyMs`: long enough, and the count begins again. */
+  leaveClosed(healthyMs: number): void {
+    if (healthyMs >= this.#lastMs) this.#attempt = 0;
+  }
+
+  /** The number of the attempt that begins. */
+  next(): number {
     this.#attempt++;
     return this.#attempt;
   }

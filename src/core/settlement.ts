@@ -107,13 +107,13 @@ function settleSuccess(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs
 /** A success ends the run of failures; with degradation it forgives one of them. */
 function calm(circuit: Circuit, period: ClosedPeriod, nowMs: number): void {
   const { settings, consecutiveFailures } = circuit;
-  circuit.lastThrown = undefined;
   if (settings.degradation !== undefined) {
     period.gather().activeMs = nowMs;
     changeFailures(circuit, period, Math.max(0, consecutiveFailures - 1));
     return;
   }
   circuit.consecutiveFailures = 0;
+  circuit.lastThrown = undefined;
   const { evidence } = period;
   if (evidence === null) return;
   evidence.run = null;

@@ -45,6 +45,7 @@ export function settleIdle(circuit: Circuit, period: ClosedPeriod, nowMs: number
 export function changeFailures(circuit: Circuit, period: ClosedPeriod, failures: number): void {
   const { settings, consecutiveFailures } = circuit;
   circuit.consecutiveFailures = failures;
+  if (failures === 0) circuit.lastThrown = undefined;
   const { evidence } = period;
   if (evidence !== null) {
     evidence.run?.forgive(consecutiveFailures - failures);

@@ -290,3 +290,22 @@ test("a cooldown function is not asked before the breaker opens", async () => {
   breaker.forceOpen();
   expect(attempts).toEqual([]);
 });
+
+test("sustained health begins the backoff again also when an operator's force ended it", async () => {
+  const attempts: number[] = [];
+  const cooldownMs = (attempt: number): number => {
+    attempts.push(attempt);
+    return 100;
+  };
+  const { breaker, clock } = watch({ failureThreshold: 1, cooldownMs });
+  await breaker.execute(fail);
+  clock.advance(100);
+  await breaker.execute(fail);
+  clock.advance(100);
+  await breaker.execute(succeed);
+  clock.advance(86_400_000);
+  breaker.forceOpen("drill", { forMs: 10 });
+  clock.advance(10);
+  await breaker.execute(fail);
+  expect(attempts).toEqual([1, 2, 1]);
+});

@@ -329,3 +329,12 @@ test("call() sheds though nobody listens", async () => {
   await expect(breaker.call(fail)).rejects.toBe(BOOM);
   await expect(breaker.call(succeed)).rejects.toMatchObject({ reason: "degraded" });
 });
+
+test("a refusal by degradation has the last failure as its cause until all are forgiven", async () => {
+  const { breaker } = watch({ failureThreshold: 9, degradation: [1, 0], random: () => 0.5 });
+  breaker.recordFailure(BOOM);
+  breaker.recordFailure(BOOM);
+  breaker.recordSuccess();
+  const refused = breaker.admit();
+  expect(refused).toMatchObject({ ok: false, error: { reason: "degraded", cause: BOOM } });
+});

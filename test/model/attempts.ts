@@ -14,16 +14,16 @@ export function attemptNow(history: History, nowMs: number): number {
   let attempt = 0;
   let lastMs = 0;
   let sinceMs = Number.NEGATIVE_INFINITY;
-  const counted = (healthyMs: number | null): number =>
-    healthyMs !== null && healthyMs >= lastMs ? 1 : attempt + 1;
   for (const change of history) {
     if (change.kind === "cleared") {
       attempt = 0;
       lastMs = 0;
     }
     if (!isChange(change)) continue;
+    // Health counts however the closed time ended, by a trip or by an operator's force.
+    if (change.from === "closed" && change.nowMs - sinceMs >= lastMs) attempt = 0;
     if (change.why === "trip" || change.why === "probe failed") {
-      attempt = counted(change.from === "closed" ? change.nowMs - sinceMs : null);
+      attempt++;
       lastMs = (change.dueMs ?? Number.NaN) - change.nowMs;
     } else if (change.why === "closed" || change.to === "disabled") {
       attempt = 0;
@@ -32,5 +32,5 @@ export function attemptNow(history: History, nowMs: number): number {
     sinceMs = change.nowMs;
   }
   const from = history.findLast(isChange)?.to ?? "closed";
-  return counted(from === "closed" ? nowMs - sinceMs : null);
+  return from === "closed" && nowMs - sinceMs >= lastMs ? 1 : attempt + 1;
 }

@@ -7,7 +7,7 @@ import {
   tellRandom,
   tellShare,
 } from "./aside.ts";
-import { failuresInARow, lastFailure } from "./failures.ts";
+import { failuresInARow } from "./failures.ts";
 import {
   type Admitted,
   type Change,
@@ -131,7 +131,7 @@ export class Reference {
       { ...facts, skipsInIncident: skipsInIncident(this.history) },
       context,
     );
-    const cause = lastFailure(this.history)?.thrown?.value;
+    const cause = failuresInARow(this.history, this.rules).run.at(-1)?.thrown?.value;
     return { ...facts, state, incident: this.#teller.incident(), cause };
   }
 
