@@ -1,5 +1,5 @@
 import type { EventBus } from "../events/event-bus.ts";
-import type { CircuitState, CloseReason, FailureReason, OpenReason } from "../events/vocabulary.ts";
+import type { CircuitState, CloseReason, FailureReason } from "../events/vocabulary.ts";
 import { platformClock, platformEpochAt, platformRandom } from "../platform.ts";
 import type { Call } from "./call.ts";
 import type { Clock } from "./clock.ts";
@@ -130,7 +130,7 @@ export class Circuit implements Committed {
     if (this.period !== period) return;
     const from = this.#commit(new OpenPeriod(nowMs + cooldownMs), nowMs);
     this.tally.trip(reason);
-    this.#openIncident(reason, chance, nowMs);
+    this.#openIncident(chance, nowMs);
     if (from === "half_open" && this.incident !== null) this.incident.reopens++;
     this.journal?.open({ from, reason, cause, note: undefined, cooldownMs, thrown }, nowMs);
   }
@@ -142,7 +142,7 @@ export class Circuit implements Committed {
     if (this.period.state === "forced_open") return;
     if (this.period.state === "closed") this.#attempts?.leaveClosed(this.spentMs(nowMs));
     const from = this.#commit(new ForcedOpenPeriod(nowMs + forMs), nowMs);
-    this.#openIncident("forced", chance, nowMs);
+    this.#openIncident(chance, nowMs);
     const cooldownMs = Number.isFinite(forMs) ? forMs : null;
     this.journal?.open({ from, reason: "forced", cause: null, note, cooldownMs, thrown }, nowMs);
   }
@@ -227,13 +227,13 @@ export class Circuit implements Committed {
     this.lastThrown = undefined;
   }
 
-  #openIncident(reason: OpenReason, chance: number, nowMs: number): void {
+  #openIncident(chance: number, nowMs: number): void {
     if (this.incident !== null) {
       this.incident.openAgain(nowMs);
       return;
     }
     const atMs = this.wallMs();
-    this.incident = new Incident(incidentIdOf(atMs, chance), reason, nowMs, atMs);
+    this.incident = new Incident(incidentIdOf(atMs, chance), nowMs, atMs);
   }
 
   /** Drawn before a commit begins: the source is the user's code. */

@@ -33,18 +33,18 @@ class GuardedCall implements Call {
 
   readonly onValue = <T>(value: T): T => {
     const nowMs = this.#end();
-    if (!this.#calm()) this.finish(true, value, nowMs);
+    if (!this.#calm()) this.#finish(true, value, nowMs);
     this.#release();
     return value;
   };
   readonly onThrow = (thrown: unknown): PromiseLike<never> => {
-    this.finish(false, thrown, this.#end());
+    this.#finish(false, thrown, this.#end());
     this.#release();
     return rejection(thrown);
   };
   readonly onResult = <T>(value: T): ExecuteResult<T> => {
     const nowMs = this.#end();
-    const countedAs = this.#calm() ? "success" : this.finish(true, value, nowMs);
+    const countedAs = this.#calm() ? "success" : this.#finish(true, value, nowMs);
     const { latencyMs } = this;
     const consecutiveFailures = this.circuit?.consecutiveFailures ?? 0;
     const slow = this.outcome === "latency";
@@ -61,7 +61,7 @@ class GuardedCall implements Call {
       : { outcome: "ok", value, latencyMs, latencyTripped: false, consecutiveFailures, countedAs };
   };
   readonly onError = (error: unknown): ErrorResult => {
-    const countedAs = this.finish(false, error, this.#end());
+    const countedAs = this.#finish(false, error, this.#end());
     const { latencyMs } = this;
     const consecutiveFailures = this.circuit?.consecutiveFailures ?? 0;
     const latencyTripped = this.outcome === "latency";
@@ -103,7 +103,7 @@ class GuardedCall implements Call {
   }
 
   /** Judges and settles the call. Never throws: the caller gets its own result whatever happens here. */
-  finish(ok: boolean, held: unknown, nowMs: number): CountedAs {
+  #finish(ok: boolean, held: unknown, nowMs: number): CountedAs {
     const { circuit } = this;
     if (circuit === null) return "late";
     if (!ok) this.thrown = { value: held };

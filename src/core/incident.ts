@@ -1,9 +1,6 @@
-import type { OpenReason } from "../events/vocabulary.ts";
-
-/** From the first open to the next close; spans failed probes and keeps the reason it began with. */
+/** From the first open to the next close; spans failed probes. The reason it began with is in the event of that open. */
 export class Incident {
   readonly id: string;
-  readonly reason: OpenReason;
   readonly startedMs: number;
   readonly startedAtMs: number;
   /** The last open, on the monotonic clock. */
@@ -13,9 +10,8 @@ export class Incident {
   probes = 0;
   reopens = 0;
 
-  constructor(id: string, reason: OpenReason, nowMs: number, atMs: number) {
+  constructor(id: string, nowMs: number, atMs: number) {
     this.id = id;
-    this.reason = reason;
     this.startedMs = nowMs;
     this.startedAtMs = atMs;
     this.openedMs = nowMs;
