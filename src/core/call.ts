@@ -16,3 +16,19 @@ export interface Call {
   readonly retryAfterMs: number | null;
   readonly context: Readonly<Record<string, Scalar>> | undefined;
 }
+
+/** A finished call that no classifier has judged: what the breaker does not know of it is left empty. */
+export function unjudged(
+  outcome: Outcome,
+  latencyMs: number | null,
+  thrown: Call["thrown"],
+): Omit<Call, "slot"> {
+  return {
+    outcome,
+    permanent: false,
+    latencyMs,
+    thrown,
+    retryAfterMs: null,
+    context: undefined,
+  };
+}

@@ -6,8 +6,8 @@ import {
   type ListenOptions,
   SynchronousEventBus,
 } from "../events/event-bus.ts";
-import type { CircuitState, Outcome } from "../events/vocabulary.ts";
-import { admit, admitResult, effectiveState, refuse, retryAfterMs, startOf } from "./admission.ts";
+import type { CircuitState } from "../events/vocabulary.ts";
+import { admit, effectiveState, refuse, retryAfterMs, startOf } from "./admission.ts";
 import type { BreakerStats, BreakerView } from "./breaker-view.ts";
 import {
   type CallOptions,
@@ -18,15 +18,13 @@ import {
 } from "./call-options.ts";
 import { Circuit } from "./circuit.ts";
 import { refusalError } from "./circuit-open-error.ts";
-import { slowed } from "./classification.ts";
 import * as control from "./control.ts";
 import type { ExecuteResult } from "./execute-result.ts";
 import { guard, guardResult, guardSync } from "./guarded-call.ts";
 import type { CircuitBreakerOptions } from "./options.ts";
-import { AdmittedPermit, failed, type Permit, type Refusal } from "./permit.ts";
+import { AdmittedPermit, failed, type Permit, type Refusal, recordResult } from "./permit.ts";
 import { quietPath } from "./quiet-path.ts";
 import { settingsOf } from "./settings.ts";
-import { settle, settleUnadmitted } from "./settlement.ts";
 import { readStats, tripProgress } from "./stats.ts";
 import { trafficShare } from "./traffic.ts";
 
@@ -288,19 +286,7 @@ export class CircuitBreaker implements BreakerView {
   #record({ outcome, latencyMs, thrown }: ReturnType<typeof failed>): void {
     if (latencyMs !== undefined)
       this.#check("record a result of").durationMs("latencyMs", latencyMs);
-    const circuit = this.#circuit;
-    const nowMs = circuit.begin();
-    const slot = admitResult(circuit, nowMs);
-    const call = {
-      outcome: slowed(outcome, latencyMs ?? null, circuit.settings.latencyTripMs) satisfies Outcome,
-      permanent: false,
-      latencyMs: latencyMs ?? null,
-      thrown,
-      retryAfterMs: null,
-      context: undefined,
-    };
-    if (slot === null) settleUnadmitted(circuit, call);
-    else settle(circuit, { ...call, slot }, nowMs);
+    recordResult(this.#circuit, { outcome, latencyMs, thrown });
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Scalar } from "../events/field.ts";
 import type { CountedAs, Outcome } from "../events/vocabulary.ts";
 import { admit, refuse, startOf } from "./admission.ts";
-import type { Call } from "./call.ts";
+import { type Call, unjudged } from "./call.ts";
 import type { CancelSignal, CheckedOptions, Guarded } from "./call-options.ts";
 import type { Circuit } from "./circuit.ts";
 import { type RefusalFacts, refusalError } from "./circuit-open-error.ts";
@@ -73,8 +73,7 @@ class GuardedCall implements Call {
   refuseThenable(value: PromiseLike<unknown>): never {
     const { circuit } = this;
     if (circuit !== null) {
-      const nowMs = circuit.begin();
-      this.latencyMs = Math.max(0, nowMs - this.startMs);
+      const nowMs = this.#end();
       this.outcome = "ignored";
       settle(circuit, this, nowMs);
     }
@@ -242,14 +241,7 @@ function bound<T>(fn: Guarded<T>, options: CheckedOptions | undefined): () => T 
 
 function cancelledBefore(circuit: Circuit, { signal, context }: CheckedOptions): unknown {
   const reason = reasonOf(signal);
-  settleCancelled(circuit, {
-    outcome: "cancelled",
-    permanent: false,
-    latencyMs: 0,
-    thrown: { value: reason },
-    retryAfterMs: null,
-    context,
-  });
+  settleCancelled(circuit, { ...unjudged("cancelled", 0, { value: reason }), context });
   return reason;
 }
 

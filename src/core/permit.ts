@@ -1,10 +1,12 @@
 import type { Check } from "../events/check.ts";
 import type { Outcome } from "../events/vocabulary.ts";
+import { admitResult } from "./admission.ts";
+import { unjudged } from "./call.ts";
 import type { Circuit } from "./circuit.ts";
 import type { CircuitOpenError } from "./circuit-open-error.ts";
 import { outcomeOfThrown, slowed } from "./classification.ts";
 import type { Slot } from "./period.ts";
-import { settle } from "./settlement.ts";
+import { settle, settleUnadmitted } from "./settlement.ts";
 
 /**
  * The right to make one call, for code that cannot hand its call over as a function. Settle it exactly once, in a
@@ -89,17 +91,23 @@ export class AdmittedPermit implements Permit {
     const circuit = this.#circuit;
     const nowMs = circuit.begin();
     const latencyMs = given ?? Math.max(0, nowMs - this.#startMs);
-    const call = {
-      slot: this.#slot,
-      outcome: slowed(outcome, latencyMs, circuit.settings.latencyTripMs),
-      permanent: false,
-      latencyMs,
-      thrown,
-      retryAfterMs: null,
-      context: undefined,
-    };
-    settle(circuit, call, nowMs);
+    const counted = slowed(outcome, latencyMs, circuit.settings.latencyTripMs);
+    settle(circuit, { ...unjudged(counted, latencyMs, thrown), slot: this.#slot }, nowMs);
   }
+}
+
+/** Takes a result that was made elsewhere: a permit and its settlement in one step, and no skip when there is none. */
+export function recordResult(
+  circuit: Circuit,
+  { outcome, latencyMs: given, thrown }: Settlement,
+): void {
+  const latencyMs = given ?? null;
+  const nowMs = circuit.begin();
+  const slot = admitResult(circuit, nowMs);
+  const counted = slowed(outcome, latencyMs, circuit.settings.latencyTripMs);
+  const call = unjudged(counted, latencyMs, thrown);
+  if (slot === null) settleUnadmitted(circuit, call);
+  else settle(circuit, { ...call, slot }, nowMs);
 }
 
 /** A failure reported without the call: a timeout is slow, the refusal of another breaker never reached. */

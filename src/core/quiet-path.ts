@@ -1,6 +1,5 @@
-import type { Outcome } from "../events/vocabulary.ts";
 import { platformClock } from "../platform.ts";
-import type { Call } from "./call.ts";
+import { unjudged } from "./call.ts";
 import type { Guarded } from "./call-options.ts";
 import type { Circuit } from "./circuit.ts";
 import { outcomeOfThrown } from "./classification.ts";
@@ -45,12 +44,12 @@ export class QuietPath {
         const read = ++circuit.tally.successes >= this.#readAt;
         const nowMs = read ? this.#readClock(circuit) : Number.NaN;
         if (counted !== null) meter(circuit, counted, null, null, nowMs);
-      } else settle(circuit, untimed(period, "success", null), circuit.begin());
+      } else settle(circuit, { ...unjudged("success", null, null), slot: period }, circuit.begin());
       return value;
     };
     this.onThrow = (thrown) => {
-      const call = untimed(period, outcomeOfThrown(thrown), { value: thrown });
-      settle(circuit, call, circuit.begin());
+      const call = unjudged(outcomeOfThrown(thrown), null, { value: thrown });
+      settle(circuit, { ...call, slot: period }, circuit.begin());
       return rejection(thrown);
     };
   }
@@ -111,20 +110,4 @@ function needsTime({ settings, journal }: Circuit): boolean {
         journal.hears("circuit.ignored") ||
         journal.hears("circuit.late")))
   );
-}
-
-function untimed(
-  slot: ClosedPeriod | DisabledPeriod,
-  outcome: Outcome,
-  thrown: Call["thrown"],
-): Call {
-  return {
-    slot,
-    outcome,
-    permanent: false,
-    latencyMs: null,
-    thrown,
-    retryAfterMs: null,
-    context: undefined,
-  };
 }

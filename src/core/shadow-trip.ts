@@ -1,9 +1,9 @@
 import type { FailureReason } from "../events/vocabulary.ts";
 import type { Call } from "./call.ts";
 import type { Circuit } from "./circuit.ts";
-import { FailureRun, majority } from "./failure-run.ts";
+import { FailureRun } from "./failure-run.ts";
 import type { Opening } from "./journal.ts";
-import { askedAfter, causeOf } from "./trip-decision.ts";
+import { askedAfter, decisionOf } from "./trip-decision.ts";
 import { TripMeters } from "./trip-meters.ts";
 import type { TripRule } from "./trip-rule.ts";
 
@@ -26,17 +26,18 @@ export class ShadowTrip {
   observe(circuit: Circuit, call: Call, reason: FailureReason | null, nowMs: number): void {
     if (nowMs < this.#blindUntilMs) return;
     this.#count(circuit, reason, nowMs);
-    const meters = this.#metersOf(circuit);
+    this.#meters ??= new TripMeters(this.#rules, circuit);
+    const meters = this.#meters;
     meters.record(reason, call.latencyMs, nowMs);
     const situation = { consecutiveFailures: this.#failures, nowMs };
     const nearest = meters.nearest(situation, askedAfter(call.outcome));
     if (nearest === null || nearest.reading.ratio < 1) return;
-    const evidence = meters.explain(nearest, situation);
-    const cause = causeOf(circuit, this.#run, { ...evidence, rule: nearest.rule }, nowMs);
+    const evidence = { ...meters.explain(nearest, situation), rule: nearest.rule };
+    const { cause, reason: tripReason } = decisionOf(circuit, this.#run, evidence, nowMs);
     const cooldownMs = call.retryAfterMs ?? circuit.cooldownOf(1);
     const opening: Opening = {
       from: circuit.period.state,
-      reason: majority(cause.failuresByReason, this.#run?.last ?? "latency"),
+      reason: tripReason,
       cause,
       note: undefined,
       cooldownMs,
@@ -55,13 +56,6 @@ export class ShadowTrip {
     this.#failures++;
     this.#run ??= new FailureRun(circuit.wallMs(), nowMs);
     this.#run.add(reason);
-  }
-
-  #metersOf(circuit: Circuit): TripMeters {
-    this.#meters ??= new TripMeters(this.#rules, (callback, thrown) =>
-      circuit.callbackFailed(callback, thrown),
-    );
-    return this.#meters;
   }
 
   #beginAgain(fromMs: number): void {

@@ -1,3 +1,4 @@
+import type { FailureReason } from "../events/vocabulary.ts";
 import type { Call } from "./call.ts";
 import type { Circuit } from "./circuit.ts";
 import { type FailureRun, majority } from "./failure-run.ts";
@@ -40,7 +41,7 @@ export function decideTrip(
 ): boolean {
   const seen = period.gather();
   const meters = metersOf(circuit, period);
-  const situation = situationOf(circuit, nowMs);
+  const situation: Situation = { consecutiveFailures: circuit.consecutiveFailures, nowMs };
   const nearest = meters.nearest(situation, askedAfter(call.outcome));
   // A rule of the user's making acted on the breaker: what it was asked about is over.
   if (circuit.period !== period) return true;
@@ -48,8 +49,7 @@ export function decideTrip(
   if (nearest.reading.ratio >= 1) {
     const evidence = { ...meters.explain(nearest, situation), rule: nearest.rule };
     if (circuit.period !== period) return true;
-    const cause = causeOf(circuit, seen.run, evidence, nowMs);
-    const reason = majority(cause.failuresByReason, seen.run?.last ?? "latency");
+    const { cause, reason } = decisionOf(circuit, seen.run, evidence, nowMs);
     circuit.trip(reason, { cause, thrown: call.thrown, retryAfterMs: call.retryAfterMs }, nowMs);
     return true;
   }
@@ -79,18 +79,22 @@ export function probeCause(run: FailureRun): TripCause {
 
 function metersOf(circuit: Circuit, period: ClosedPeriod): TripMeters {
   const seen = period.gather();
-  seen.meters ??= new TripMeters(circuit.settings.rules, (callback, thrown) =>
-    circuit.callbackFailed(callback, thrown),
-  );
+  seen.meters ??= new TripMeters(circuit.settings.rules, circuit);
   return seen.meters;
 }
 
-function situationOf({ consecutiveFailures }: Circuit, nowMs: number): Situation {
-  return { consecutiveFailures, nowMs };
+/** What an open, or a would-be open, is for, and what it explains itself by. */
+export function decisionOf(
+  circuit: Circuit,
+  run: FailureRun | null,
+  evidence: TripEvidence & { readonly rule: TripRule },
+  nowMs: number,
+): { readonly cause: TripCause; readonly reason: FailureReason } {
+  const cause = causeOf(circuit, run, evidence, nowMs);
+  return { cause, reason: majority(cause.failuresByReason, run?.last ?? "latency") };
 }
 
-/** What an open, or a would-be open, explains itself by. */
-export function causeOf(
+function causeOf(
   circuit: Circuit,
   run: FailureRun | null,
   evidence: TripEvidence & { readonly rule: TripRule },

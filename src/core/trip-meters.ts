@@ -24,17 +24,22 @@ interface Metered {
   readonly hearing: number;
 }
 
+/** Who is told when a rule throws: the circuit. */
+interface Told {
+  callbackFailed(callback: string, thrown: unknown): void;
+}
+
 const NO_READING: TripReading = { ratio: 0 };
 const NO_EVIDENCE: TripEvidence = { window: {}, failuresByReason: null, firstFailureMs: null };
 
 /** The meters of all rules of a breaker in one period. A rule of the user's making that throws is told and left out. */
 export class TripMeters {
   readonly #metered: readonly Metered[];
-  readonly #failed: (callback: string, thrown: unknown) => void;
+  readonly #told: Told;
   #silent = false;
 
-  constructor(rules: readonly TripRule[], failed: (callback: string, thrown: unknown) => void) {
-    this.#failed = failed;
+  constructor(rules: readonly TripRule[], told: Told) {
+    this.#told = told;
     this.#metered = rules.flatMap((rule) => {
       const meter = this.#ask(rule, () => rule.begin());
       const hearing = HEARINGS.indexOf(rule.hears ?? "failures");
@@ -89,7 +94,7 @@ export class TripMeters {
   }
 
   #tellFailure({ name }: TripRule, thrown: unknown): void {
-    if (!this.#silent) this.#failed(`trip.${name}`, thrown);
+    if (!this.#silent) this.#told.callbackFailed(`trip.${name}`, thrown);
   }
 
   #ask<T>(rule: TripRule, answer: () => T): T | undefined {
