@@ -8,10 +8,10 @@ import {
 } from "@opentelemetry/sdk-metrics";
 import { expect, test } from "vitest";
 import { exportToOpenTelemetry } from "../../src/exporters/opentelemetry.ts";
-import { type BreakerView, CircuitBreaker } from "../../src/index.ts";
+import { CircuitBreaker } from "../../src/index.ts";
 import { BOOM, failTimes, succeed } from "../support/breaker.ts";
 import { packageVersion, parse, startSdk, valuesOf } from "../support/scrape.ts";
-import { collected } from "../support/scraped.ts";
+import { breakable, collected } from "../support/scraped.ts";
 import { permitOf } from "../support/states.ts";
 
 function kindOf(metric: MetricData): string {
@@ -172,21 +172,13 @@ test("exportToOpenTelemetry() works with a provider that gives another no-op met
 // Trap 34
 test("trap 34: a breaker that cannot be read fails no collection, and its gauges fall to 0", async () => {
   const { breaker, meterProvider, values } = collected();
-  let broken = false;
-  const view: BreakerView = {
-    ...{ name: "broken", state: "closed", trafficShare: 1, tripProgress: 0, failureThreshold: 3 },
-    ...{ probesInFlight: 0, openedAtMs: null, bus: breaker.bus },
-    on: (type, listener, options) => breaker.on(type, listener, options),
-    get stats() {
-      if (broken) throw BOOM;
-      return breaker.stats;
-    },
-  };
+  const reading = { broken: false };
+  const view = breakable(breaker, reading);
   exportToOpenTelemetry(view, { meterProvider });
   expect(await values("failure_threshold")).toEqual({ payments: 2, broken: 3 });
-  broken = true;
+  reading.broken = true;
   expect(await values("failure_threshold")).toEqual({ payments: 2, broken: 0 });
-  broken = false;
+  reading.broken = false;
   expect(await values("failure_threshold")).toEqual({ payments: 2, broken: 3 });
 });
 

@@ -4,7 +4,7 @@ import { exportToPrometheus } from "../../src/exporters/prometheus.ts";
 import { type BreakerView, CircuitBreaker, createEventBus } from "../../src/index.ts";
 import { BOOM, failTimes, succeed } from "../support/breaker.ts";
 import { parse, valuesOf } from "../support/scrape.ts";
-import { scraped } from "../support/scraped.ts";
+import { breakable, scraped } from "../support/scraped.ts";
 import { permitOf } from "../support/states.ts";
 
 // Trap 34: registering metrics twice throws.
@@ -29,20 +29,12 @@ test("trap 34: the same breaker twice is there once, until both detached", async
 // Trap 34: one throwing collect fails the whole scrape.
 test("trap 34: a breaker that cannot be read is missing, and the scrape goes on", async () => {
   const { breaker, registry, values } = scraped();
-  let broken = true;
-  const view: BreakerView = {
-    ...{ name: "broken", state: "closed", trafficShare: 1, tripProgress: 0, failureThreshold: 3 },
-    ...{ probesInFlight: 0, openedAtMs: null, bus: breaker.bus },
-    on: (type, listener, options) => breaker.on(type, listener, options),
-    get stats() {
-      if (broken) throw BOOM;
-      return breaker.stats;
-    },
-  };
-  broken = false;
+  const reading = { broken: true };
+  const view = breakable(breaker, reading);
+  reading.broken = false;
   exportToPrometheus(view, registry);
   expect(await values("failure_threshold")).toEqual({ payments: 2, broken: 3 });
-  broken = true;
+  reading.broken = true;
   expect(await values("failure_threshold")).toEqual({ payments: 2 });
 });
 

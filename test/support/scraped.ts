@@ -2,7 +2,8 @@ import { Registry } from "prom-client";
 import { vi } from "vitest";
 import { exportToOpenTelemetry } from "../../src/exporters/opentelemetry.ts";
 import { exportToPrometheus, type MetricOptions } from "../../src/exporters/prometheus.ts";
-import { CircuitBreaker, type CircuitBreakerOptions } from "../../src/index.ts";
+import { type BreakerView, CircuitBreaker, type CircuitBreakerOptions } from "../../src/index.ts";
+import { BOOM } from "./breaker.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { packageVersion, parse, startSdk, valuesOf } from "./scrape.ts";
 
@@ -33,4 +34,20 @@ export function collected(options: MetricOptions = {}) {
   const page = async () => parse(await sdk.text());
   const values = async (metric: string) => valuesOf(await page(), `circuit_breaker_${metric}`);
   return { ...sdk, clock, breaker, detach, page, values, added, removed };
+}
+
+/** A view of a breaker whose counters cannot be read while `reading.broken`. */
+export function breakable(
+  breaker: CircuitBreaker,
+  reading: { readonly broken: boolean },
+): BreakerView {
+  return {
+    ...{ name: "broken", state: "closed", trafficShare: 1, tripProgress: 0, failureThreshold: 3 },
+    ...{ probesInFlight: 0, openedAtMs: null, bus: breaker.bus },
+    on: (type, listener, options) => breaker.on(type, listener, options),
+    get stats() {
+      if (reading.broken) throw BOOM;
+      return breaker.stats;
+    },
+  };
 }
