@@ -38,7 +38,7 @@ export {
   type SlowRateOptions,
   slowRate,
 } from "./core/trip-rules.ts";
-export { EVENTS, type EventDefinition, type EventMetric } from "./events/catalogue.ts";
+export { EVENTS } from "./events/catalogue.ts";
 export type {
   CircuitEvent,
   CircuitEventType,
@@ -56,6 +56,7 @@ export {
   type EventBusOptions,
   type ListenOptions,
 } from "./events/event-bus.ts";
+export type { EventDefinition, EventMetric } from "./events/event-definition.ts";
 export type { ErrorInfo, Scalar } from "./events/field.ts";
 export type {
   CircuitState,

@@ -1,4 +1,6 @@
-import { BUS_ENVELOPE, CIRCUIT_ENVELOPE, EVENTS } from "../../src/events/catalogue.ts";
+import { BUS_ENVELOPE } from "../../src/events/bus-events.ts";
+import { EVENTS, PLAIN_ENVELOPE } from "../../src/events/catalogue.ts";
+import { CIRCUIT_ENVELOPE } from "../../src/events/circuit-events.ts";
 import type { Field, Fields } from "../../src/events/field.ts";
 
 /** docs/events.md, made from the catalogue. */
@@ -20,7 +22,7 @@ export function eventsPage(): string {
   return `${[
     "# Events",
     "",
-    "Made from the catalogue in `src/events/catalogue.ts` by `npm run docs`; do not edit.",
+    "Made from the catalogue in `src/events` by `npm run docs`; do not edit.",
     "",
     "Every event is frozen plain data. Durations end in `Ms`, moments of the wall clock in `AtMs` (epoch",
     "milliseconds), shares are 0 to 1.",
@@ -44,6 +46,10 @@ export function eventsPage(): string {
     "`bus.*` events have `type` and:",
     "",
     fieldTable(BUS_ENVELOPE),
+    "",
+    "All others have `type` and:",
+    "",
+    fieldTable(PLAIN_ENVELOPE),
     "",
     sections.join("\n\n"),
   ].join("\n")}\n`;

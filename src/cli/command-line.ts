@@ -19,6 +19,10 @@ export interface Command {
   /** What it does, for its own help; lines of at most 80 characters. */
   readonly about: string;
   readonly options: Readonly<Record<string, OptionDefinition>>;
+  /** What may stand beside the options, such as files; without it nothing may. */
+  readonly operands?: { readonly value: string; readonly doc: string };
+  /** Command lines that show how it is used, for its help, each with what it does. */
+  readonly examples?: readonly (readonly [line: string, does: string])[];
   /** The exit codes that it adds or narrows, for its help. */
   readonly exitCodes: Readonly<Record<number, string>>;
   /** Further sub-commands that only the program itself runs; not in the help. */
@@ -27,7 +31,7 @@ export interface Command {
    * @returns the exit code
    * @throws {UsageError} when an option's value cannot be used
    */
-  run(given: Given): Promise<number>;
+  run(given: Given, operands: readonly string[]): Promise<number>;
 }
 
 /** The program's exit codes that hold for every command. */
@@ -68,18 +72,23 @@ async function dispatch(
     const known = kind === "command" ? Object.keys(commands) : ["--help"];
     throw new UsageError(`Cannot run telltale: unknown ${kind} "${name}", ${hint(name, known)}`);
   }
-  const given = parse(name, command, rest);
+  const { given, operands } = parse(name, command, rest);
   if (given["help"] === true) {
     process.stdout.write(details(name, command));
     return EXIT.done;
   }
-  return command.run(given);
+  return command.run(given, operands);
 }
 
 const HELP: OptionDefinition = { doc: "show this" };
 
-function parse(name: string, { options }: Command, args: readonly string[]): Given {
-  const known: Readonly<Record<string, OptionDefinition>> = { ...options, help: HELP };
+interface Parsed {
+  readonly given: Given;
+  readonly operands: readonly string[];
+}
+
+function parse(name: string, command: Command, args: readonly string[]): Parsed {
+  const known: Readonly<Record<string, OptionDefinition>> = { ...command.options, help: HELP };
   const { tokens } = parseArgs({
     args: [...args],
     strict: false,
@@ -95,10 +104,15 @@ function parse(name: string, { options }: Command, args: readonly string[]): Giv
     ),
   });
   const given: Record<string, string | true> = {};
+  const operands: string[] = [];
   for (const token of tokens) {
     if (token.kind === "option-terminator") continue;
     if (token.kind === "positional") {
-      throw new UsageError(`Cannot run ${name}: unexpected argument "${token.value}"`);
+      if (command.operands === undefined) {
+        throw new UsageError(`Cannot run ${name}: unexpected argument "${token.value}"`);
+      }
+      operands.push(token.value);
+      continue;
     }
     const definition = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
     if (definition === undefined) {
@@ -124,7 +138,7 @@ function parse(name: string, { options }: Command, args: readonly string[]): Giv
       given[token.name] = token.value;
     }
   }
-  return given;
+  return { given, operands };
 }
 
 function overview(commands: Readonly<Record<string, Command>>): string {
@@ -147,18 +161,21 @@ ${table([
 `;
 }
 
-function details(name: string, { about, options, exitCodes }: Command): string {
+function details(name: string, command: Command): string {
+  const { about, options, operands, examples = [], exitCodes } = command;
   const rows = Object.entries(options).map(([option, { value, doc }]): [string, string] => [
     value === undefined ? `--${option}` : `--${option} ${value}`,
     doc,
   ]);
-  return `Usage: telltale ${name} [options]
+  const beside: readonly [string, string][] =
+    operands === undefined ? [] : [[operands.value, operands.doc]];
+  return `Usage: telltale ${name} [options]${beside.map(([value]) => ` ${value}`).join("")}
 
 ${about}
 
 Options
-${table([...rows, ["-h, --help", HELP.doc]])}
-
+${table([...beside, ...rows, ["-h, --help", HELP.doc]])}
+${examples.length === 0 ? "" : `\nExamples\n${examples.map(([line, does]) => `  ${line}\n      ${does}`).join("\n")}\n`}
 Exit codes
 ${table(Object.entries(exitCodes))}
 `;

@@ -1,4 +1,6 @@
-import type { BUS_ENVELOPE, CIRCUIT_ENVELOPE, EVENTS } from "./catalogue.ts";
+import type { BUS_ENVELOPE } from "./bus-events.ts";
+import type { EVENTS, PLAIN_ENVELOPE } from "./catalogue.ts";
+import type { CIRCUIT_ENVELOPE } from "./circuit-events.ts";
 import type { DataOf } from "./field.ts";
 
 /** The name of an event, such as `"circuit.open"`. */
@@ -6,7 +8,9 @@ export type EventType = keyof typeof EVENTS;
 
 type EnvelopeOf<T extends EventType> = T extends `circuit.${string}`
   ? DataOf<typeof CIRCUIT_ENVELOPE>
-  : DataOf<typeof BUS_ENVELOPE>;
+  : T extends `bus.${string}`
+    ? DataOf<typeof BUS_ENVELOPE>
+    : DataOf<typeof PLAIN_ENVELOPE>;
 
 /** The event of one type, by its name: frozen plain data, safe for JSON. */
 export type EventOf<T extends EventType> = T extends EventType

@@ -1,4 +1,4 @@
-import { BUS_ENVELOPE, CIRCUIT_ENVELOPE, EVENTS } from "../events/catalogue.ts";
+import { EVENTS, envelopeOf } from "../events/catalogue.ts";
 import { Check } from "../events/check.ts";
 import type { EventType } from "../events/event.ts";
 import { EVENT_TYPES } from "../events/event-types.ts";
@@ -46,8 +46,8 @@ const LONGEST_NAME = 64;
 
 /** The keys that lines have anyway; `type` gives way to the `eventKey`. */
 const TAKEN: ReadonlySet<string> = new Set([
-  ...[CIRCUIT_ENVELOPE, BUS_ENVELOPE, ...Object.values(EVENTS).map(({ fields }) => fields)].flatMap(
-    (fields) => Object.keys(fields),
+  ...Object.entries(EVENTS).flatMap(([type, { fields }]) =>
+    Object.keys({ ...envelopeOf(type), ...fields }),
   ),
   ...["level", "time", "pid", "hostname", "msg", "err", "prevSeq", "suppressed"],
 ]);

@@ -1,4 +1,4 @@
-import { BUS_ENVELOPE, CIRCUIT_ENVELOPE } from "../../src/events/catalogue.ts";
+import { envelopeOf } from "../../src/events/catalogue.ts";
 import type { FieldShape, Fields } from "../../src/events/field.ts";
 import type { EventDefinition, EventType, TelltaleEvent } from "../../src/index.ts";
 import { EVENTS } from "../../src/index.ts";
@@ -6,8 +6,7 @@ import { EVENTS } from "../../src/index.ts";
 /** The fields that an event of a type has, as the catalogue says: its envelope and its own. */
 export function fieldsOf(type: EventType): Fields {
   const definition: EventDefinition = EVENTS[type];
-  const envelope = type.startsWith("circuit.") ? CIRCUIT_ENVELOPE : BUS_ENVELOPE;
-  return { ...envelope, ...definition.fields };
+  return { ...envelopeOf(type), ...definition.fields };
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>

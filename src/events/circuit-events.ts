@@ -1,0 +1,242 @@
+import { define, type EventMetric } from "./event-definition.ts";
+import * as field from "./field.ts";
+import {
+  CLOSE_REASONS,
+  FAILURE_REASONS,
+  OPEN_REASONS,
+  OUTCOMES,
+  PROBE_OUTCOMES,
+  SKIP_REASONS,
+  STATES,
+} from "./vocabulary.ts";
+
+/** The fields that every event of a breaker has. */
+export const CIRCUIT_ENVELOPE = {
+  v: field.word([1], "The version of the event's form"),
+  seq: field.count(
+    "Numbers the emitted events of the breaker from 1 without gaps; a missing number is a lost event",
+  ),
+  breaker: field.text("The breaker's name"),
+  instance: field.optional(field.text("Which process: set once on the bus")),
+  atMs: field.atMs("When it was committed"),
+  generation: field.count("Grows by one at every committed state change"),
+  state: field.word(STATES, "The committed state after the event"),
+  attributes: field.optional(field.scalars("The static attributes of the breaker")),
+  context: field.optional(
+    field.scalars(
+      "The context given with the call; on events about one call, not on state changes",
+    ),
+  ),
+  incidentId: field.optional(field.text("The incident that the event belongs to")),
+} satisfies field.Fields;
+
+const latencyMs = field.nullable(
+  field.ms("How long the call took; null when nothing needed the time when it was admitted"),
+);
+const consecutiveFailures = field.count("Failures in a row, this one included");
+const failureThreshold = field.nullable(
+  field.count("Consecutive failures that trip; null when no rule counts them"),
+);
+const lastError = field.optional(field.error("What was thrown"));
+const note = field.optional(field.text("The reason that the operator gave"));
+const openMs = field.ms("Time since the last open");
+const skipsSinceOpened = field.count("Calls refused since the last open");
+const skipsInIncident = field.count("Calls refused since the incident began");
+
+const callsTotal = "circuit_breaker_calls_total";
+const transitionsTotal = "circuit_breaker_transitions_total";
+const stateChange: EventMetric = {
+  metric: transitionsTotal,
+  labels: { from: "from", to: "state" },
+};
+
+/** What an open tells, and a would-be open as well. */
+const opening = {
+  from: field.word(STATES, "The committed state before"),
+  reason: field.word(OPEN_REASONS, "Throwing, slow, forced, or adopted from a peer"),
+  rule: field.nullable(
+    field.text("The rule that decided; `probe` for a failed probe; null when forced"),
+  ),
+  note,
+  consecutiveFailures: field.count("Failures in a row"),
+  failuresByReason: field.counts(FAILURE_REASONS, "The failures that decided, by reason"),
+  window: field.nullable(field.numbers("The numbers that decided; null when forced")),
+  threshold: field.nullable(field.number("The limit that the rule holds them against")),
+  cooldownMs: field.nullable(field.ms("Time until a probe may run; null without an end")),
+  retryAtMs: field.nullable(field.atMs("When a probe may run; null without an end")),
+  firstFailureAtMs: field.nullable(field.atMs("The first of the failures that decided")),
+  detectMs: field.nullable(field.ms("From that first failure to this open")),
+  reopens: field.count("Failed recoveries of this incident so far"),
+  error: lastError,
+};
+
+/** The events of a breaker. */
+export const CIRCUIT_EVENTS = {
+  "circuit.success": define({
+    severity: "trace",
+    sentence: "call succeeded",
+    when: "A call counted as success",
+    fields: { latencyMs },
+    metrics: [{ metric: callsTotal, labels: { outcome: { value: "success" } } }],
+  }),
+  "circuit.failure": define({
+    severity: "warn",
+    sentence: "call failed",
+    when: "A call counted as error or latency, probes included",
+    fields: {
+      reason: field.word(FAILURE_REASONS, "Was it throwing (`error`) or slow (`latency`)"),
+      consecutiveFailures,
+      failureThreshold,
+      latencyMs,
+      error: lastError,
+    },
+    metrics: [{ metric: callsTotal, labels: { outcome: "reason" } }],
+  }),
+  "circuit.ignored": define({
+    severity: "debug",
+    sentence: "call decided nothing",
+    when: "A call counted as ignored, cancelled or unreached",
+    fields: {
+      countedAs: field.word(["ignored", "cancelled", "unreached"], "What the call counted as"),
+      latencyMs,
+    },
+    metrics: [{ metric: callsTotal, labels: { outcome: "countedAs" } }],
+  }),
+  "circuit.late": define({
+    severity: "debug",
+    sentence: "late result dropped",
+    when: "A result of an older generation, or one that came after its probe lease",
+    fields: {
+      countedAs: field.word(OUTCOMES, "What it would have counted as"),
+      latencyMs,
+    },
+    metrics: [{ metric: callsTotal, labels: { outcome: { value: "late" } } }],
+  }),
+  "circuit.progress": define({
+    severity: "warn",
+    sentence: "closer to a trip",
+    when: "While closed, the distance to a trip first reaches a level in this climb: each k/n for n up to 10, else tenths and the last two failures; never at the trip. A climb ends at count 0, at half its peak, or at the trip",
+    fields: {
+      ratio: field.share("How near the trip is; 1 would be the trip"),
+      failuresToTrip: field.optional(
+        field.count("Further failures in a row that would trip; of counting rules only"),
+      ),
+      rule: field.text("The rule that is nearest to its trip"),
+      consecutiveFailures,
+      failureThreshold,
+    },
+    metrics: [],
+  }),
+  "circuit.probe": define({
+    severity: "info",
+    sentence: "probe ended",
+    when: "A probe settles, or its lease ends",
+    fields: {
+      outcome: field.word(PROBE_OUTCOMES, "What it counted as, or `expired`"),
+      latencyMs,
+      probesInFlight: field.count("Probes still under way"),
+    },
+    metrics: [{ metric: "circuit_breaker_probes_total", labels: { outcome: "outcome" } }],
+  }),
+  "circuit.open": define({
+    severity: "error",
+    sentence: "circuit opened",
+    when: "A trip, a failed probe, or a forced open",
+    fields: opening,
+    metrics: [
+      stateChange,
+      {
+        metric: "circuit_breaker_trips_total",
+        labels: { reason: "reason" },
+        only: { field: "reason", words: FAILURE_REASONS },
+      },
+    ],
+  }),
+  "circuit.skip": define({
+    severity: "warn",
+    sentence: "call refused",
+    when: "A call is refused without running",
+    fields: {
+      openMs,
+      skipsSinceOpened,
+      skipsInIncident,
+      retryAfterMs: field.nullable(
+        field.ms(
+          "When to try again; null when that is unknown (forced without an end, probes full)",
+        ),
+      ),
+      reason: field.word(SKIP_REASONS, "Why it was refused"),
+    },
+    metrics: [{ metric: "circuit_breaker_skips_total", labels: { reason: "reason" } }],
+  }),
+  "circuit.half_open": define({
+    severity: "info",
+    sentence: "circuit half open",
+    when: "The first probe is admitted after the cooldown",
+    fields: {
+      from: field.word(STATES, "The committed state before"),
+      openMs,
+      idleMs: field.ms("How long the cooldown had been over before a call came"),
+    },
+    metrics: [stateChange],
+  }),
+  "circuit.close": define({
+    severity: "info",
+    sentence: "circuit closed",
+    when: "Recovery, or a reset",
+    fields: {
+      from: field.word(STATES, "The committed state before"),
+      reason: field.word(CLOSE_REASONS, "What closed it"),
+      note,
+      mttrMs: field.ms("The whole incident, from its first open to this close"),
+      openMs,
+      skipsSinceOpened,
+      skipsInIncident,
+      probes: field.count("Probes that the incident took"),
+      reopens: field.count("Failed recoveries of the incident"),
+    },
+    metrics: [stateChange],
+  }),
+  "circuit.would_open": define({
+    severity: "warn",
+    sentence: "circuit would have opened",
+    when: "The rules of a disabled breaker, or a shadow rule, would have tripped",
+    fields: opening,
+    metrics: [],
+  }),
+  "circuit.degrade": define({
+    severity: "warn",
+    sentence: "traffic share changed",
+    when: "While closed, the share of calls that degradation lets pass changes",
+    fields: {
+      from: field.share("The share before"),
+      to: field.share("The share now"),
+      consecutiveFailures: field.count("The count that decides it"),
+    },
+    metrics: [],
+  }),
+  "circuit.disable": define({
+    severity: "warn",
+    sentence: "circuit disabled",
+    when: "The control call `disable`",
+    fields: { from: field.word(STATES, "The committed state before") },
+    metrics: [stateChange],
+  }),
+  "circuit.enable": define({
+    severity: "info",
+    sentence: "circuit enabled",
+    when: "The control call `enable`",
+    fields: { from: field.word(STATES, "The committed state before") },
+    metrics: [stateChange],
+  }),
+  "circuit.callback_failed": define({
+    severity: "error",
+    sentence: "a function given as an option failed",
+    when: "A function given as an option threw or answered outside its contract",
+    fields: {
+      callback: field.text("The option, such as `classify`"),
+      error: field.error("What it threw"),
+    },
+    metrics: [],
+  }),
+} as const;
