@@ -3,6 +3,7 @@ import { bytes } from "./bytes-per-call.ts";
 import { closedSuccess } from "./closed-success.ts";
 import { exporters } from "./exporters.ts";
 import { failing } from "./failing.ts";
+import { failingWindows, manyBreakers, manyListeners, rateWindows } from "./growth.ts";
 import { idleCpu, idleMemory } from "./idle.ts";
 import type { Question } from "./question.ts";
 import { refused } from "./refused.ts";
@@ -11,6 +12,10 @@ import { refused } from "./refused.ts";
 export const QUESTIONS: readonly Question[] = [
   closedSuccess,
   failing,
+  rateWindows,
+  failingWindows,
+  manyListeners,
+  manyBreakers,
   refused,
   exporters,
   bytes,
