@@ -8,7 +8,8 @@ import type { ClosedPeriod, DisabledPeriod } from "./period.ts";
 import { rejection } from "./rejection.ts";
 import { settle } from "./settlement.ts";
 import { shapesTraffic } from "./traffic.ts";
-import { meter } from "./trip-decision.ts";
+import { metersOf } from "./trip-decision.ts";
+import type { TripMeters } from "./trip-meters.ts";
 import { HEARS_LATENCIES, HEARS_MOMENTS, HEARS_SUCCESSES } from "./trip-rule.ts";
 
 /** Successes between two readings of the clock, at the most. */
@@ -35,15 +36,24 @@ export class QuietPath {
   constructor(circuit: Circuit, period: ClosedPeriod | DisabledPeriod) {
     const { hearing } = circuit.settings;
     const counted = hearing >= HEARS_SUCCESSES && period.state === "closed" ? period : null;
+    const momentous = hearing >= HEARS_MOMENTS;
+    let meters: TripMeters | null = null;
     this.onValue = (value) => {
       if (
         circuit.period === period &&
         circuit.consecutiveFailures === 0 &&
         (circuit.journal === null || isQuiet(circuit))
       ) {
-        const read = ++circuit.tally.successes >= this.#readAt;
-        const nowMs = read ? this.#readClock(circuit) : Number.NaN;
-        if (counted !== null) meter(circuit, counted, null, null, nowMs);
+        const successes = ++circuit.tally.successes;
+        let nowMs = Number.NaN;
+        if (momentous) {
+          nowMs = circuit.begin();
+          circuit.lastSuccessAtMs = circuit.wallMs();
+        } else if (successes >= this.#readAt) this.#readClock(circuit);
+        if (counted !== null) {
+          meters ??= metersOf(circuit, counted);
+          meters.success(nowMs);
+        }
       } else settle(circuit, { ...unjudged("success", null, null), slot: period }, circuit.begin());
       return value;
     };
@@ -54,17 +64,15 @@ export class QuietPath {
     };
   }
 
-  #readClock(circuit: Circuit): number {
+  #readClock(circuit: Circuit): void {
     const nowMs = circuit.begin();
     circuit.lastSuccessAtMs = circuit.wallMs();
     const dense = nowMs - this.#readMs < this.#block * DENSE_GAP_MS;
-    // A clock of the user's making is read each time, since tests and simulations want the exact moment; so is any
-    // clock when a rule must hear when each success was.
-    const exact = circuit.clock !== platformClock || circuit.settings.hearing >= HEARS_MOMENTS;
+    // A clock of the user's making is read each time, since tests and simulations want the exact moment.
+    const exact = circuit.clock !== platformClock;
     this.#block = dense && !exact ? Math.min(LONGEST_BLOCK, this.#block * 2) : 1;
     this.#readAt = circuit.tally.successes + this.#block;
     this.#readMs = nowMs;
-    return nowMs;
   }
 
   run<T>(fn: Guarded<T>): Promise<T> {

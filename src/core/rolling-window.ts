@@ -12,7 +12,11 @@ export interface WindowCounts {
 /** Counts verdicts over a stretch of calls or of time, in fixed memory and in the same time for each call. */
 export interface RollingWindow {
   add(verdict: FailureReason | null, nowMs: number): void;
+  /** The same as so many successes added one by one at `nowMs`; the time it takes is that of the longest memory fill. */
+  addSuccesses(count: number, nowMs: number): void;
   counts(nowMs: number): WindowCounts;
+  /** Until when a success makes no difference to one at the moment of the last addition. */
+  readonly sameUntilMs: number;
 }
 
 const SUCCESS = 0;
@@ -22,6 +26,7 @@ const SEGMENTS = 16;
 
 /** The last `size` calls: a ring of one byte a call. */
 export class CountWindow implements RollingWindow {
+  readonly sameUntilMs = Number.POSITIVE_INFINITY;
   readonly #size: number;
   readonly #segmentSize: number;
   readonly #verdicts: Uint8Array;
@@ -47,6 +52,45 @@ export class CountWindow implements RollingWindow {
     this.#count(code, 1);
     this.#noteFailure(at, code, nowMs);
     this.#next = at + 1 === this.#size ? 0 : at + 1;
+  }
+
+  addSuccesses(count: number): void {
+    // What would be overwritten again need not be written.
+    const skipped = Math.max(0, count - this.#size);
+    this.#calls = Math.min(this.#size, this.#calls + skipped);
+    this.#next = (this.#next + skipped) % this.#size;
+    let left = count - skipped;
+    while (left > 0) {
+      const from = this.#next;
+      const to = Math.min(this.#size, from + left);
+      this.#overwrite(from, to);
+      left -= to - from;
+      this.#next = to === this.#size ? 0 : to;
+    }
+  }
+
+  /** Puts successes into the slots of a stretch. */
+  #overwrite(from: number, to: number): void {
+    const held = this.#held;
+    const empty = Math.min(this.#size - this.#calls, to - from);
+    this.#calls += empty;
+    let failures = 0;
+    if ((held[ERROR] ?? 0) + (held[LATENCY] ?? 0) > 0) {
+      const stretch = this.#verdicts.subarray(from, to);
+      for (const code of [ERROR, LATENCY]) {
+        for (let at = stretch.indexOf(code); at !== -1; at = stretch.indexOf(code, at + 1)) {
+          this.#count(code, -1);
+          failures++;
+        }
+      }
+      stretch.fill(SUCCESS);
+    }
+    // As in #noteFailure: a lap of a segment begins at its first slot.
+    const size = this.#segmentSize;
+    for (let at = Math.ceil(from / size); at * size < to; at++) {
+      this.#firstFailuresMs[at] = Number.NaN;
+    }
+    this.#count(SUCCESS, empty + failures);
   }
 
   counts(): WindowCounts {
@@ -105,6 +149,17 @@ export class TimeWindow implements RollingWindow {
     if (Number.isNaN(this.#firstFailuresMs[bucket] ?? Number.NaN)) {
       this.#firstFailuresMs[bucket] = nowMs;
     }
+  }
+
+  addSuccesses(count: number, nowMs: number): void {
+    const bucket = this.#turnTo(nowMs);
+    this.#calls[bucket] = (this.#calls[bucket] ?? 0) + count;
+    this.#total.calls += count;
+  }
+
+  /** A billionth before the bucket's end: beyond it rounding may already have turned the page. */
+  get sameUntilMs(): number {
+    return (this.#newest + 1) * this.#bucketMs - this.#bucketMs * 1e-9;
   }
 
   counts(nowMs: number): WindowCounts {

@@ -77,7 +77,8 @@ export function probeCause(run: FailureRun): TripCause {
   };
 }
 
-function metersOf(circuit: Circuit, period: ClosedPeriod): TripMeters {
+/** The meters of a closed period, begun when they are first asked for. */
+export function metersOf(circuit: Circuit, period: ClosedPeriod): TripMeters {
   const seen = period.gather();
   seen.meters ??= new TripMeters(circuit.settings.rules, circuit);
   return seen.meters;

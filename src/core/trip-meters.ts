@@ -1,3 +1,4 @@
+import { RateMeter } from "./rate-meter.ts";
 import {
   HEARINGS,
   HEARS_SUCCESSES,
@@ -36,6 +37,12 @@ const NO_EVIDENCE: TripEvidence = { window: {}, failuresByReason: null, firstFai
 export class TripMeters {
   readonly #metered: readonly Metered[];
   readonly #told: Told;
+  /** The meters that hear successes, when all of them can count many at once. */
+  readonly #together: readonly RateMeter[] | null;
+  /** Successes that the meters have yet to count, all as at `#waitingMs`. */
+  #waiting = 0;
+  #waitingMs = Number.NaN;
+  #sameUntilMs = Number.NEGATIVE_INFINITY;
   #silent = false;
 
   constructor(rules: readonly TripRule[], told: Told) {
@@ -45,9 +52,42 @@ export class TripMeters {
       const hearing = HEARINGS.indexOf(rule.hears ?? "failures");
       return meter === undefined ? [] : [{ rule, meter, hearing }];
     });
+    const hearers = this.#metered.filter(({ hearing }) => hearing >= HEARS_SUCCESSES);
+    const rates = hearers.flatMap(({ meter }) => (meter instanceof RateMeter ? [meter] : []));
+    this.#together = rates.length === hearers.length ? rates : null;
+  }
+
+  /**
+   * Records a success of which nothing but its moment is known (NaN when no rule must hear it). Rates let successes
+   * wait and count them together before the next reading, so that most of them cost an addition.
+   */
+  success(nowMs: number): void {
+    if (this.#together === null) this.record(null, null, nowMs);
+    // False for NaN: no window needs the moment.
+    else if (nowMs >= this.#sameUntilMs) this.#turn(this.#together, nowMs);
+    else this.#waiting++;
+  }
+
+  #turn(meters: readonly RateMeter[], nowMs: number): void {
+    this.#countWaiting();
+    let sameUntilMs = Number.POSITIVE_INFINITY;
+    for (const meter of meters) {
+      meter.recordSuccesses(1, nowMs);
+      sameUntilMs = Math.min(sameUntilMs, meter.sameUntilMs);
+    }
+    this.#sameUntilMs = sameUntilMs;
+    this.#waitingMs = nowMs;
+  }
+
+  #countWaiting(): void {
+    if (this.#waiting === 0) return;
+    const count = this.#waiting;
+    this.#waiting = 0;
+    for (const meter of this.#together ?? []) meter.recordSuccesses(count, this.#waitingMs);
   }
 
   record(verdict: Verdict, latencyMs: number | null, nowMs: number): void {
+    this.#countWaiting();
     for (const { rule, meter, hearing } of this.#metered) {
       // What a rule hears must not depend on the rules beside it.
       if (verdict === null && hearing < HEARS_SUCCESSES) continue;
@@ -61,6 +101,7 @@ export class TripMeters {
 
   /** Null when there is no rule to ask. Only those are asked that hear at least `least`, a place in HEARINGS. */
   nearest(situation: Situation, least = 0): Nearest | null {
+    this.#countWaiting();
     let nearest: Nearest | null = null;
     for (const { rule, meter, hearing } of this.#metered) {
       if (hearing < least) continue;

@@ -1,11 +1,7 @@
 import { Check } from "../events/check.ts";
-import {
-  CountWindow,
-  type RollingWindow,
-  TimeWindow,
-  type WindowCounts,
-} from "./rolling-window.ts";
-import { consecutiveRule, type TripMeter, type TripRule, type Verdict } from "./trip-rule.ts";
+import { RateMeter } from "./rate-meter.ts";
+import { CountWindow, type RollingWindow, TimeWindow } from "./rolling-window.ts";
+import { consecutiveRule, type TripRule } from "./trip-rule.ts";
 
 /** The stretch that a rate is taken over: the last calls, or the last time. */
 export type RateWindow =
@@ -123,49 +119,4 @@ function checkedWindow(check: Check, window: RateWindow): () => RollingWindow {
   }
   const durationMs = check.positiveMs("window.durationMs", window.durationMs);
   return () => new TimeWindow(durationMs);
-}
-
-/** Holds a share of the window against the threshold: all failures, or with a limit the slow calls alone. */
-class RateMeter implements TripMeter {
-  readonly #window: RollingWindow;
-  readonly #threshold: number;
-  readonly #minimumCalls: number;
-  readonly #limitMs: number | undefined;
-
-  constructor(window: RollingWindow, threshold: number, minimumCalls: number, limitMs?: number) {
-    this.#window = window;
-    this.#threshold = threshold;
-    this.#minimumCalls = minimumCalls;
-    this.#limitMs = limitMs;
-  }
-
-  record(verdict: Verdict, latencyMs: number | null, nowMs: number): void {
-    if (this.#limitMs === undefined) this.#window.add(verdict, nowMs);
-    else {
-      const slow = verdict === "latency" || (latencyMs !== null && latencyMs > this.#limitMs);
-      this.#window.add(slow ? "latency" : null, nowMs);
-    }
-  }
-
-  read({ nowMs }: { readonly nowMs: number }) {
-    const { calls, errors, latencies } = this.#window.counts(nowMs);
-    // Divided in this order a share of exactly the threshold gives exactly 1.
-    const rate = (errors + latencies) / Math.max(calls, this.#minimumCalls) / this.#threshold;
-    // Both must be reached, so the one that is further away is the distance.
-    return { ratio: Math.min(calls / this.#minimumCalls, rate) };
-  }
-
-  explain({ nowMs }: { readonly nowMs: number }) {
-    const { calls, errors, latencies, firstFailureMs } = this.#window.counts(nowMs);
-    return {
-      window: windowNumbers({ calls, errors, latencies, firstFailureMs }, this.#minimumCalls),
-      failuresByReason: { error: errors, latency: latencies },
-      firstFailureMs,
-    };
-  }
-}
-
-function windowNumbers({ calls, errors, latencies }: WindowCounts, minimumCalls: number) {
-  const failures = errors + latencies;
-  return { calls, failures, rate: calls === 0 ? 0 : failures / calls, minimumCalls };
 }

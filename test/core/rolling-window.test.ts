@@ -123,6 +123,61 @@ test("TimeWindow lets go of a call at its age, also when it is only read", () =>
   expect(window.counts(1_000)).toMatchObject({ calls: 0, errors: 0, firstFailureMs: null });
 });
 
+test.each<[string, (size: number) => RollingWindow]>([
+  ["CountWindow", (size) => new CountWindow(size)],
+  ["TimeWindow", (size) => new TimeWindow(size)],
+])("%s.addSuccesses() is the same as adding them one by one", (_, make) => {
+  const step = fc.record({
+    verdict: verdicts,
+    gapMs: fc.nat(30),
+    // Up to several laps of the window.
+    successes: fc.oneof(fc.nat(3), fc.nat(400)),
+  });
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 100 }),
+      fc.array(step, { maxLength: 60 }),
+      (size, given) => {
+        const together = make(size);
+        const oneByOne = make(size);
+        let nowMs = 0;
+        for (const { verdict, gapMs, successes } of given) {
+          nowMs += gapMs;
+          together.addSuccesses(successes, nowMs);
+          for (let n = 0; n < successes; n++) oneByOne.add(null, nowMs);
+          expect(together.counts(nowMs)).toEqual(oneByOne.counts(nowMs));
+          together.add(verdict, nowMs);
+          oneByOne.add(verdict, nowMs);
+          expect(together.counts(nowMs)).toEqual(oneByOne.counts(nowMs));
+        }
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});
+
+test("TimeWindow.sameUntilMs: a success before it counts as one at the last addition", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 1_000 }),
+      fc.nat(100_000),
+      fc.nat(100),
+      (durationMs, atMs, later) => {
+        const window = new TimeWindow(durationMs);
+        const apart = new TimeWindow(durationMs);
+        window.add("error", atMs);
+        apart.add("error", atMs);
+        const againMs = Math.min(atMs + later, window.sameUntilMs - 1e-6 * durationMs);
+        window.addSuccesses(1, atMs);
+        apart.add(null, Math.max(atMs, againMs));
+        for (let ms = 0; ms < 2 * durationMs; ms += Math.max(1, durationMs / 20)) {
+          expect(window.counts(atMs + ms)).toEqual(apart.counts(atMs + ms));
+        }
+      },
+    ),
+  );
+});
+
 test.each<[string, () => RollingWindow]>([
   ["CountWindow", () => new CountWindow(1_000)],
   ["TimeWindow", () => new TimeWindow(1_000)],
