@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { apiList } from "./docs/api-list.ts";
+import { dashboards } from "./docs/dashboards/dashboards.ts";
 import { eventsPage } from "./docs/events-page.ts";
 import { metricsPage } from "./docs/metrics-page.ts";
 
@@ -8,6 +9,7 @@ import { metricsPage } from "./docs/metrics-page.ts";
 const pages: Readonly<Record<string, string>> = {
   "docs/events.md": eventsPage(),
   "docs/metrics.md": metricsPage(),
+  ...dashboards(),
   "test/api.txt": await apiList(),
 };
 

@@ -1,0 +1,11 @@
+import { breaker } from "./breaker.ts";
+import { dashboardText } from "./frame.ts";
+import { overview } from "./overview.ts";
+
+/** The files of docs/dashboards, by their paths. */
+export function dashboards(): Readonly<Record<string, string>> {
+  return {
+    "docs/dashboards/overview.json": dashboardText(overview),
+    "docs/dashboards/breaker.json": dashboardText(breaker),
+  };
+}
