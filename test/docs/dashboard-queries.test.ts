@@ -76,7 +76,7 @@ async function evaluate({ input, expr, gives }: Case): Promise<string> {
 const shop = '{job="shop", circuit_breaker_name="payments"}';
 
 describeWith("promtool")("the queries of the dashboards, evaluated", () => {
-  test.each<[rule: string, case: Case]>([
+  test.each<[rule: string, sample: Case]>([
     [
       "the state of a breaker is that of its worst instance",
       {

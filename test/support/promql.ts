@@ -51,7 +51,8 @@ export function parsePromQl(expr: string): PromQuery {
       const identifier = node.getChild("Identifier");
       const matrix = node.parent?.name === "MatrixSelector" ? node.parent : null;
       const range = matrix?.getChild("DurationExpr") ?? null;
-      const body = (matrix ?? node).parent;
+      const given = (matrix ?? node).parent;
+      const body = given?.name === "OffsetExpr" ? given.parent : given;
       const called =
         body?.name === "FunctionCallBody" ? body.parent?.getChild("FunctionIdentifier") : null;
       const around: string[] = [];
