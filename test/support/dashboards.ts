@@ -37,7 +37,7 @@ export interface Target {
 }
 
 /** A variable of a dashboard. */
-export interface Variable {
+interface Variable {
   readonly type: string;
   readonly name: string;
   readonly label?: string;

@@ -8,14 +8,14 @@ import {
 } from "../../src/events/metrics.ts";
 
 /** One condition on a label, such as `state=~"open|forced_open"`. */
-export interface Matcher {
+interface Matcher {
   readonly label: string;
   readonly operator: string;
   readonly value: string;
 }
 
 /** A metric as a query asks for it. */
-export interface Selector {
+interface Selector {
   readonly metric: string;
   readonly matchers: readonly Matcher[];
   /** As written, such as `5m`; null for an instant. */

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 /** A block of code in a page. */
-export interface Block {
+interface Block {
   readonly language: string;
   readonly code: string;
   /** The heading that it stands under. */

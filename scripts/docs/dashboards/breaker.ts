@@ -34,23 +34,26 @@ const now: Row = [
     height: 4,
     runbooks: ["CircuitBreakerOpen"],
   }),
-  stat({
-    title: "Instances not closed",
-    description:
-      "How many processes refuse calls, all or most. Some of many: the trouble is theirs or on their way, not the dependency's alone.",
-    unit: "short",
-    limits: ["green", [1, "red"]],
-    queries: [
-      {
-        expr: `sum(${ofOne("circuit_breaker_state", 'state=~"open|half_open|forced_open"')})`,
-        legend: "not closed",
-      },
-      { expr: `sum(${ofOne("circuit_breaker_state")})`, legend: "of" },
-    ],
-    width: 4,
-    height: 4,
-    runbooks: ["CircuitBreakerInstancesDisagree"],
-  }),
+  stat(
+    {
+      title: "Instances not closed",
+      description:
+        "How many processes refuse calls, all or most. Some of many: the trouble is theirs or on their way, not the dependency's alone.",
+      unit: "short",
+      limits: ["green", [1, "red"]],
+      queries: [
+        {
+          expr: `sum(${ofOne("circuit_breaker_state", 'state=~"open|half_open|forced_open"')})`,
+          legend: "not closed",
+        },
+        { expr: `sum(${ofOne("circuit_breaker_state")})`, legend: "of" },
+      ],
+      width: 4,
+      height: 4,
+      runbooks: ["CircuitBreakerInstancesDisagree"],
+    },
+    ["of"],
+  ),
   stat({
     title: "Oldest incident",
     description:

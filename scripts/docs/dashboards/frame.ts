@@ -17,7 +17,7 @@ import { DATASOURCE } from "./panels.ts";
 import { inserted, NAME } from "./queries.ts";
 
 /** Where the runbooks are read, unless the one who imports the dashboards says otherwise. */
-export const RUNBOOKS = "https://github.com/telltale/telltale/blob/main/docs/runbooks";
+export const RUNBOOKS = "https://unpkg.com/telltale/docs/runbooks";
 
 /** A titled row, with its panels from left to right and from top to bottom. */
 export type Row = readonly [title: string, ...panels: Builder<Panel>[]];
@@ -135,6 +135,18 @@ function dashboardLink({ title, uid }: Frame["other"]): DashboardLinkBuilder {
     .icon("dashboard")
     .url(`/d/${uid}?${kept.join("&")}`)
     .keepTime(true);
+}
+
+/** What each panel of a dashboard is about, with the title of its row. */
+export function panelsOf({
+  rows,
+}: Frame): readonly Readonly<Record<"row" | "title" | "description", string>>[] {
+  return rows.flatMap(([row, ...builders]) =>
+    builders.map((builder) => {
+      const { title = "", description = "" } = builder.build();
+      return { row, title, description };
+    }),
+  );
 }
 
 /** Gives every panel its place and its number. */

@@ -130,7 +130,7 @@ export function dress<B extends Omit<Dressable, "withTarget">>(builder: B, conte
 }
 
 /** A link to the runbook of an alert; the variable `runbooks` says where they are. */
-export function runbookLink(alert: AlertName): DashboardLinkBuilder {
+function runbookLink(alert: AlertName): DashboardLinkBuilder {
   return new DashboardLinkBuilder(`Runbook: ${alert}`)
     .type(DashboardLinkType.Link)
     .url(`${inserted("runbooks")}/${alert}.md`)
@@ -151,13 +151,15 @@ export function targets(queries: readonly Query[], instant = false): DataqueryBu
   });
 }
 
-/** One number, the last. */
-export function stat(content: Content): StatBuilder {
-  return dress(new StatBuilder(), content)
+/** One number, the last. `plain` are the legends of numbers that the limits are not about. */
+export function stat(content: Content, plain: readonly string[] = []): StatBuilder {
+  const builder = dress(new StatBuilder(), content)
     .targets(targets(content.queries))
     .colorMode(BigValueColorMode.Background)
     .graphMode(BigValueGraphMode.Area)
     .reduceOptions(new ReduceDataOptionsBuilder().calcs(["lastNotNull"]));
+  for (const legend of plain) builder.overrideByName(legend, [fixedColour("semi-dark-blue")]);
+  return builder;
 }
 
 /** The worst state, by its name and colour. */

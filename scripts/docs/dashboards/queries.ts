@@ -46,8 +46,8 @@ export const sumBy = (labels: string, inner: string): string => `sum by (${label
 export const maxBy = (labels: string, inner: string): string => `max by (${labels}) (${inner})`;
 
 /**
- * How bad a state is, as the number that the dashboards show: of several breakers the worst counts.
- * `docs/dashboards/README.md` explains it.
+ * How bad a state is, as the number that the queries give and the panels show as a word: of several instances the
+ * worst counts.
  */
 export const STATE_CODES: Readonly<Record<CircuitState, number>> = {
   closed: 0,
