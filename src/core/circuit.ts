@@ -1,11 +1,11 @@
 import type { EventBus } from "../events/event-bus.ts";
-import type { CircuitState, CloseReason, FailureReason } from "../events/vocabulary.ts";
+import type { CloseReason, FailureReason } from "../events/vocabulary.ts";
 import { platformClock, platformEpochAt, platformRandom } from "../platform.ts";
 import type { Call } from "./call.ts";
 import type { Clock } from "./clock.ts";
 import { CooldownAttempts } from "./cooldown.ts";
 import { Incident, incidentIdOf } from "./incident.ts";
-import { type Committed, Journal, type Opening } from "./journal.ts";
+import { type Committed, Journal, type Left, type Opening } from "./journal.ts";
 import {
   ClosedPeriod,
   DisabledPeriod,
@@ -128,11 +128,11 @@ export class Circuit implements Committed {
     const cooldownMs = this.#cooldownMs(decided.retryAfterMs, nowMs);
     // A function of the user acted on the breaker: what was decided no longer holds.
     if (this.period !== period) return;
-    const from = this.#commit(new OpenPeriod(nowMs + cooldownMs), nowMs);
+    const left = this.#commit(new OpenPeriod(nowMs + cooldownMs), nowMs);
     this.tally.trip(reason);
     this.#openIncident(chance, nowMs);
-    if (from === "half_open" && this.incident !== null) this.incident.reopens++;
-    this.journal?.open({ from, reason, cause, note: undefined, cooldownMs, thrown }, nowMs);
+    if (left.from === "half_open" && this.incident !== null) this.incident.reopens++;
+    this.journal?.open({ ...left, reason, cause, note: undefined, cooldownMs, thrown }, nowMs);
   }
 
   /** `forMs` is Infinity for a forced open without an end. */
@@ -141,18 +141,18 @@ export class Circuit implements Committed {
     const chance = this.#chanceOfId();
     if (this.period.state === "forced_open") return;
     if (this.period.state === "closed") this.#attempts?.leaveClosed(this.spentMs(nowMs));
-    const from = this.#commit(new ForcedOpenPeriod(nowMs + forMs), nowMs);
+    const left = this.#commit(new ForcedOpenPeriod(nowMs + forMs), nowMs);
     this.#openIncident(chance, nowMs);
     const cooldownMs = Number.isFinite(forMs) ? forMs : null;
-    this.journal?.open({ from, reason: "forced", cause: null, note, cooldownMs, thrown }, nowMs);
+    this.journal?.open({ ...left, reason: "forced", cause: null, note, cooldownMs, thrown }, nowMs);
   }
 
   /** Opens for probes, after the cooldown. */
   halfOpen(from: OpenPeriod | ForcedOpenPeriod, nowMs: number): HalfOpenPeriod {
     const period = new HalfOpenPeriod();
     const openMs = this.incident?.openMs(nowMs) ?? 0;
-    this.#commit(period, nowMs);
-    this.journal?.halfOpen({ from: from.state, openMs, idleMs: nowMs - from.retryMs });
+    const left = this.#commit(period, nowMs);
+    this.journal?.halfOpen({ ...left, openMs, idleMs: nowMs - from.retryMs });
     return period;
   }
 
@@ -161,25 +161,25 @@ export class Circuit implements Committed {
     const { incident } = this;
     const period = new ClosedPeriod();
     if (reason === "probe" || reason === "peer") period.rampFromMs = nowMs;
-    const from = this.#commit(period, nowMs);
+    const left = this.#commit(period, nowMs);
     this.#forgetFailures();
     // What an operator says is healthy is: the backoff begins again.
     if (reason !== "probe" && reason !== "peer") this.#attempts = null;
     this.incident = null;
-    if (incident !== null) this.journal?.close({ from, reason, note, incident }, nowMs);
+    if (incident !== null) this.journal?.close({ ...left, reason, note, incident }, nowMs);
   }
 
   disable(nowMs: number): void {
-    const from = this.#commit(new DisabledPeriod(), nowMs);
+    const left = this.#commit(new DisabledPeriod(), nowMs);
     this.#forgetFailures();
     this.#attempts = null;
-    this.journal?.control("circuit.disable", from);
+    this.journal?.control("circuit.disable", left);
   }
 
   enable(nowMs: number): void {
-    const from = this.#commit(new ClosedPeriod(), nowMs);
+    const left = this.#commit(new ClosedPeriod(), nowMs);
     this.#forgetFailures();
-    this.journal?.control("circuit.enable", from);
+    this.journal?.control("circuit.enable", left);
   }
 
   /** A reset without an incident: the evidence goes, calls under way become late, the state stays. */
@@ -253,11 +253,11 @@ export class Circuit implements Committed {
     }
   }
 
-  #commit(next: Period, nowMs: number): CircuitState {
-    const from = this.period.state;
-    this.tally.transition(from, next.state, this.spentMs(nowMs));
+  #commit(next: Period, nowMs: number): Left {
+    const left: Left = { from: this.period.state, spentMs: this.spentMs(nowMs) };
+    this.tally.transition(left.from, next.state, left.spentMs);
     this.#sinceMs = nowMs;
     this.#enter(next);
-    return from;
+    return left;
   }
 }

@@ -57,6 +57,13 @@ export interface TripCause {
   readonly firstFailureMs: number | null;
 }
 
+/** The state that a commit ended. */
+export interface Left {
+  readonly from: CircuitState;
+  /** How long it had lasted. */
+  readonly spentMs: number;
+}
+
 /** What a commit of an open state tells. */
 export interface Opening {
   readonly from: CircuitState;
@@ -70,8 +77,7 @@ export interface Opening {
 }
 
 /** What a commit of `closed` tells; the incident is over by then. */
-export interface Closing {
-  readonly from: CircuitState;
+export interface Closing extends Left {
   readonly reason: CloseReason;
   readonly note: string | undefined;
   readonly incident: Incident;
@@ -139,6 +145,11 @@ export class Journal {
 
   success({ latencyMs, context }: Call): void {
     if (!this.hears("circuit.success")) return;
+    const left = this.#failuresLeft();
+    if (left > 0) {
+      this.#tell("circuit.success", { latencyMs, consecutiveFailures: left }, context);
+      return;
+    }
     if (!this.#isPlain(context)) {
       this.#tell("circuit.success", { latencyMs }, context);
       return;
@@ -150,6 +161,16 @@ export class Journal {
     // By far the most frequent event: written out, it costs half of what `#tell` takes.
     const type = "circuit.success";
     this.#queue(Object.freeze({ type, v: 1, seq, breaker, atMs, generation, state, latencyMs }));
+  }
+
+  /** What a success leaves of the failures in a row, where degradation forgives them one by one. */
+  #failuresLeft(): number {
+    const { consecutiveFailures } = this.#circuit;
+    if (consecutiveFailures === 0) return 0;
+    const { settings, period } = this.#circuit;
+    return settings.degradation !== undefined && period.state === "closed"
+      ? consecutiveFailures - 1
+      : 0;
   }
 
   failure(reason: "error" | "latency", { latencyMs, context, thrown }: Call): void {
@@ -193,9 +214,11 @@ export class Journal {
     if (this.hears("circuit.probe")) this.#tell("circuit.probe", end, context);
   }
 
-  open(opening: Opening, nowMs: number): void {
+  open(opening: Opening & Left, nowMs: number): void {
     if (!this.hears("circuit.open")) return;
-    this.#tell("circuit.open", this.#opening(opening, this.#circuit.consecutiveFailures, nowMs));
+    const { spentMs } = opening;
+    const told = this.#opening(opening, this.#circuit.consecutiveFailures, nowMs);
+    this.#tell("circuit.open", { ...told, spentMs });
   }
 
   /** `failures` in a row are those of the rules that only report. */
@@ -208,7 +231,7 @@ export class Journal {
     opening: Opening,
     consecutiveFailures: number,
     nowMs: number,
-  ): OwnFields<"circuit.open"> {
+  ): OwnFields<"circuit.would_open"> {
     const { from, reason, cause, note, cooldownMs, thrown } = opening;
     const atMs = this.#circuit.wallMs();
     const firstMs = cause?.firstFailureMs ?? null;
@@ -246,12 +269,13 @@ export class Journal {
     if (this.hears("circuit.half_open")) this.#tell("circuit.half_open", fields);
   }
 
-  close({ from, reason, note, incident }: Closing, nowMs: number): void {
+  close({ from, spentMs, reason, note, incident }: Closing, nowMs: number): void {
     if (!this.hears("circuit.close")) return;
     this.#tell(
       "circuit.close",
       {
         from,
+        spentMs,
         reason,
         ...(note === undefined ? {} : { note }),
         mttrMs: Math.max(0, nowMs - incident.startedMs),
@@ -266,8 +290,8 @@ export class Journal {
     );
   }
 
-  control(type: "circuit.disable" | "circuit.enable", from: CircuitState): void {
-    if (this.hears(type)) this.#tell(type, { from });
+  control(type: "circuit.disable" | "circuit.enable", { from, spentMs }: Left): void {
+    if (this.hears(type)) this.#tell(type, { from, spentMs });
   }
 
   degrade(from: number, to: number): void {

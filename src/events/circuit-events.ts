@@ -39,6 +39,8 @@ const failureThreshold = field.nullable(
 );
 const lastError = field.optional(field.error("What was thrown"));
 const note = field.optional(field.text("The reason that the operator gave"));
+const from = field.word(STATES, "The committed state before");
+const spentMs = field.ms("How long the state before had lasted");
 const openMs = field.ms("Time since the last open");
 const skipsSinceOpened = field.count("Calls refused since the last open");
 const skipsInIncident = field.count("Calls refused since the incident began");
@@ -52,7 +54,7 @@ const stateChange: EventMetric = {
 
 /** What an open tells, and a would-be open as well. */
 const opening = {
-  from: field.word(STATES, "The committed state before"),
+  from,
   reason: field.word(OPEN_REASONS, "Throwing, slow, forced, or adopted from a peer"),
   rule: field.nullable(
     field.text("The rule that decided; `probe` for a failed probe; null when forced"),
@@ -76,7 +78,14 @@ export const CIRCUIT_EVENTS = {
     severity: "trace",
     sentence: "call succeeded",
     when: "A call counted as success",
-    fields: { latencyMs },
+    fields: {
+      latencyMs,
+      consecutiveFailures: field.optional(
+        field.count(
+          "While closed with degradation: the failures that still count after it; missing when there are none",
+        ),
+      ),
+    },
     metrics: [{ metric: callsTotal, labels: { outcome: { value: "success" } } }],
   }),
   "circuit.failure": define({
@@ -142,7 +151,7 @@ export const CIRCUIT_EVENTS = {
     severity: "error",
     sentence: "circuit opened",
     when: "A trip, a failed probe, or a forced open",
-    fields: opening,
+    fields: { ...opening, spentMs },
     metrics: [
       stateChange,
       {
@@ -174,7 +183,8 @@ export const CIRCUIT_EVENTS = {
     sentence: "circuit half open",
     when: "The first probe is admitted after the cooldown",
     fields: {
-      from: field.word(STATES, "The committed state before"),
+      from,
+      spentMs,
       openMs,
       idleMs: field.ms("How long the cooldown had been over before a call came"),
     },
@@ -185,7 +195,8 @@ export const CIRCUIT_EVENTS = {
     sentence: "circuit closed",
     when: "Recovery, or a reset",
     fields: {
-      from: field.word(STATES, "The committed state before"),
+      from,
+      spentMs,
       reason: field.word(CLOSE_REASONS, "What closed it"),
       note,
       mttrMs: field.ms("The whole incident, from its first open to this close"),
@@ -219,14 +230,14 @@ export const CIRCUIT_EVENTS = {
     severity: "warn",
     sentence: "circuit disabled",
     when: "The control call `disable`",
-    fields: { from: field.word(STATES, "The committed state before") },
+    fields: { from, spentMs },
     metrics: [stateChange],
   }),
   "circuit.enable": define({
     severity: "info",
     sentence: "circuit enabled",
     when: "The control call `enable`",
-    fields: { from: field.word(STATES, "The committed state before") },
+    fields: { from, spentMs },
     metrics: [stateChange],
   }),
   "circuit.callback_failed": define({

@@ -108,6 +108,7 @@ test("circuit.open holds the numbers that decided", async () => {
     state: "open",
     incidentId: expect.stringMatching(/^[0-9a-z]+-[0-9a-z]{8}$/),
     from: "closed",
+    spentMs: 120,
     reason: "error",
     rule: "consecutive",
     consecutiveFailures: 3,

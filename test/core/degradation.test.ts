@@ -338,3 +338,32 @@ test("a refusal by degradation has the last failure as its cause until all are f
   const refused = breaker.admit();
   expect(refused).toMatchObject({ ok: false, error: { reason: "degraded", cause: BOOM } });
 });
+
+test("a success tells the failures that degradation leaves, and nothing of them when there are none", async () => {
+  const { breaker, events, last } = shedding();
+  await failTimes(breaker, 2);
+  await breaker.execute(succeed);
+  expect(last("circuit.success")).toMatchObject({ state: "closed", consecutiveFailures: 1 });
+  await breaker.execute(succeed);
+  await breaker.execute(succeed);
+  const successes = events.filter(({ type }) => type === "circuit.success").slice(1);
+  for (const success of successes) expect(success).not.toHaveProperty("consecutiveFailures");
+  expect(successes).toHaveLength(2);
+});
+
+test("a success tells no failures of a probe, nor while disabled, nor without degradation", async () => {
+  const { breaker, clock, events } = shedding({ halfOpen: { successThreshold: 2 } });
+  await failTimes(breaker, 2);
+  breaker.forceOpen("drill", { forMs: 1 });
+  clock.advance(1);
+  await breaker.execute(succeed);
+  breaker.disable();
+  await breaker.execute(fail);
+  await breaker.execute(succeed);
+  const plain = watch();
+  await failTimes(plain.breaker, 2);
+  await plain.breaker.execute(succeed);
+  const told = [...events, ...plain.events].filter(({ type }) => type === "circuit.success");
+  expect(told.map(({ state }) => state)).toEqual(["half_open", "disabled", "closed"]);
+  for (const success of told) expect(success).not.toHaveProperty("consecutiveFailures");
+});

@@ -71,6 +71,7 @@ test("disable() when closed tells it, clears the count and makes the calls under
     generation: 1,
     state: "disabled",
     from: "closed",
+    spentMs: 0,
   });
   expect(breaker.stats.consecutiveFailures).toBe(0);
   permit.failure(BOOM);

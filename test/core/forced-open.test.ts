@@ -48,6 +48,7 @@ test("circuit.open of forceOpen() holds the note and no numbers of a rule", asyn
     state: "forced_open",
     incidentId: expect.any(String),
     from: "closed",
+    spentMs: 0,
     reason: "forced",
     rule: null,
     note: "migration",

@@ -108,6 +108,7 @@ test("circuit.half_open holds the time open and how long no call came", async ()
     state: "half_open",
     incidentId: watched.last("circuit.open").incidentId,
     from: "open",
+    spentMs: 1_700,
     openMs: 1_700,
     idleMs: 700,
   });

@@ -5,22 +5,23 @@ import { broadRun } from "../support/broad-run.ts";
 import { faultsOf, fieldsOf } from "../support/event-shape.ts";
 
 // The events of the contract's table that exist now: severity, and the fields beyond the envelope. A question mark is
-// a key that may be missing.
+// a key that may be missing. Beyond the table, which may be added to: `spentMs` of each change of state and the
+// `consecutiveFailures` that a success leaves, without which the stream could not be replayed.
 const CONTRACT: Record<EventType, [severity: string, fields: string]> = {
-  "circuit.success": ["trace", "latencyMs"],
+  "circuit.success": ["trace", "latencyMs consecutiveFailures?"],
   "circuit.failure": ["warn", "reason consecutiveFailures failureThreshold latencyMs error?"],
   "circuit.ignored": ["debug", "countedAs latencyMs"],
   "circuit.progress": ["warn", "ratio failuresToTrip? rule consecutiveFailures failureThreshold"],
   "circuit.open": [
     "error",
-    "from reason rule note? consecutiveFailures failuresByReason window threshold cooldownMs retryAtMs firstFailureAtMs detectMs reopens error?",
+    "from spentMs reason rule note? consecutiveFailures failuresByReason window threshold cooldownMs retryAtMs firstFailureAtMs detectMs reopens error?",
   ],
   "circuit.skip": ["warn", "openMs skipsSinceOpened skipsInIncident retryAfterMs reason"],
-  "circuit.half_open": ["info", "from openMs idleMs"],
+  "circuit.half_open": ["info", "from spentMs openMs idleMs"],
   "circuit.probe": ["info", "outcome latencyMs probesInFlight"],
   "circuit.close": [
     "info",
-    "from reason note? mttrMs openMs skipsSinceOpened skipsInIncident probes reopens",
+    "from spentMs reason note? mttrMs openMs skipsSinceOpened skipsInIncident probes reopens",
   ],
   "circuit.late": ["debug", "countedAs latencyMs"],
   "circuit.degrade": ["warn", "from to consecutiveFailures"],
@@ -28,8 +29,8 @@ const CONTRACT: Record<EventType, [severity: string, fields: string]> = {
     "warn",
     "from reason rule note? consecutiveFailures failuresByReason window threshold cooldownMs retryAtMs firstFailureAtMs detectMs reopens error?",
   ],
-  "circuit.disable": ["warn", "from"],
-  "circuit.enable": ["info", "from"],
+  "circuit.disable": ["warn", "from spentMs"],
+  "circuit.enable": ["info", "from spentMs"],
   "circuit.callback_failed": ["error", "callback error"],
   "bus.listener_failed": ["error", "sink count failedType error"],
 };

@@ -157,6 +157,21 @@ test("from of each committed change is the committed state before it", async () 
   expect(changes.length).toBeGreaterThan(10);
 });
 
+test("spentMs of each committed change is the time in the state before, whatever the wall clock does", async () => {
+  const watched = await watchIn("closed");
+  const { breaker, clock, events } = watched;
+  clock.advance(5);
+  clock.jumpWall(-3_600_000);
+  await walk(watched);
+  const spent: Record<string, number> = {};
+  for (const event of events) {
+    if (isChange(event)) spent[event.from] = (spent[event.from] ?? 0) + event.spentMs;
+  }
+  breaker.enable();
+  const { closed, ...left } = breaker.stats.timeInStateMs;
+  expect(spent).toEqual({ closed, ...left });
+});
+
 test("seq numbers the events from 1 without gaps for who hears them all", async () => {
   const watched = await watchIn("closed");
   await walk(watched);

@@ -79,11 +79,12 @@ test("circuit_breaker_recovery_duration_seconds takes a peer for a trip and for 
       ...{ incidentId, rule: null, window: null, threshold: null, cooldownMs: 1, retryAtMs: 1 },
       ...{ firstFailureAtMs: null, detectMs: null, reopens: 0, consecutiveFailures: 0 },
       failuresByReason: { error: 0, latency: 0 },
+      spentMs: 0,
     });
     bus.emit({
       ...{ ...envelope, type: "circuit.close", state: "closed", from: "open", reason: ended },
       ...{ incidentId, mttrMs: 4000, openMs: 4000, skipsSinceOpened: 0, skipsInIncident: 0 },
-      ...{ probes: 0, reopens: 0 },
+      ...{ probes: 0, reopens: 0, spentMs: 4000 },
     });
   };
   incident("a", "peer");

@@ -15,6 +15,7 @@ import {
   type Fact,
   generation,
   incidentBegin,
+  isChange,
   isVerdict,
   lostItsLease,
   type Moment,
@@ -89,8 +90,8 @@ export class Reference {
       const due = dueMs(this.history);
       if (due === null || at.nowMs < due) return null;
       const openMs = this.#teller.openMs(at);
-      this.#change(at, { to: "half_open", why: "due" });
-      this.#teller.tell(at, "circuit.half_open", { from: state, openMs, idleMs: at.nowMs - due });
+      const left = this.#change(at, { to: "half_open", why: "due" });
+      this.#teller.tell(at, "circuit.half_open", { ...left, openMs, idleMs: at.nowMs - due });
     } else if (state === "half_open") {
       if (unsettledProbes(this.history).length >= this.rules.maxProbes) return null;
     } else if (state === "closed" && chance !== null) {
@@ -196,8 +197,11 @@ export class Reference {
     const { as, thrown, latencyMs, context } = ending;
     const during = this.committed;
     this.history.push({ kind: "settled", ...at, call, as, during, latencyMs, thrown });
-    if (as === "success") this.#teller.tell(at, "circuit.success", { latencyMs }, context);
-    else if (as === "error" || as === "latency") {
+    if (as === "success") {
+      const count = this.committed === "closed" ? this.consecutiveFailures : 0;
+      const left = count === 0 ? {} : { consecutiveFailures: count };
+      this.#teller.tell(at, "circuit.success", { latencyMs, ...left }, context);
+    } else if (as === "error" || as === "latency") {
       const fields = {
         reason: as,
         ...this.#teller.distance(),
@@ -284,8 +288,9 @@ export class Reference {
     this.#nameIncident(at);
     const cooldownMs = asked ?? cooldownNow(this.#teller, at);
     const dueMs = at.nowMs + cooldownMs;
-    this.#change(at, { to: "open", why, reason, dueMs, afterProbe: from === "half_open" });
-    this.#tellOpen(at, cooldownMs, { from, reason, ...decided });
+    const afterProbe = from === "half_open";
+    const left = this.#change(at, { to: "open", why, reason, dueMs, afterProbe });
+    this.#tellOpen(at, cooldownMs, { ...left, reason, ...decided });
   }
 
   #forcePermanently(at: Moment, thrown: Ending["thrown"], afterProbe: boolean): void {
@@ -293,12 +298,11 @@ export class Reference {
   }
 
   #force(at: Moment, told: object, forMs: number | null, afterProbe: boolean): void {
-    const from = this.committed;
     const dueMs = forMs === null ? null : at.nowMs + forMs;
     this.#nameIncident(at);
-    this.#change(at, { to: "forced_open", why: "forced", dueMs, afterProbe });
+    const left = this.#change(at, { to: "forced_open", why: "forced", dueMs, afterProbe });
     this.#tellOpen(at, forMs, {
-      from,
+      ...left,
       reason: "forced",
       rule: null,
       failuresByReason: { error: 0, latency: 0 },
@@ -329,7 +333,6 @@ export class Reference {
     const begin = incidentBegin(this.history);
     if (begin === null) throw new Error("The reference closed without an incident");
     const fields = {
-      from: this.committed,
       reason,
       ...(note === undefined ? {} : { note }),
       mttrMs: at.nowMs - begin.nowMs,
@@ -340,16 +343,19 @@ export class Reference {
       reopens: reopens(this.history),
       incidentId: this.#teller.incident(),
     };
-    this.#change(at, { to: "closed", why: reason === "probe" ? "recovered" : "closed" });
-    this.#teller.tell(at, "circuit.close", fields);
+    const why = reason === "probe" ? "recovered" : "closed";
+    const left = this.#change(at, { to: "closed", why });
+    this.#teller.tell(at, "circuit.close", { ...left, ...fields });
   }
 
   #change(
     at: Moment,
     change: Pick<Change, "to" | "why"> & Partial<Pick<Change, "reason" | "dueMs" | "afterProbe">>,
-  ): void {
+  ): { readonly from: CircuitState; readonly spentMs: number } {
     const from = this.committed;
+    const begun = this.history.findLast(isChange) ?? this.#begun;
     this.history.push({ kind: "change", ...at, from, dueMs: null, afterProbe: false, ...change });
+    return { from, spentMs: at.nowMs - begun.nowMs };
   }
 
   // Control
@@ -377,15 +383,15 @@ export class Reference {
     this.#endLeases(at);
     commitIdleSteps(this.#teller, at);
     if (this.committed !== "closed") this.#close(at, "disabled");
-    this.#change(at, { to: "disabled", why: "disabled" });
-    this.#teller.tell(at, "circuit.disable", { from: "closed" });
+    const left = this.#change(at, { to: "disabled", why: "disabled" });
+    this.#teller.tell(at, "circuit.disable", left);
     this.#teller.audience.deliver();
   }
 
   enable(at: Moment): void {
     if (this.committed !== "disabled") return;
-    this.#change(at, { to: "closed", why: "enabled" });
-    this.#teller.tell(at, "circuit.enable", { from: "disabled" });
+    const left = this.#change(at, { to: "closed", why: "enabled" });
+    this.#teller.tell(at, "circuit.enable", left);
     this.#teller.audience.deliver();
   }
 }
