@@ -1,6 +1,7 @@
 import { amount, type CircuitRecord } from "./event-record.ts";
 import { beginsIncident, IncidentRecord } from "./incident-record.ts";
 import type { Gap } from "./incident-report.ts";
+import { isAnew, stepBetween } from "./record-order.ts";
 
 /** What the record tells of one breaker in one process. Its events have to come in the order they were emitted. */
 export class BreakerRecord {
@@ -26,9 +27,9 @@ export class BreakerRecord {
     this.#last = record;
     const before = this.#current?.isClosed === false ? this.#current : null;
     const incident = this.#incidentOf(record);
-    const step = last === null ? "begins" : stepBetween(last, record);
-    const isAnew = step === "restart" || step === "restart with a gap";
-    if (isAnew) incident?.renumber();
+    const step = stepBetween(last, record);
+    const anew = isAnew(step);
+    if (anew) incident?.renumber();
     if (last !== null && (step === "gap" || step === "restart with a gap")) {
       this.#missing(last, record, step === "gap");
       for (const torn of new Set([before, incident])) if (torn !== null) torn.gaps++;
@@ -36,7 +37,7 @@ export class BreakerRecord {
     // Every event within an incident names it: one that does not comes after its end. A close that the record has
     // further on corrects this.
     if (before !== null && before !== incident) {
-      before.endBefore(record, isAnew);
+      before.endBefore(record, anew);
     }
     if (incident !== null) this.#current = incident;
     this.#count(record, before, incident);
@@ -82,20 +83,4 @@ export class BreakerRecord {
       else refusing.addSuppressed(suppressed);
     }
   }
-}
-
-type Step = "follows" | "gap" | "restart" | "restart with a gap";
-
-/** What lies between two records of a breaker. */
-function stepBetween(last: CircuitRecord, next: CircuitRecord): Step {
-  const { prevSeq } = next;
-  if (next.seq > last.seq) {
-    // A sink that says it begins here cannot have lost a line of its own.
-    if (prevSeq === null) return "follows";
-    return (prevSeq ?? next.seq - 1) > last.seq ? "gap" : "follows";
-  }
-  // Lower numbers at a later time are a new process; otherwise the same events come once more, from another file.
-  if (next.atMs < last.atMs || (next.seq === last.seq && next.type === last.type)) return "follows";
-  const isFirst = prevSeq === null || (prevSeq === undefined && next.seq === 1);
-  return isFirst ? "restart" : "restart with a gap";
 }

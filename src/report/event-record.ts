@@ -1,5 +1,7 @@
+import { isData } from "../events/event-shape.ts";
 import { EVENT_FAMILIES } from "../events/event-types.ts";
 import { hint } from "../events/nearest.ts";
+import { LAST_AT_MS, usableFields } from "./usable-fields.ts";
 
 /**
  * A recorded event in the form in which it was emitted, whatever wrote it down. A sink that filters or samples has
@@ -40,11 +42,16 @@ export interface RecordOptions {
 /** The options, checked and complete. */
 export type RecordNaming = Required<RecordOptions>;
 
-/** What one line is: an event, something that is none of ours, or an event or JSON that cannot be used. */
-export type Reading = EventRecord | "foreign" | "damaged";
+/** An event that was read. */
+interface ReadEvent {
+  readonly record: EventRecord;
+  /** A field did not fit the catalogue and was left out. */
+  readonly flawed: boolean;
+}
 
-/** The largest time that a Date holds. */
-const LAST_AT_MS = 8.64e15;
+/** What one line is: an event, something that is none of ours, or an event or JSON that cannot be used. */
+export type Reading = ReadEvent | "foreign" | "damaged";
+
 /** What a logger adds of its own, and the error, which is read apart. */
 const NOT_COPIED = new Set(["level", "time", "pid", "hostname", "msg", "err", "error"]);
 const FAMILIES = EVENT_FAMILIES.map((family) => family.slice(0, -1));
@@ -68,7 +75,9 @@ export function recordNaming(options: RecordOptions, action: string): RecordNami
 
 /**
  * Turns one line of NDJSON into an event, or into undefined when it holds none: a line of something else, or a
- * damaged one. The line may be an event as it was emitted or a line of the pino exporter.
+ * damaged one. The line may be an event as it was emitted or a line of the pino exporter. A line is evidence, so it
+ * need not be whole: a field that does not fit the catalogue is left out. Where a typed event is wanted, use
+ * {@link parseEvent}.
  *
  * @throws {TypeError} when an option is unknown or no string
  * @example
@@ -76,10 +85,15 @@ export function recordNaming(options: RecordOptions, action: string): RecordNami
  */
 export function parseEventLine(line: string, options: RecordOptions = {}): EventRecord | undefined {
   const reading = readLine(line, recordNaming(options, "parse an event line"));
-  return typeof reading === "string" ? undefined : reading;
+  return typeof reading === "string" ? undefined : reading.record;
 }
 
-export function readLine(line: string, naming: RecordNaming): Reading {
+/** What an entry of a record is: the text of a line, or an object. */
+export function readEntry(entry: unknown, naming: RecordNaming): Reading {
+  return typeof entry === "string" ? readLine(entry, naming) : readRecord(entry, naming);
+}
+
+function readLine(line: string, naming: RecordNaming): Reading {
   const text = line.trim();
   // Text of something else is no damage; a piece of an object, cut at either end, is.
   if (!text.startsWith("{") && !text.endsWith("}")) return "foreign";
@@ -92,25 +106,34 @@ export function readLine(line: string, naming: RecordNaming): Reading {
   return readRecord(value, naming);
 }
 
-export function readRecord(value: unknown, naming: RecordNaming): Reading {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return "foreign";
-  // Any object may be read by key.
-  const held = value as Readonly<Record<string, unknown>>;
+function readRecord(value: unknown, naming: RecordNaming): Reading {
+  let held: Readonly<Record<string, unknown>>;
+  try {
+    if (!isData(value)) return "foreign";
+    // Read once: what follows must not run a getter of a stranger.
+    held = { ...value };
+  } catch {
+    return "damaged";
+  }
   const type = eventName(held, naming);
   if (type === undefined || held["v"] !== 1) return "foreign";
   const atMs = held["atMs"];
   if (typeof atMs !== "number" || !(Math.abs(atMs) <= LAST_AT_MS)) return "damaged";
-  const fields = Object.entries(held).filter(
+  const given = Object.entries(held).filter(
     ([key]) => !NOT_COPIED.has(key) && key !== naming.eventKey,
   );
+  const { fields, flawed } = usableFields(type, Object.fromEntries(given));
   const error = errorOf(held["error"] ?? held["err"]);
   const record: EventRecord = {
-    ...Object.fromEntries(fields),
+    ...fields,
     ...(error === undefined ? {} : { error }),
     type,
     atMs,
   };
-  return type.startsWith("circuit.") && !isCircuitRecord(record) ? "damaged" : record;
+  if (!type.startsWith("circuit.")) return { record, flawed };
+  return isCircuitRecord({ ...Object.fromEntries(given), type, atMs })
+    ? { record, flawed }
+    : "damaged";
 }
 
 /** Whether the record is of a breaker, with an envelope that can be used. */

@@ -1,22 +1,14 @@
 import { BreakerRecord } from "./breaker-record.ts";
-import {
-  type EventRecord,
-  isCircuitRecord,
-  type Reading,
-  type RecordNaming,
-  type RecordOptions,
-  readLine,
-  readRecord,
-  recordNaming,
-} from "./event-record.ts";
+import { type RecordNaming, type RecordOptions, recordNaming } from "./event-record.ts";
 import type { BreakerSummary, Gap, IncidentReport, IncidentSummary } from "./incident-report.ts";
+import { RecordIntake } from "./record-intake.ts";
 import { recoveryTimes, unionMs } from "./recovery-times.ts";
 
 /** Gathers recorded events into incidents, one at a time. */
 export interface IncidentFold {
   /**
    * Takes an event as it was emitted, a log line parsed, or the text of a line. What is no event is counted and
-   * otherwise ignored. The events of one breaker in one process have to come in the order they were emitted; those
+   * otherwise ignored, and so is a field that does not fit. Never throws. The events of one breaker in one process have to come in the order they were emitted; those
    * of different ones may mix.
    */
   add(entry: unknown): void;
@@ -30,79 +22,45 @@ const TRIP_OR_PEER: ReadonlySet<string | null> = new Set(["error", "latency", "p
 const PROBE_OR_PEER: ReadonlySet<string | null> = new Set(["probe", "peer"]);
 
 class EventFold implements IncidentFold {
-  readonly #naming: RecordNaming;
-  /** By breaker, then by instance. */
-  readonly #breakers = new Map<string, Map<string | null, BreakerRecord>>();
+  readonly #intake: RecordIntake<BreakerRecord>;
   readonly #gaps: Gap[] = [];
-  #events = 0;
-  #ignored = 0;
-  #damaged = 0;
-  #fromAtMs = Number.POSITIVE_INFINITY;
-  #toAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(naming: RecordNaming) {
-    this.#naming = naming;
+    const found = (gap: Gap): void => {
+      if (this.#gaps.length < GAPS_SHOWN) this.#gaps.push(gap);
+    };
+    this.#intake = new RecordIntake(
+      naming,
+      (breaker, instance) => new BreakerRecord(breaker, instance, found),
+    );
   }
 
   add(entry: unknown): void {
-    if (typeof entry === "string" && entry.trim() === "") return;
-    const reading: Reading =
-      typeof entry === "string" ? readLine(entry, this.#naming) : readRecord(entry, this.#naming);
-    if (reading === "foreign") this.#ignored++;
-    else if (reading === "damaged") this.#damaged++;
-    else this.#take(reading);
+    this.#intake.add(entry);
   }
 
   result(): IncidentReport {
     const incidents: IncidentSummary[] = [];
     const breakers: [string, BreakerSummary][] = [];
-    for (const [name, records] of this.#breakers) {
-      const own = [...records.values()].flatMap((record) =>
+    const { input, flawed, fromAtMs, toAtMs } = this.#intake;
+    for (const [name, records] of this.#intake.byBreaker()) {
+      const own = records.flatMap((record) =>
         [...record.incidents.values()].map((incident) =>
-          incident.summary(name, record.instance, this.#toAtMs),
+          incident.summary(name, record.instance, toAtMs ?? 0),
         ),
       );
       incidents.push(...own);
-      breakers.push([name, summaryOf(own, [...records.values()])]);
+      breakers.push([name, summaryOf(own, records)]);
     }
-    const hasEvents = this.#events > 0;
     return {
       incidents: incidents.sort((a, b) => a.openedAtMs - b.openedAtMs),
       breakers: Object.fromEntries(breakers),
-      input: {
-        lines: this.#events + this.#ignored + this.#damaged,
-        events: this.#events,
-        ignored: this.#ignored,
-        damaged: this.#damaged,
-      },
-      fromAtMs: hasEvents ? this.#fromAtMs : null,
-      toAtMs: hasEvents ? this.#toAtMs : null,
+      input,
+      flawed,
+      fromAtMs,
+      toAtMs,
       gaps: [...this.#gaps],
     };
-  }
-
-  #take(record: EventRecord): void {
-    this.#events++;
-    this.#fromAtMs = Math.min(this.#fromAtMs, record.atMs);
-    this.#toAtMs = Math.max(this.#toAtMs, record.atMs);
-    if (!record.type.startsWith("circuit.") || !isCircuitRecord(record)) return;
-    this.#breakerOf(record.breaker, record.instance ?? null).take(record);
-  }
-
-  #breakerOf(breaker: string, instance: string | null): BreakerRecord {
-    let records = this.#breakers.get(breaker);
-    if (records === undefined) {
-      records = new Map();
-      this.#breakers.set(breaker, records);
-    }
-    let record = records.get(instance);
-    if (record === undefined) {
-      record = new BreakerRecord(breaker, instance, (gap) => {
-        if (this.#gaps.length < GAPS_SHOWN) this.#gaps.push(gap);
-      });
-      records.set(instance, record);
-    }
-    return record;
   }
 }
 

@@ -99,6 +99,8 @@ export interface IncidentReport {
   readonly incidents: readonly IncidentSummary[];
   readonly breakers: Readonly<Record<string, BreakerSummary>>;
   readonly input: InputCounts;
+  /** Events of which a field did not fit the catalogue and was left out. */
+  readonly flawed: number;
   /** The moments of the earliest and the latest event; null without events. */
   readonly fromAtMs: number | null;
   readonly toAtMs: number | null;

@@ -1,3 +1,4 @@
+export { isTelltaleEvent } from "../events/event-shape.ts";
 export {
   type CircuitRecord,
   type EventRecord,
@@ -13,4 +14,12 @@ export type {
   InputCounts,
   RecoveryTimes,
 } from "./incident-report.ts";
+export { parseEvent } from "./parse-event.ts";
 export { renderIncidents } from "./render-incidents.ts";
+export { createReplay, type Replay, type ReplayStep, replay } from "./replay.ts";
+export type {
+  ReplayedBreaker,
+  ReplayedIncident,
+  ReplayedProgress,
+  ReplayedStats,
+} from "./replayed-breaker.ts";

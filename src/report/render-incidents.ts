@@ -114,8 +114,9 @@ function mttrText(totals: BreakerSummary): string {
   return `${times}, of ${counted(totals.recovered, "recovery")}${open}`;
 }
 
-function recordText({ input }: IncidentReport): string {
-  return `${counted(input.lines, "line")}: ${counted(input.events, "event")}, ${grouped(input.ignored)} of something else, ${grouped(input.damaged)} damaged`;
+function recordText({ input, flawed }: IncidentReport): string {
+  const withFlaws = flawed === 0 ? "" : `, ${grouped(flawed)} with a field that does not fit`;
+  return `${counted(input.lines, "line")}: ${counted(input.events, "event")}, ${grouped(input.ignored)} of something else, ${grouped(input.damaged)} damaged${withFlaws}`;
 }
 
 const row = (label: string, value: string): string =>

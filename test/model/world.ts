@@ -11,6 +11,7 @@ import { Listeners } from "./listeners.ts";
 import { Permits } from "./permits.ts";
 import type { CallPlan, ControlPlan, Setup, Span, Step } from "./plans.ts";
 import type { Reach } from "./reach.ts";
+import type { ReplayCheck } from "./replay-check.ts";
 import { Sightings } from "./sightings.ts";
 import { allUntouched, type ThrowableName } from "./thrown.ts";
 import { userBus } from "./user-bus.ts";
@@ -36,13 +37,16 @@ export class World {
   readonly #guarded: readonly Guarded[];
   readonly #counters = new Map<Guarded, Counters>();
   readonly #witness: Witness | null;
+  readonly #replay: ReplayCheck | null;
   #runs: GuardedRun[] = [];
   #lastRawMs = 0;
   #steadyMs = 0;
 
-  constructor(setup: Setup, reach: Reach) {
+  /** `replay` listens in on the buses, so that it needs one that was given, and a witness. */
+  constructor(setup: Setup, reach: Reach, replay: ReplayCheck | null = null) {
     this.setup = setup;
     this.reach = reach;
+    this.#replay = replay;
     this.deliveries = new Deliveries(setup.bus);
     const bus = busOf(setup);
     const names = setup.second && setup.bus === "shared" ? ["first", "second"] : ["first"];
@@ -51,7 +55,7 @@ export class World {
     this.#guarded = names.map((name) =>
       guardedBy(setup, name, {
         clock,
-        bus,
+        bus: bus === undefined ? undefined : (replay?.listenIn(name, bus) ?? bus),
         begun,
         deliveries,
         // The cast lets the model's classifier answer nonsense.
@@ -60,6 +64,7 @@ export class World {
     );
     for (const guarded of this.#guarded) {
       this.#counters.set(guarded, new Counters(guarded.breaker, setup.maxProbes));
+      replay?.begin(guarded);
     }
     this.sightings = new Sightings(reach, setup);
     this.depth = new DepthSightings(reach);
@@ -129,7 +134,10 @@ export class World {
     this.deliveries.finish();
     const calm = this.listeners.reactions === reactedBefore;
     const onlyResult = calm && (step.do === "settle" || step.do === "finish");
-    for (const guarded of this.#guarded) this.#check(guarded, onlyResult);
+    for (const guarded of this.#guarded) {
+      this.#check(guarded, onlyResult);
+      this.#replay?.endStep(guarded);
+    }
     this.#failOnProblems();
   }
 
@@ -296,6 +304,7 @@ export class World {
       ...this.problems,
       ...this.deliveries.problems,
       ...(this.#witness?.problems ?? []),
+      ...(this.#replay?.problems ?? []),
     ];
     if (problems.length > 0) throw new Error(problems.join("\n"));
   }

@@ -260,6 +260,7 @@ test("foldIncidents() of nothing is an empty report", () => {
     incidents: [],
     breakers: {},
     input: { lines: 0, events: 0, ignored: 0, damaged: 0 },
+    flawed: 0,
     fromAtMs: null,
     toAtMs: null,
     gaps: [],

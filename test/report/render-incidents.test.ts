@@ -138,10 +138,11 @@ test("renderIncidents() survives a moment that no date can hold", () => {
         v: 1,
         seq: 1,
         breaker: "x",
-        atMs: 0,
+        // Its beginning is one millisecond before the first moment of all dates.
+        atMs: -1,
         incidentId: "i",
         reason: "probe",
-        mttrMs: 1e300,
+        mttrMs: 8.64e15,
       },
     ]),
   );
