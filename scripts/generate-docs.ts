@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { eventsSchema } from "../src/events/event-schema.ts";
 import { apiList } from "./docs/api-list.ts";
 import { dashboards } from "./docs/dashboards/dashboards.ts";
 import { eventsPage } from "./docs/events-page.ts";
@@ -8,6 +9,7 @@ import { metricsPage } from "./docs/metrics-page.ts";
 // would be written.
 const pages: Readonly<Record<string, string>> = {
   "docs/events.md": eventsPage(),
+  "docs/events.schema.json": `${JSON.stringify(eventsSchema(), null, 2)}\n`,
   "docs/metrics.md": metricsPage(),
   ...dashboards(),
   "test/api.txt": await apiList(),
@@ -18,7 +20,7 @@ const stale: string[] = [];
 for (const [path, text] of Object.entries(pages)) {
   const file = new URL(path, root);
   if (!process.argv.includes("--check")) writeFileSync(file, text);
-  else if (readFileSync(file, "utf8") !== text) stale.push(path);
+  else if (!existsSync(file) || readFileSync(file, "utf8") !== text) stale.push(path);
 }
 if (stale.length > 0) {
   console.error(

@@ -52,8 +52,8 @@ interface ReadEvent {
 /** What one line is: an event, something that is none of ours, or an event or JSON that cannot be used. */
 export type Reading = ReadEvent | "foreign" | "damaged";
 
-/** What a logger adds of its own, and the error, which is read apart. */
-const NOT_COPIED = new Set(["level", "time", "pid", "hostname", "msg", "err", "error"]);
+/** What a logger adds of its own, and the error of its lines, which is read apart. */
+const NOT_COPIED = new Set(["level", "time", "pid", "hostname", "msg", "err"]);
 const FAMILIES = EVENT_FAMILIES.map((family) => family.slice(0, -1));
 
 /** @throws {TypeError} when an option is unknown or no string */
@@ -123,13 +123,7 @@ function readRecord(value: unknown, naming: RecordNaming): Reading {
     ([key]) => !NOT_COPIED.has(key) && key !== naming.eventKey,
   );
   const { fields, flawed } = usableFields(type, Object.fromEntries(given));
-  const error = errorOf(held["error"] ?? held["err"]);
-  const record: EventRecord = {
-    ...fields,
-    ...(error === undefined ? {} : { error }),
-    type,
-    atMs,
-  };
+  const record: EventRecord = { ...fields, ...errorIn(fields, held), type, atMs };
   if (!type.startsWith("circuit.")) return { record, flawed };
   return isCircuitRecord({ ...Object.fromEntries(given), type, atMs })
     ? { record, flawed }
@@ -179,6 +173,16 @@ const isCount = (value: unknown): value is number =>
 
 const isTextOrMissing = (value: unknown): value is string | undefined =>
   value === undefined || typeof value === "string";
+
+/** The error of an event that has one under another name or in another form. */
+function errorIn(
+  fields: Readonly<Record<string, unknown>>,
+  held: Readonly<Record<string, unknown>>,
+): { readonly error?: object } {
+  if (Object.hasOwn(fields, "error")) return {};
+  const error = errorOf(held["error"] ?? held["err"]);
+  return error === undefined ? {} : { error };
+}
 
 /** The error of a line as events carry it; other serializers than ours call the name `type`. */
 function errorOf(value: unknown): Readonly<Record<string, string>> | undefined {

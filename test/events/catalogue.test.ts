@@ -143,16 +143,16 @@ const good = {
 
 test.each([
   { change: {}, fault: [] },
-  { change: { seq: 1.5 }, fault: ["seq: 1.5 is no integer"] },
-  { change: { seq: -1 }, fault: ["seq: -1 is no integer"] },
-  { change: { latencyMs: -1 }, fault: ["latencyMs: -1 is no number"] },
-  { change: { atMs: null }, fault: ["atMs: null is no number"] },
-  { change: { state: "ajar" }, fault: ['state: "ajar" is no word'] },
-  { change: { v: 2 }, fault: ["v: 2 is no word"] },
-  { change: { breaker: 5 }, fault: ["breaker: 5 is no text"] },
-  { change: { context: { deep: {} } }, fault: ['context: {"deep":{}} is no scalars'] },
+  { change: { seq: 1.5 }, fault: ["seq: no integer"] },
+  { change: { seq: -1 }, fault: ["seq: no integer"] },
+  { change: { latencyMs: -1 }, fault: ["latencyMs: no number"] },
+  { change: { atMs: null }, fault: ["atMs: no number"] },
+  { change: { state: "ajar" }, fault: ["state: no word"] },
+  { change: { v: 2 }, fault: ["v: no word"] },
+  { change: { breaker: 5 }, fault: ["breaker: no text"] },
+  { change: { context: { deep: {} } }, fault: ["context: no scalars"] },
   { change: { surplus: 1 }, fault: ["surplus: not in the catalogue"] },
-  { change: { type: "circuit.nonsense" }, fault: ["type: no event is called circuit.nonsense"] },
+  { change: { type: "circuit.nonsense" }, fault: ["type: not the name of an event"] },
 ])("the validator finds $fault", ({ change, fault }) => {
   // Wrong on purpose: the validator is there for events that the compiler would refuse.
   expect(faultsOf({ ...good, ...change } as unknown as TelltaleEvent)).toEqual(fault);
@@ -161,9 +161,10 @@ test.each([
 test("the validator finds a missing field, a wrong error and wrong counts", () => {
   const { probesInFlight: _, ...missing } = good;
   expect(faultsOf(missing as TelltaleEvent)).toEqual(["probesInFlight: missing"]);
-  const failed = { type: "bus.listener_failed", v: 1, atMs: 0, sink: "s", count: 1 };
-  const error = { name: "Error", message: "m", stack: "s" };
-  expect(
-    faultsOf({ ...failed, failedType: "t", error } as unknown as TelltaleEvent).join(),
-  ).toMatch(/^error: .* is no error$/);
+  const failed = { type: "bus.listener_failed", v: 1, atMs: 0, sink: "s", count: 1.5 };
+  const error = { name: "Error", message: "m", code: 5 };
+  expect(faultsOf({ ...failed, failedType: "t", error } as unknown as TelltaleEvent)).toEqual([
+    "count: no integer",
+    "error: no error",
+  ]);
 });

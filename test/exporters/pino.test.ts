@@ -44,8 +44,8 @@ test("logCircuitEvents() writes the event's fields at the top level, exactly", a
       `"from":"closed","reason":"error","rule":"consecutive","consecutiveFailures":1,` +
       `"failuresByReason":{"error":1,"latency":0},"window":{"calls":1,"failures":1},"threshold":1,` +
       `"cooldownMs":60000,"retryAtMs":${START_AT_MS + 60_000},"firstFailureAtMs":${START_AT_MS},` +
-      `"detectMs":0,"reopens":0,"err":{"name":"TypeError","message":"down","code":"E1"},"prevSeq":1,` +
-      `"msg":"circuit opened"}\n`,
+      `"detectMs":0,"reopens":0,"spentMs":0,"err":{"name":"TypeError","message":"down","code":"E1"},` +
+      `"prevSeq":1,"msg":"circuit opened"}\n`,
     `{"level":40,"breaker":"payments","type":"circuit.skip","v":1,"seq":3,"atMs":${START_AT_MS},` +
       `"generation":1,"state":"open","attributes":{"team":"checkout"},"incidentId":"mjuohs00-00000000",` +
       `"openMs":0,"skipsSinceOpened":1,"skipsInIncident":1,"retryAfterMs":60000,"reason":"open",` +
