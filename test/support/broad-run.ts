@@ -13,7 +13,7 @@ import { permitOf, refusalOf } from "./states.ts";
 export const BROAD_ATTRIBUTES = { region: "eu-1", tier: 2, canary: false, note: null };
 export const BROAD_CONTEXT = { delivery: "d-1", attempt: 3 };
 
-/** A run that tells every type of event at least once, with every optional field somewhere. */
+/** A run that tells every type of event at least once, with every optional field somewhere; the same each time. */
 export async function broadRun(): Promise<TelltaleEvent[]> {
   const clock = new FakeClock();
   const bus = createEventBus({ instance: "api-7f9" });
@@ -28,6 +28,7 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
     clock,
     failureThreshold: 3,
     latencyTripMs: 100,
+    random: () => 0.25,
     cooldownMs: 1_000,
     halfOpen: { maxProbes: 2, successThreshold: 2, leaseMs: 500 },
     attributes: BROAD_ATTRIBUTES,
