@@ -8,7 +8,7 @@ import { metricsPage } from "./docs/metrics-page.ts";
 // Writes what is made from the catalogues and from the built package; with --check, fails when a file is not as it
 // would be written.
 const pages: Readonly<Record<string, string>> = {
-  "docs/events.md": eventsPage(),
+  "docs/events.md": await eventsPage(),
   "docs/events.schema.json": `${JSON.stringify(eventsSchema(), null, 2)}\n`,
   "docs/metrics.md": metricsPage(),
   ...dashboards(),

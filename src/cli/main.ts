@@ -1,5 +1,9 @@
 #!/usr/bin/env node
 import { run } from "./command-line.ts";
 import { demoCommand } from "./demo-command.ts";
+import { eventsCommand } from "./events-command.ts";
 
-process.exitCode = await run(process.argv.slice(2), { demo: demoCommand });
+process.exitCode = await run(process.argv.slice(2), {
+  demo: demoCommand,
+  events: eventsCommand,
+});

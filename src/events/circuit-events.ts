@@ -1,6 +1,7 @@
 import { define, type EventMetric } from "./event-definition.ts";
 import * as field from "./field.ts";
 import {
+  type CircuitState,
   CLOSE_REASONS,
   FAILURE_REASONS,
   OPEN_REASONS,
@@ -47,10 +48,12 @@ const skipsInIncident = field.count("Calls refused since the incident began");
 
 const callsTotal = "circuit_breaker_calls_total";
 const transitionsTotal = "circuit_breaker_transitions_total";
-const stateChange: EventMetric = {
+/** The change to a state, which counts only in that state when the event may lead to several. */
+const changeTo = (to: CircuitState, only?: EventMetric["only"]): EventMetric => ({
   metric: transitionsTotal,
-  labels: { from: "from", to: "state" },
-};
+  labels: { from: "from", to: { value: to } },
+  ...(only === undefined ? {} : { only }),
+});
 
 /** What an open tells, and a would-be open as well. */
 const opening = {
@@ -153,7 +156,8 @@ export const CIRCUIT_EVENTS = {
     when: "A trip, a failed probe, or a forced open",
     fields: { ...opening, spentMs },
     metrics: [
-      stateChange,
+      changeTo("open", { field: "state", words: ["open"] }),
+      changeTo("forced_open", { field: "state", words: ["forced_open"] }),
       {
         metric: "circuit_breaker_trips_total",
         labels: { reason: "reason" },
@@ -188,7 +192,7 @@ export const CIRCUIT_EVENTS = {
       openMs,
       idleMs: field.ms("How long the cooldown had been over before a call came"),
     },
-    metrics: [stateChange],
+    metrics: [changeTo("half_open")],
   }),
   "circuit.close": define({
     severity: "info",
@@ -206,7 +210,7 @@ export const CIRCUIT_EVENTS = {
       probes: field.count("Probes that the incident took"),
       reopens: field.count("Failed recoveries of the incident"),
     },
-    metrics: [stateChange],
+    metrics: [changeTo("closed")],
   }),
   "circuit.would_open": define({
     severity: "warn",
@@ -231,14 +235,14 @@ export const CIRCUIT_EVENTS = {
     sentence: "circuit disabled",
     when: "The control call `disable`",
     fields: { from, spentMs },
-    metrics: [stateChange],
+    metrics: [changeTo("disabled")],
   }),
   "circuit.enable": define({
     severity: "info",
     sentence: "circuit enabled",
     when: "The control call `enable`",
     fields: { from, spentMs },
-    metrics: [stateChange],
+    metrics: [changeTo("closed")],
   }),
   "circuit.callback_failed": define({
     severity: "error",
