@@ -43,7 +43,10 @@ export class DroppedEvents {
     return heard;
   }
 
-  #add({ sink, count }: { readonly sink: string; readonly count: number }): void {
+  /** A stranger's bus may say anything: such a report is one of the bus, so that the counters stay numbers. */
+  #add(report: { readonly sink: unknown; readonly count: unknown }): void {
+    const sink = typeof report.sink === "string" ? report.sink : "bus";
+    const count = Number.isSafeInteger(report.count) ? Math.max(1, Number(report.count)) : 1;
     const known = this.#bySink.has(sink) || this.#bySink.size < SINK_LIMIT;
     const name = known ? sink : OTHER;
     this.#bySink.set(name, (this.#bySink.get(name) ?? 0) + count);

@@ -1,4 +1,5 @@
 import type { BreakerView } from "../core/breaker-view.ts";
+import { shown } from "../events/check.ts";
 import type { EventOf } from "../events/event.ts";
 
 /** What is known of the incident under way. */
@@ -35,7 +36,14 @@ export class RecoveryWatch {
     if (incident === null || incident.began === "forced") return;
     // A lossy bus may have kept the open of this incident back: then its reason is not known.
     if (incident.id !== undefined && incident.id !== incidentId) return;
-    if (reason === "probe" || reason === "peer") this.#observe(mttrMs / 1000);
+    if (reason !== "probe" && reason !== "peer") return;
+    // A stranger's bus may say anything; a histogram that took it could never be right again.
+    if (!(Number.isFinite(mttrMs) && mttrMs >= 0)) {
+      throw new RangeError(
+        `Cannot observe a recovery: mttrMs must be a non-negative number, received ${shown(mttrMs)}`,
+      );
+    }
+    this.#observe(mttrMs / 1000);
   }
 }
 

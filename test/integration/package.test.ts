@@ -87,6 +87,19 @@ describe("the packed package on the machine's own Node", () => {
     );
   });
 
+  test("the schema of the events is one of its files", async () => {
+    const { stdout } = await run(
+      machineNode(),
+      [
+        "--input-type=module",
+        "-e",
+        'import("telltale/events.schema.json", { with: { type: "json" } }).then(({ default: schema }) => console.log(schema.$id))',
+      ],
+      { cwd: folder },
+    );
+    expect(stdout.trim()).toBe("urn:telltale:events:v1");
+  });
+
   test("the command runs", async () => {
     const { stdout } = await run(machineNode(), [
       join(folder, "node_modules/telltale/dist/cli/main.js"),

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import type { Schedule } from "./plans.ts";
-import type { Reach } from "./reach.ts";
+import { Reach } from "./reach.ts";
+import { ReplayCheck } from "./replay-check.ts";
 import { schedules } from "./schedules.ts";
 import { World } from "./world.ts";
 
@@ -24,6 +25,30 @@ async function runSchedule({ setup, steps }: Schedule, reach: Reach): Promise<vo
 export async function checkModel(runs: number, seed: number, reach: Reach): Promise<void> {
   const property = fc.asyncProperty(schedules, (schedule) => runSchedule(schedule, reach));
   await fc.assert(property, { numRuns: runs, seed, includeErrorInReport: true });
+}
+
+/** Every breaker is heard from its first event, on a bus that can be listened in on. */
+const heard = schedules.map(({ setup, steps }): Schedule => {
+  const bus = setup.bus === "own" ? "shared" : setup.bus;
+  return { setup: { ...setup, bus, witness: true }, steps };
+});
+
+/**
+ * Checks that the replay of each stream is what the live breaker reported, at each event and after each step of random
+ * schedules; throws as `checkModel` does. Returns how many events were compared.
+ */
+export async function checkReplay(runs: number, seed: number): Promise<number> {
+  let events = 0;
+  const property = fc.asyncProperty(heard, async ({ setup, steps }) => {
+    const sets = steps.some((step) => step.do === "set wall clock" || step.do === "step back");
+    const check = new ReplayCheck(setup.instance, sets);
+    const world = new World(setup, new Reach(), check);
+    for (const step of steps) await world.take(step);
+    world.end();
+    events += check.events;
+  });
+  await fc.assert(property, { numRuns: runs, seed, includeErrorInReport: true });
+  return events;
 }
 
 /** The seed that TELLTALE_MODEL_SEED asks for, else a random one. */

@@ -206,8 +206,11 @@ export class ReplayCheck {
     // So are idle steps that left the share as it was.
     const idled = history.findLastIndex(({ kind }) => kind === "idled");
     const told = history.findLastIndex((fact) => isVerdict(fact) || beginsPeriod(fact));
-    if (idled > told && recorded.last?.type !== "circuit.degrade") return;
-    this.#same(`${at}: count`, stats.consecutiveFailures, reference.consecutiveFailures);
+    const count = reference.consecutiveFailures;
+    const { last } = recorded;
+    const toldIdle = last?.type === "circuit.degrade" && last.consecutiveFailures === count;
+    if (idled > told && !toldIdle) return;
+    this.#same(`${at}: count`, stats.consecutiveFailures, count);
     // Idle steps are effective before they are committed.
     const { consecutiveFailures } = breaker.stats;
     if (consecutiveFailures !== reference.consecutiveFailures) return;
