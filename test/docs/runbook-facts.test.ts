@@ -21,7 +21,11 @@ describe("CircuitBreakerTripImminent", () => {
   });
 
   test("with degradation it falls by one with each idle cooldown", async () => {
-    const { breaker, clock } = watch({ ...FIVE_AND_THIRTY, degradation: [1, 0.9] });
+    const { breaker, clock } = watch({
+      ...FIVE_AND_THIRTY,
+      degradation: [1, 0.9],
+      random: () => 0,
+    });
     await failTimes(breaker, 3);
     clock.advance(60_000);
     expect(breaker.tripProgress).toBe(0.2);

@@ -1,5 +1,6 @@
 import { parser } from "@grafana/lezer-logql";
 import type { SyntaxNode } from "@lezer/common";
+import { refuseErrors } from "./promql.ts";
 
 /** A stage of a log query: what it says, or null when these tests do not know such a stage. */
 type Stage =
@@ -7,18 +8,11 @@ type Stage =
   | { readonly kind: "json" }
   | { readonly kind: "equals"; readonly label: string; readonly text: string };
 
-/** Parses a query as Loki's own editor does; throws where it is none. */
-export function parseLogql(query: string): SyntaxNode {
-  const { topNode } = parser.parse(query);
-  topNode.cursor().iterate(({ type, from }) => {
-    if (type.isError) throw new SyntaxError(`${query} is no LogQL, at ${from}`);
-  });
-  return topNode;
-}
-
 /**
  * The lines that a log query selects: of the stages it knows those that the docs use, a line filter, `json` and labels
- * that equal a text, and throws at any other. Every line is of the stream that is asked for.
+ * that equal a text. Every line is of the stream that is asked for.
+ * @throws {SyntaxError} when it is not LogQL
+ * @throws {Error} at another stage
  */
 export function selectedBy(query: string, lines: readonly string[]): readonly string[] {
   const stages = stagesOf(query);
@@ -37,11 +31,13 @@ function stagesOf(query: string): readonly Stage[] {
   const stages: Stage[] = [];
   const text = ({ from, to }: SyntaxNode): string => query.slice(from, to);
   const found: SyntaxNode[] = [];
-  parseLogql(query)
-    .cursor()
-    .iterate(({ name, node }) => {
+  const tree = parser.parse(query);
+  refuseErrors(tree, query);
+  tree.iterate({
+    enter({ name, node }) {
       if (name === "PipelineStage") found.push(node);
-    });
+    },
+  });
   for (const node of found) {
     const filter = node.getChild("LineFilters")?.getChild("LineFilter");
     const matcher = node.getChild("LabelFilter")?.getChild("Matcher");
