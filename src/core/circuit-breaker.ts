@@ -17,7 +17,7 @@ import {
   type Guarded,
 } from "./call-options.ts";
 import { Circuit } from "./circuit.ts";
-import { refusalError } from "./circuit-open-error.ts";
+import { type BesideReason, type CircuitOpenError, refusalError } from "./circuit-open-error.ts";
 import * as control from "./control.ts";
 import type { ExecuteResult } from "./execute-result.ts";
 import { guard, guardResult, guardSync } from "./guarded-call.ts";
@@ -40,6 +40,16 @@ export interface ForceOpenOptions {
 const LONGEST_NOTE = 512;
 
 /**
+ * Refuses a call on behalf of a breaker, for a reason beside its state: counted and told as its skip, once, whether the
+ * breaker stands around the call or not.
+ */
+export let refuseBeside: (
+  breaker: CircuitBreaker,
+  reason: BesideReason,
+  context: CheckedOptions["context"],
+) => CircuitOpenError;
+
+/**
  * Guards the calls to one dependency: stops them while it fails, tries it again after a cooldown, and tells every
  * decision as an event. Making one starts no timer and touches nothing global.
  *
@@ -50,6 +60,13 @@ const LONGEST_NOTE = 512;
  */
 export class CircuitBreaker implements BreakerView {
   readonly #circuit: Circuit;
+
+  static {
+    refuseBeside = (breaker, reason, context) => {
+      const circuit = breaker.#circuit;
+      return refusalError(refuse(circuit, circuit.begin(), context, reason));
+    };
+  }
 
   /**
    * @throws {TypeError} when an option is unknown or of the wrong type

@@ -141,6 +141,43 @@ export function isCircuitOpenError(value: unknown): value is CircuitOpenError {
   return isRefusal(value);
 }
 
+const REPORT_BRAND = Symbol.for("telltale.RetryError");
+/** Retries around retries, at the most. */
+const DEEPEST_REPORT = 8;
+
+/** What an error is about: one that only reports another, as that of a retry that gave up, is about its cause. */
+export function reported(error: unknown): unknown {
+  try {
+    let about = error;
+    for (let depth = 0; depth < DEEPEST_REPORT; depth++) {
+      if (typeof about !== "object" || about === null) return about;
+      const { [REPORT_BRAND]: brand, cause }: { [REPORT_BRAND]?: unknown; cause?: unknown } = about;
+      if (brand !== true) return about;
+      about = cause;
+    }
+    return about;
+  } catch {
+    return error;
+  }
+}
+
+/** What beside the breaker may refuse a call on its behalf. */
+export type BesideReason = Extract<SkipReason, "bulkhead" | "quota">;
+
+/**
+ * The refusal, if a call of this breaker ended with one that was made on its behalf: the breaker told it as a skip, and
+ * tells no call once more.
+ */
+export function toldRefusal(breaker: string | undefined, thrown: unknown): CircuitOpenError | null {
+  const refusal = reported(thrown);
+  try {
+    if (!isCircuitOpenError(refusal) || refusal.breaker !== breaker) return null;
+    return refusal.reason === "bulkhead" || refusal.reason === "quota" ? refusal : null;
+  } catch {
+    return null;
+  }
+}
+
 /** Whether a thrown value says that the call was refused inside this process. */
 export function isRefusal(value: unknown): boolean {
   try {

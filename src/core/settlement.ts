@@ -1,6 +1,7 @@
 import type { CountedAs, FailureReason, ProbeOutcome } from "../events/vocabulary.ts";
 import type { Call } from "./call.ts";
 import type { Circuit } from "./circuit.ts";
+import { toldRefusal } from "./circuit-open-error.ts";
 import { FailureRun } from "./failure-run.ts";
 import { type ClosedPeriod, type DisabledPeriod, Probe, type Slot } from "./period.ts";
 import { ShadowTrip } from "./shadow-trip.ts";
@@ -63,8 +64,10 @@ function isCurrent(circuit: Circuit, slot: Slot): boolean {
 }
 
 function settleLate(circuit: Circuit, call: Call): void {
-  circuit.tally.call("late");
-  circuit.journal?.late(call);
+  if (!isTold(circuit, call)) {
+    circuit.tally.call("late");
+    circuit.journal?.late(call);
+  }
   // An expired probe was told when its lease ended; one that a state change orphaned ends here.
   const { slot } = call;
   if (slot instanceof Probe && !slot.expired) tellProbe(circuit, "late", call);
@@ -170,6 +173,7 @@ function forcePermanently(circuit: Circuit, { thrown }: Call, nowMs: number): vo
 /** Counts and tells what a current call counted as; the reason when it was a failure. */
 function record(circuit: Circuit, call: Call): FailureReason | null {
   const { outcome } = call;
+  if (isTold(circuit, call)) return null;
   circuit.tally.call(outcome);
   switch (outcome) {
     case "success":
@@ -189,6 +193,11 @@ function record(circuit: Circuit, call: Call): FailureReason | null {
       circuit.journal?.ignored(outcome, call);
       return null;
   }
+}
+
+/** Whether the call was counted and told as a skip already, by a refusal on the breaker's behalf. */
+function isTold(circuit: Circuit, { outcome, thrown }: Call): boolean {
+  return outcome === "unreached" && toldRefusal(circuit.name, thrown?.value) !== null;
 }
 
 function tellProbe(circuit: Circuit, outcome: ProbeOutcome, { latencyMs, context }: Call): void {
