@@ -5,6 +5,7 @@ import { exporters } from "./exporters.ts";
 import { failing } from "./failing.ts";
 import { failingWindows, manyBreakers, manyListeners, rateWindows } from "./growth.ts";
 import { idleCpu, idleMemory } from "./idle.ts";
+import { firstTry, pipelines } from "./policies.ts";
 import type { Question } from "./question.ts";
 import { refused } from "./refused.ts";
 
@@ -18,6 +19,8 @@ export const QUESTIONS: readonly Question[] = [
   manyBreakers,
   refused,
   exporters,
+  firstTry,
+  pipelines,
   bytes,
   idleMemory,
   idleCpu,

@@ -71,16 +71,19 @@ export const platformDate = (text: string): number => Date.parse(text);
 
 /** Starts a timer and stops it. */
 export interface Timers {
-  /** Calls `callback` once, `delayMs` milliseconds from now, and returns what `stop` needs. */
+  /** Calls `callback` once, not before `delayMs` milliseconds are over, and returns what `stop` needs. */
   start(callback: () => void, delayMs: number): unknown;
   stop(timer: unknown): void;
 }
 
 /** The longest delay that timers of hosts take, in milliseconds; a longer one would fire at once. */
-export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+export const LONGEST_TIMER_MS = 2 ** 31 - 2;
 
-/** The timers of the host, looked up at each use: tests replace them. */
+/**
+ * The timers of the host, looked up at each use: tests replace them. Hosts cut fractions off and may fire up to a
+ * millisecond early; a breaker asked again that much too early would refuse again.
+ */
 export const platformTimers: Timers = {
-  start: (callback, delayMs) => host.setTimeout(callback, delayMs),
+  start: (callback, delayMs) => host.setTimeout(callback, Math.ceil(delayMs) + 1),
   stop: (timer) => host.clearTimeout(timer),
 };

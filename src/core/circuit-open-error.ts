@@ -1,4 +1,5 @@
 import type { CircuitState, SkipReason } from "../events/vocabulary.ts";
+import { stackless } from "./stackless.ts";
 
 const BRAND = Symbol.for("telltale.CircuitOpenError");
 
@@ -110,26 +111,10 @@ function whenToRetry(retryAfterMs: number | null): string {
   return retryAfterMs === 0 ? "may be tried again at once" : `retry in ${seconds(retryAfterMs)}`;
 }
 
-interface StackLimited {
-  stackTraceLimit?: number;
-}
+const made = (facts: RefusalFacts): CircuitOpenError => new CircuitOpenError(facts);
 
 /** Makes the error without capturing a stack, on engines that let us. */
-export function refusalError(facts: RefusalFacts): CircuitOpenError {
-  // V8 reads this property at each construction; other engines ignore it.
-  const engine: StackLimited = Error as object;
-  const limit = engine.stackTraceLimit;
-  try {
-    engine.stackTraceLimit = 0;
-  } catch {
-    // Frozen intrinsics: the error then carries a stack, and is right otherwise.
-    return new CircuitOpenError(facts);
-  }
-  const error = new CircuitOpenError(facts);
-  if (limit === undefined) delete engine.stackTraceLimit;
-  else engine.stackTraceLimit = limit;
-  return error;
-}
+export const refusalError = (facts: RefusalFacts): CircuitOpenError => stackless(made, facts);
 
 /**
  * Whether a value is a {@link CircuitOpenError}, also one of another copy of telltale or another realm.

@@ -18,6 +18,11 @@ const names: Readonly<Record<EventType, true>> = {
   "circuit.disable": true,
   "circuit.enable": true,
   "circuit.callback_failed": true,
+  "retry.attempt": true,
+  "retry.give_up": true,
+  "timeout.expired": true,
+  "fallback.served": true,
+  "policy.callback_failed": true,
   "bus.listener_failed": true,
 };
 
