@@ -83,7 +83,7 @@ export {
   bulkhead,
 } from "./policies/bulkhead.ts";
 export type { HostSignal, PolicyCallOptions } from "./policies/call-scope.ts";
-export { type ErrorKind, isTransient, kindOf, refusalOf } from "./policies/error-kind.ts";
+export { type ErrorKind, errorKind, isTransient, refusalOf } from "./policies/error-kind.ts";
 export { type Fallback, fallback } from "./policies/fallback.ts";
 export type { FallbackCacheOptions } from "./policies/fallback-cache.ts";
 export type {

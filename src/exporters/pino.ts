@@ -8,6 +8,7 @@ import { BreakerLog, type Trail } from "./breaker-log.ts";
 import { type LevelSource, watchLevel } from "./level-watch.ts";
 import { lineFields } from "./pino-line.ts";
 import { CHECK, type LogOptions, type LogSettings, logSettings } from "./pino-options.ts";
+import { type PolicyEvent, PolicyLog } from "./policy-log.ts";
 
 export type { LogLevel, LogOptions } from "./pino-options.ts";
 
@@ -40,12 +41,18 @@ class CircuitEventLog {
   readonly #endWatch: () => void;
   /** The one that wrote a line last comes last. */
   readonly #breakers = new Map<string, Tracked>();
+  readonly #policies: PolicyLog;
   #children = 0;
 
   constructor(bus: EventBus, logger: CircuitLogger, settings: LogSettings) {
     this.#bus = bus;
     this.#logger = logger;
     this.#settings = settings;
+    this.#policies = new PolicyLog(
+      (event, suppressed) => this.#writePolicy(event, suppressed),
+      settings.sampleSkips,
+      (untold) => this.#tryRest(untold, () => this.#writePolicy(untold.last, untold.count - 1)),
+    );
     this.#followLevel();
     this.#endWatch = watchLevel(logger, () => this.#followLevel());
   }
@@ -56,6 +63,7 @@ class CircuitEventLog {
     this.#subscriptions.clear();
     for (const { log } of this.#breakers.values()) this.#writeRest(log);
     this.#breakers.clear();
+    this.#policies.clear();
   }
 
   /** Listens to exactly the types whose level is enabled: the others are not even built. */
@@ -74,6 +82,10 @@ class CircuitEventLog {
   }
 
   readonly #take = (event: TelltaleEvent): void => {
+    if ("policy" in event) {
+      this.#policies.take(event);
+      return;
+    }
     if (!("seq" in event)) {
       this.#write(this.#logger, event, lineFields(event, this.#settings));
       return;
@@ -123,17 +135,29 @@ class CircuitEventLog {
     return suppressed === 0 ? fields : { ...fields, suppressed };
   }
 
+  /** Policies have no child logger: their lines name them in `policy`. */
+  #writePolicy(event: PolicyEvent, suppressed: number): void {
+    const fields = lineFields(event, this.#settings);
+    this.#write(this.#logger, event, suppressed === 0 ? fields : { ...fields, suppressed });
+  }
+
   #write(logger: CircuitLogger, { type }: TelltaleEvent, fields: object): void {
     const level = this.#settings.levels[type];
     if (level !== "silent") logger[level](fields, EVENTS[type].sentence);
   }
 
-  /** Outside of a delivery nobody isolates the logger, so a failure of it is reported here. */
   #writeRest(log: BreakerLog): void {
     const { untold } = log;
-    if (untold === null) return;
+    if (untold !== null) this.#tryRest(untold, () => log.writeRest());
+  }
+
+  /** Outside of a delivery nobody isolates the logger, so a failure of it is reported here. */
+  #tryRest(
+    untold: { readonly last: TelltaleEvent; readonly count: number },
+    write: () => void,
+  ): void {
     try {
-      log.writeRest();
+      write();
     } catch (thrown) {
       this.#bus.emit(
         Object.freeze({
@@ -155,7 +179,8 @@ class CircuitEventLog {
  * `err`, the catalogue's sentence as the message and its severity as the level. Each line of a breaker has `prevSeq`,
  * the `seq` of its previous line (null on the first), so that a lost line shows. Refused calls are sampled without
  * loss: a line that follows some that were not written has their number as `suppressed`, so lines plus `suppressed`
- * are the calls refused. The key is left out when there are none.
+ * are the calls refused. The key is left out when there are none. The events of policies, which an outage brings with
+ * every call, are sampled in the same way for each type and policy.
  *
  * A type whose level the logger does not write is not listened to, so it costs nothing; a change of the logger's level
  * is followed.

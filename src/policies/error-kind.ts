@@ -59,7 +59,7 @@ const PERMANENT_CODES = new Set([
 const DEEPEST = 6;
 
 /** What an error says of another try. Never throws, whatever was thrown. */
-export function kindOf(error: unknown): ErrorKind {
+export function errorKind(error: unknown): ErrorKind {
   try {
     const about = reported(error);
     if (isPermanent(error) || isPermanent(about)) return "permanent";
@@ -76,7 +76,7 @@ export function kindOf(error: unknown): ErrorKind {
 
 /** Whether an error is known to pass by itself: refused, too slow, a broken connection, HTTP 408, 425, 429 and 5xx. */
 export function isTransient(error: unknown): boolean {
-  const kind = kindOf(error);
+  const kind = errorKind(error);
   return kind === "refused" || kind === "unsent" || kind === "timeout" || kind === "transient";
 }
 

@@ -3,7 +3,7 @@ import { rejection } from "../core/rejection.ts";
 import { Check } from "../events/check.ts";
 import { describeError } from "../events/describe-error.ts";
 import { followNext, type Next, rescueNext, type Scope, type Served } from "./call-scope.ts";
-import { kindOf, refusalOf } from "./error-kind.ts";
+import { errorKind, refusalOf } from "./error-kind.ts";
 import { type CacheSettings, checkedCache, type FallbackCacheOptions } from "./fallback-cache.ts";
 import {
   checkedFallback,
@@ -93,7 +93,7 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
       },
       (thrown) => {
         // What the dependency now denies for good must not be served in its next outage.
-        if (kindOf(thrown) === "permanent") results.remove(key, scope);
+        if (errorKind(thrown) === "permanent") results.remove(key, scope);
         return rejection(thrown);
       },
     );
@@ -125,7 +125,7 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
   /** Why something is served for a failed call; null when nothing is. */
   #reasonToServe(thrown: unknown, scope: Scope): ServeReason | null {
     const { serveRefusal, serveTimeout, serveError } = this.#settings;
-    const kind = kindOf(thrown);
+    const kind = errorKind(thrown);
     switch (kind) {
       case "permanent":
         return null;

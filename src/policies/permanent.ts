@@ -3,8 +3,9 @@ let marked: WeakSet<object> | undefined;
 
 /**
  * Says that an error will not go away by itself, such as a wrong argument or a revoked token: no policy tries the call
- * again, and no fallback hides it. Returns the error itself, unchanged; a thrown value that is no object comes back as
- * the `cause` of an `Error`.
+ * again, and no fallback hides it. Returns the error itself, unchanged, so that those who catch it find what they know;
+ * a thrown value that is no object comes back as the `cause` of an `Error`. Mark an error that was made for this
+ * failure: one object that is thrown again and again stays marked.
  *
  * @example
  * if (response.status === 404) throw permanent(new Error("no such order"));

@@ -3,7 +3,7 @@ import { describeError } from "../events/describe-error.ts";
 import { LONGEST_TIMER_MS } from "../platform.ts";
 import { exponentialBackoff } from "./backoff.ts";
 import { followNext, type Next, type Scope } from "./call-scope.ts";
-import { type ErrorKind, kindOf, refusalOf } from "./error-kind.ts";
+import { type ErrorKind, errorKind, refusalOf } from "./error-kind.ts";
 import { isPermanent } from "./permanent.ts";
 import type { PolicyHost } from "./policy-host.ts";
 import { readRetryAfter } from "./retry-after.ts";
@@ -106,7 +106,7 @@ export class RetryRun<T> {
     const { attempts, totalMs, maxRetryAfterMs, idempotent } = this.#settings;
     const { signal, idempotent: asked = idempotent } = this.#scope;
     if (signal?.aborted === true) return "aborted";
-    const kind = kindOf(held);
+    const kind = errorKind(held);
     if (threw && this.#isFinal(held, kind)) return "permanent";
     if (!asked && kind !== "refused" && kind !== "unsent") return "not_idempotent";
     if (this.#attempts >= attempts) return "attempts";

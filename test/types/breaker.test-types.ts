@@ -124,7 +124,16 @@ export function label(event: TelltaleEvent): string {
     case "circuit.enable":
       return event.from;
     case "circuit.callback_failed":
+    case "policy.callback_failed":
       return event.callback;
+    case "retry.attempt":
+      return event.delayMs.toFixed();
+    case "retry.give_up":
+      return event.reason;
+    case "timeout.expired":
+      return String(event.abandoned);
+    case "fallback.served":
+      return event.source;
     case "bus.listener_failed":
       return event.failedType;
   }
