@@ -79,9 +79,9 @@ export function checkedCache<V>(
 ): CacheSettings<V> {
   check.object("cache", options);
   check.keys(options, CACHE_KEYS, "cache.");
-  const { key, keep, singleFlight } = options;
+  const { key, keep, singleFlight, staleWhileOpenMs = 0 } = options;
   const maxAgeMs = check.positiveMs("cache.maxAgeMs", options.maxAgeMs);
-  const staleMs = check.durationMs("cache.staleWhileOpenMs", options.staleWhileOpenMs ?? 0);
+  const staleMs = check.durationMs("cache.staleWhileOpenMs", staleWhileOpenMs);
   if (key !== undefined) check.text("cache.key", key, LONGEST_KEY);
   if (keep !== undefined) check.function("cache.keep", keep);
   const openAgeMs = maxAgeMs + staleMs;
@@ -98,24 +98,23 @@ export function checkedCache<V>(
 function checkedResults<V>(
   check: Check,
   host: PolicyHost,
-  { store, maxEntries, storeLimitMs }: FallbackCacheOptions<V>,
+  options: FallbackCacheOptions<V>,
   ttlMs: number,
 ): ResultCache<V> {
+  const { store } = options;
   if (store === undefined) {
-    if (storeLimitMs !== undefined)
+    const { storeLimitMs, maxEntries = DEFAULT_MAX_ENTRIES } = options;
+    if (storeLimitMs !== undefined) {
       check.type("cache.storeLimitMs", "left out without a store", storeLimitMs);
-    const limit = maxEntries ?? DEFAULT_MAX_ENTRIES;
-    return new MemoryCache(host.clock, check.positiveInteger("cache.maxEntries", limit));
+    }
+    return new MemoryCache(host.clock, check.positiveInteger("cache.maxEntries", maxEntries));
   }
+  const { maxEntries, storeLimitMs = DEFAULT_STORE_LIMIT_MS } = options;
   if (maxEntries !== undefined) check.type("cache.maxEntries", "left out with a store", maxEntries);
   check.object("cache.store", store);
   check.function("cache.store.get", store.get);
   check.function("cache.store.set", store.set);
-  const limitMs = checkedTimerMs(
-    check,
-    "cache.storeLimitMs",
-    storeLimitMs ?? DEFAULT_STORE_LIMIT_MS,
-  );
+  const limitMs = checkedTimerMs(check, "cache.storeLimitMs", storeLimitMs);
   return new StoredCache(host, store, { ttlMs, limitMs });
 }
 
