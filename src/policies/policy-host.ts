@@ -76,6 +76,14 @@ export class PolicyHost {
     return this.#audience?.has(type) === true;
   }
 
+  /** The wall clock now. */
+  epochMs(): number {
+    const { clock } = this;
+    // A clock of the user's stands still within a step, and it is this reading that begins one.
+    if (clock !== platformClock) clock.monotonicMs();
+    return clock.epochMs();
+  }
+
   /** Tells an event; ask `hears` first, so that nothing is built for nobody. */
   tell<T extends PolicyEventType>(
     type: T,
@@ -86,7 +94,7 @@ export class PolicyHost {
     if (audience === null) return;
     const { instance } = audience;
     // Before the event is made: a clock that fails tells an event of its own.
-    const atMs = this.clock.epochMs();
+    const atMs = this.epochMs();
     const event: Record<string, unknown> = { type, v: 1 };
     if (instance !== undefined) event["instance"] = instance;
     event["atMs"] = atMs;

@@ -105,7 +105,7 @@ export class StoredCache<V> implements ResultCache<V> {
   }
 
   nowMs(): number {
-    return this.#host.clock.epochMs();
+    return this.#host.epochMs();
   }
 
   async read(key: string, scope: Scope): Promise<Found<V> | undefined> {

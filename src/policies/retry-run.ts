@@ -143,7 +143,7 @@ export class RetryRun<T> {
   /** The wait that was asked for; null when none was, undefined when it has no end. */
   #askedMs(held: unknown, kind: ErrorKind): number | null | undefined {
     const refusal = kind === "refused" ? refusalOf(held) : undefined;
-    if (refusal === undefined) return readRetryAfter(held, this.#host.clock.epochMs()) ?? null;
+    if (refusal === undefined) return readRetryAfter(held, this.#host.epochMs()) ?? null;
     if (refusal.retryAfterMs !== null) return refusal.retryAfterMs;
     // Nothing that this call waits for ends it; a probe or a place in a bulkhead may be free at any time.
     return refusal.reason === "forced_open" ? undefined : null;
