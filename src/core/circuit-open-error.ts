@@ -147,7 +147,7 @@ export function reported(error: unknown): unknown {
 }
 
 /** What beside the breaker may refuse a call on its behalf. */
-export type BesideReason = Extract<SkipReason, "bulkhead" | "quota">;
+export type BesideReason = Extract<SkipReason, "bulkhead">;
 
 /**
  * The refusal, if a call of this breaker ended with one that was made on its behalf: the breaker told it as a skip, and
@@ -157,7 +157,7 @@ export function toldRefusal(breaker: string | undefined, thrown: unknown): Circu
   const refusal = reported(thrown);
   try {
     if (!isCircuitOpenError(refusal) || refusal.breaker !== breaker) return null;
-    return refusal.reason === "bulkhead" || refusal.reason === "quota" ? refusal : null;
+    return refusal.reason === "bulkhead" ? refusal : null;
   } catch {
     return null;
   }

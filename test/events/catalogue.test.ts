@@ -135,7 +135,7 @@ test("a broad run has every optional field, and every null, that an event can ha
     "circuit.enable context?",
     "circuit.enable incidentId?",
     "circuit.callback_failed context?",
-    // Takes a listener that came after the call began; see retry.test.ts.
+    // Takes a listener that came after the call began; see retry-limits.test.ts.
     "retry.give_up elapsedMs null",
   ]);
 });

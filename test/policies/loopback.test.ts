@@ -127,7 +127,7 @@ test("known keys are served through a whole outage, unknown ones are not, and th
     retry("identity", { bus, backoff: quick, attempts: 2 }),
     bulkhead(breaker, { limit: 4, queue: { limit: 20, maxWaitMs: 1_000 } }),
     breaker,
-    timeout("identity", { bus, limitMs: 300 }),
+    timeout("identity", { bus, limitMs: 200 }),
   );
   const ask = (key: string) => identity.execute(get(`/${key}`), { key });
   expect(await ask("alice")).toMatchObject({ outcome: "ok", value: "answer to /alice" });
