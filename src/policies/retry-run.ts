@@ -55,7 +55,8 @@ export class RetryRun<T> {
   readonly onValue = (value: T): T | PromiseLike<T> => {
     if (this.#over) return value;
     if (this.#wantsMore(value)) return this.#decide({ threw: false, held: value });
-    this.#guard("budget.succeed", () => this.#settings.budget?.succeed(this.#withdrawn));
+    const { budget } = this.#settings;
+    if (budget !== undefined) this.#guard("budget.succeed", () => budget.succeed(this.#withdrawn));
     return value;
   };
 

@@ -66,21 +66,19 @@ class TimedCall<T> {
     const expiry = this.#limit.expire(this.#scope);
     this.#expiry = expiry;
     this.#source.abort(expiry.reason);
-    this.#give(() => expiry.error(undefined));
+    if (this.#answer === null) return;
+    this.#end();
+    this.#answer(expiry.error(undefined));
   };
 
   readonly #cancel = (): void => {
     // It is the signal that calls this.
     const { reason } = this.#scope.signal as HostSignal;
-    this.#source.abort(reason);
-    this.#give(() => reason);
-  };
-
-  #give(error: () => unknown): void {
-    if (this.#answer === null) return;
+    // The limit means nothing to a call that its caller has ended.
     this.#end();
-    this.#answer(error());
-  }
+    this.#source.abort(reason);
+    this.#answer?.(reason);
+  };
 
   #end(): void {
     this.#limit.timers.stop(this.#timer);

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { CircuitBreaker, RetryError, ratioBudget, refusalOf, retry } from "../../src/index.ts";
+import { CircuitBreaker, ratioBudget, refusalOf, retry } from "../../src/index.ts";
 import { BOOM, deferred, fail, succeed } from "../support/breaker.ts";
 import { START_AT_MS } from "../support/fake-clock.ts";
 import { flaky, httpError, listenersOf, surroundings } from "../support/policies.ts";

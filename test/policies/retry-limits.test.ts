@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type RetryBudget, RetryError, ratioBudget, retry, tokenBudget } from "../../src/index.ts";
+import { type RetryBudget, ratioBudget, retry, tokenBudget } from "../../src/index.ts";
 import { BOOM, deferred, fail, succeed } from "../support/breaker.ts";
 import { START_AT_MS } from "../support/fake-clock.ts";
 import { flaky, httpError, networkError, surroundings } from "../support/policies.ts";

@@ -155,6 +155,20 @@ test.each(["abandon", "cooperate"] as const)(
   },
 );
 
+test("mode cooperate: the limit means nothing to a call that its caller has ended", async () => {
+  const { time, options, told } = surroundings();
+  const policy = timeout("search", { ...options, limitMs: 100, mode: "cooperate" });
+  const caller = new AbortController();
+  const attempt = deferred<string>();
+  const call = policy.call(() => attempt.promise, { signal: caller.signal });
+  caller.abort("no more");
+  expect(time.pending).toBe(0);
+  await time.pass(1_000);
+  attempt.reject(BOOM);
+  await expect(call).rejects.toBe(BOOM);
+  expect(told()).toEqual([]);
+});
+
 test("mode abandon answers a caller who gives up, also when the function goes on", async () => {
   const { options } = surroundings();
   const caller = new AbortController();
