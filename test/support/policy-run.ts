@@ -44,6 +44,7 @@ export async function policyRun(
     breaker,
   );
   await kept.call(succeed, options);
+  await time.pass(10);
   breaker.reset();
   await kept.call(succeed, options);
   const cached = fallback<string>("rates", {
@@ -53,7 +54,8 @@ export async function policyRun(
     serveOn: { error: true },
   });
   await cached.call(succeed);
-  await cached.call(fail);
+  await time.pass(40);
+  await cached.call(fail, options);
   const broken = retry("broken", {
     ...surroundings,
     attempts: 1,
@@ -61,5 +63,6 @@ export async function policyRun(
       throw BOOM;
     },
   });
+  await time.pass(10);
   await broken.execute(fail);
 }
