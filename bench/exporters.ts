@@ -16,7 +16,8 @@ async function entry(bench: Bench, file: string, name: string) {
   return (...args: readonly unknown[]): unknown => found(...args);
 }
 
-async function pinoExporter(bench: Bench): Promise<Attach | Skipped> {
+/** Attaches pino at its default level, with a destination that does nothing. */
+export async function pinoExporter(bench: Bench): Promise<Attach | Skipped> {
   const attach = await entry(bench, "pino", "logCircuitEvents");
   if (typeof attach !== "function") return attach;
   return async (breaker) => {

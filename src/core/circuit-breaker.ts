@@ -181,7 +181,11 @@ export class CircuitBreaker implements BreakerView {
     // What the listener returns goes back to the bus, which reports the failure of an async one.
     const own = (event: CircuitEvent): unknown =>
       event.breaker === name ? heard(event) : undefined;
-    return this.bus.on<CircuitPattern>(type, own, options);
+    const declines = options?.declines;
+    if (declines === undefined) return this.bus.on<CircuitPattern>(type, own, options);
+    // Nor does the listener need the refusals of other breakers on the bus.
+    const ownDeclines: typeof declines = (skip) => skip.breaker !== name || declines(skip);
+    return this.bus.on<CircuitPattern>(type, own, { ...options, declines: ownDeclines });
   }
 
   /** Listens to the next such event of this breaker, once. */

@@ -31,6 +31,13 @@ export class BreakerLog {
     return last === null ? null : { last, count };
   }
 
+  /** Whether a skip that is about to be told makes no line; it is counted then, and need not be told. */
+  declines(skip: SkipEvent): boolean {
+    if (!this.#sampled || this.#sampling.isDue(skip)) return false;
+    this.#sampling.suppress(skip);
+    return true;
+  }
+
   /** Whether the event was tried as a line; if not, it is a skip that was counted. */
   take(event: CircuitEvent): boolean {
     if (event.type !== "circuit.skip") {
@@ -43,10 +50,7 @@ export class BreakerLog {
       this.#sampling.carried();
       return true;
     }
-    if (this.#sampled && !this.#sampling.isDue(event)) {
-      this.#sampling.suppress(event);
-      return false;
-    }
+    if (this.declines(event)) return false;
     this.#writeSkip(event);
     return true;
   }
@@ -59,7 +63,7 @@ export class BreakerLog {
   }
 
   #writeSkip(skip: SkipEvent): void {
-    this.#sampling.trying(skip.atMs);
+    this.#sampling.tryingSkip(skip);
     try {
       this.#write(skip, { prevSeq: this.#prevSeq, suppressed: this.#sampling.suppressed });
     } catch (thrown) {

@@ -1,0 +1,112 @@
+import { describeError } from "../events/describe-error.ts";
+import type { CircuitEvent, TelltaleEvent } from "../events/event.ts";
+import type { EventBus, ListenOptions } from "../events/event-bus.ts";
+import { BreakerLog, type WriteLine } from "./breaker-log.ts";
+import type { SkipEvent } from "./skip-sampling.ts";
+
+/** Breakers whose lines are numbered and sampled; beyond it the one that has been silent longest is let go. */
+const BREAKER_LIMIT = 2_000;
+
+/** Where the lines of one bus go. */
+export interface LineTarget {
+  /** Under which name its failures are reported. */
+  readonly sink: string;
+  /** Whether refused calls are sampled without loss. */
+  readonly sampleSkips: boolean;
+  /** What writes the lines of a breaker that is met for the first time, or again after it was let go. */
+  writerOf(breaker: string): BreakerWriter;
+  /** Writes an event that belongs to no breaker's numbers. */
+  writeOther(event: Exclude<TelltaleEvent, CircuitEvent>): void;
+}
+
+/** Writes the lines of one breaker. */
+export interface BreakerWriter {
+  readonly write: WriteLine;
+  /** The breaker is let go. */
+  end?(): void;
+}
+
+interface Tracked {
+  readonly log: BreakerLog;
+  readonly writer: BreakerWriter;
+}
+
+/** Turns the events of one bus into numbered lines, with the refusals sampled without loss, breaker by breaker. */
+export class EventLines {
+  readonly #bus: EventBus;
+  readonly #target: LineTarget;
+  /** The one that wrote a line last comes last. */
+  readonly #breakers = new Map<string, Tracked>();
+
+  constructor(bus: EventBus, target: LineTarget) {
+    this.#bus = bus;
+    this.#target = target;
+  }
+
+  /** What a listener that calls `take` says of itself when it subscribes to a type. */
+  listenOptions(type: string): ListenOptions {
+    const { sink } = this.#target;
+    return type === "circuit.skip" ? { sink, declines: this.#declines } : { sink };
+  }
+
+  readonly take = (event: TelltaleEvent): void => {
+    if (!isOfBreaker(event)) {
+      this.#target.writeOther(event);
+      return;
+    }
+    const name = event.breaker;
+    const tracked = this.#breakers.get(name) ?? this.#track(name);
+    if (!tracked.log.take(event)) return;
+    this.#breakers.delete(name);
+    this.#breakers.set(name, tracked);
+  };
+
+  /** Writes what the sampling still holds. */
+  end(): void {
+    for (const { log } of this.#breakers.values()) this.#writeRest(log);
+    this.#breakers.clear();
+  }
+
+  readonly #declines = (skip: SkipEvent): boolean =>
+    this.#breakers.get(skip.breaker)?.log.declines(skip) === true;
+
+  #track(name: string): Tracked {
+    if (this.#breakers.size >= BREAKER_LIMIT) this.#letGo();
+    const writer = this.#target.writerOf(name);
+    const tracked = { log: new BreakerLog(writer.write, this.#target.sampleSkips), writer };
+    this.#breakers.set(name, tracked);
+    return tracked;
+  }
+
+  #letGo(): void {
+    for (const [name, { log, writer }] of this.#breakers) {
+      this.#breakers.delete(name);
+      writer.end?.();
+      this.#writeRest(log);
+      return;
+    }
+  }
+
+  /** Outside of a delivery nobody isolates the target, so a failure of it is reported here. */
+  #writeRest(log: BreakerLog): void {
+    const { untold } = log;
+    if (untold === null) return;
+    try {
+      log.writeRest();
+    } catch (thrown) {
+      this.#bus.emit(
+        Object.freeze({
+          type: "bus.listener_failed",
+          v: 1,
+          atMs: untold.last.atMs,
+          sink: this.#target.sink,
+          count: untold.count,
+          failedType: untold.last.type,
+          error: describeError(thrown),
+        }),
+      );
+    }
+  }
+}
+
+const isOfBreaker = (event: TelltaleEvent): event is CircuitEvent => "seq" in event;
