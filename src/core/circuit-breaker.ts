@@ -4,11 +4,14 @@ import {
   checkSubscription,
   type EventBus,
   type ListenOptions,
+  LONGEST_SINK,
   SynchronousEventBus,
 } from "../events/event-bus.ts";
+import type { Scalar } from "../events/field.ts";
 import type { CircuitState } from "../events/vocabulary.ts";
 import { admit, effectiveState, refuse, retryAfterMs, startOf } from "./admission.ts";
 import type { BreakerStats, BreakerView } from "./breaker-view.ts";
+import { type DurationListener, listenToDurations } from "./call-durations.ts";
 import {
   type CallOptions,
   type CancelSignal,
@@ -38,6 +41,7 @@ export interface ForceOpenOptions {
 }
 
 const LONGEST_NOTE = 512;
+const NO_ATTRIBUTES = /* @__PURE__ */ Object.freeze({});
 
 /**
  * Guards the calls to one dependency: stops them while it fails, tries it again after a cooldown, and tells every
@@ -206,8 +210,29 @@ export class CircuitBreaker implements BreakerView {
     return off;
   }
 
+  /**
+   * Tells the length of each call that counts as success, error or latency, without an event: what a histogram needs.
+   * @returns a function that ends it
+   * @throws {TypeError} when the listener is no function or an option is unknown
+   */
+  onDuration(listener: DurationListener, options?: Pick<ListenOptions, "sink">): () => void {
+    const check = this.#check("listen to the durations of");
+    check.function("listener", listener);
+    const { sink = "listener" } =
+      options === undefined ? {} : check.keys(check.object("options", options), ["sink"]);
+    return listenToDurations(this.#circuit, {
+      listener,
+      sink: check.text("sink", sink, LONGEST_SINK),
+    });
+  }
+
   get name(): string {
     return this.#circuit.name;
+  }
+
+  /** The static key/values that are on every event; empty when there are none. */
+  get attributes(): Readonly<Record<string, Scalar>> {
+    return this.#circuit.settings.attributes ?? NO_ATTRIBUTES;
   }
 
   get bus(): EventBus {

@@ -1,5 +1,5 @@
 import { describeError } from "../events/describe-error.ts";
-import type { CircuitEvent, CircuitEventType, EventOf } from "../events/event.ts";
+import type { CircuitEventType, EventOf, EventType, TelltaleEvent } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
 import type { Scalar } from "../events/field.ts";
 import type {
@@ -99,8 +99,8 @@ export class Journal {
   readonly #audience: Audience;
   readonly #circuit: Committed;
   /** What waits for delivery: most steps tell one event, and an array for one costs more than the event. */
-  #next: CircuitEvent | null = null;
-  #rest: CircuitEvent[] | null = null;
+  #next: TelltaleEvent | null = null;
+  #rest: TelltaleEvent[] | null = null;
   #seq = 0;
   #flushing = false;
 
@@ -129,7 +129,7 @@ export class Journal {
     this.#flushing = false;
   }
 
-  #queue(event: CircuitEvent): void {
+  #queue(event: TelltaleEvent): void {
     if (this.#next === null) this.#next = event;
     else {
       this.#rest ??= [];
@@ -137,7 +137,7 @@ export class Journal {
     }
   }
 
-  #take(): CircuitEvent | null {
+  #take(): TelltaleEvent | null {
     const event = this.#next;
     if (event !== null) this.#next = this.#rest?.shift() ?? null;
     return event;
@@ -309,6 +309,16 @@ export class Journal {
   callbackFailed(callback: string, thrown: unknown): void {
     if (!this.hears("circuit.callback_failed")) return;
     this.#tell("circuit.callback_failed", { callback, error: describeError(thrown) });
+  }
+
+  /** A listener that is no listener of events threw; `failedType` is the event that tells the same. */
+  listenerFailed(sink: string, failedType: EventType, thrown: unknown): void {
+    if (!this.#audience.has("bus.listener_failed")) return;
+    const atMs = this.#circuit.wallMs();
+    const error = describeError(thrown);
+    this.#queue(
+      Object.freeze({ type: "bus.listener_failed", v: 1, atMs, sink, count: 1, failedType, error }),
+    );
   }
 
   /** Whether an event has none of the optional keys of the envelope. */

@@ -52,7 +52,8 @@ export interface EventBusOptions {
 }
 
 const LONGEST_INSTANCE = 256;
-const LONGEST_SINK = 64;
+/** Characters of a sink's name. */
+export const LONGEST_SINK = 64;
 
 interface Subscription {
   readonly pattern: EventPattern;
