@@ -61,6 +61,12 @@ export class EventLines {
     this.#breakers.set(name, tracked);
   };
 
+  /** Lets one breaker go, and writes what the sampling still holds of it. */
+  leave(name: string): void {
+    const tracked = this.#breakers.get(name);
+    if (tracked !== undefined) this.#letGo(name, tracked);
+  }
+
   /** Writes what the sampling still holds. */
   end(): void {
     for (const { log } of this.#breakers.values()) this.#writeRest(log);
@@ -71,20 +77,20 @@ export class EventLines {
     this.#breakers.get(skip.breaker)?.log.declines(skip) === true;
 
   #track(name: string): Tracked {
-    if (this.#breakers.size >= BREAKER_LIMIT) this.#letGo();
+    if (this.#breakers.size >= BREAKER_LIMIT) {
+      const [oldest] = this.#breakers;
+      if (oldest !== undefined) this.#letGo(...oldest);
+    }
     const writer = this.#target.writerOf(name);
     const tracked = { log: new BreakerLog(writer.write, this.#target.sampleSkips), writer };
     this.#breakers.set(name, tracked);
     return tracked;
   }
 
-  #letGo(): void {
-    for (const [name, { log, writer }] of this.#breakers) {
-      this.#breakers.delete(name);
-      writer.end?.();
-      this.#writeRest(log);
-      return;
-    }
+  #letGo(name: string, { log, writer }: Tracked): void {
+    this.#breakers.delete(name);
+    writer.end?.();
+    this.#writeRest(log);
   }
 
   /** Outside of a delivery nobody isolates the target, so a failure of it is reported here. */
