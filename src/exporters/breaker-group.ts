@@ -4,7 +4,7 @@ import type { BREAKER_LABEL, METRICS, MetricName } from "../events/metrics.ts";
 import { DroppedEvents } from "./dropped-events.ts";
 import type { MetricSettings } from "./metric-arguments.ts";
 import { type Labels, labelsOf, type Row, SLOTS_OF, tryRead } from "./metric-reading.ts";
-import { endAll } from "./per-bus.ts";
+import { beginAll, endAll, type HeldNames, PerBus } from "./per-bus.ts";
 import { RecoveryWatch } from "./recovery-watch.ts";
 import { SeriesLabels } from "./series-labels.ts";
 import { SharedRow } from "./shared-row.ts";
@@ -61,6 +61,8 @@ interface Member {
   holds: number;
   /** Whether its calls are timed: from the first hold that wants it until the last hold ends. */
   timed: boolean;
+  /** Picks the incidents that recovered; from the first hold on. */
+  recovery: RecoveryWatch | null;
   /** The keys of what else is watched; as long as `timed`. */
   readonly watched: Set<string>;
   readonly offs: (() => void)[];
@@ -73,6 +75,15 @@ interface Member {
 export class BreakerGroup {
   readonly #context: GroupContext;
   readonly #dropped: DroppedEvents;
+  readonly #incidents = new PerBus((bus, names) => {
+    const sink = { sink: this.#context.pipeline };
+    const of = (breaker: string) => this.#recoveryOf(breaker, names);
+    const end = beginAll([
+      () => bus.on("circuit.open", (event) => of(event.breaker)?.opened(event), sink),
+      () => bus.on("circuit.close", (event) => of(event.breaker)?.closed(event), sink),
+    ]);
+    return { end };
+  });
   readonly #shared = new SharedRow();
   readonly #names: SeriesLabels;
   #known = new WeakMap<BreakerView, Member>();
@@ -192,7 +203,7 @@ export class BreakerGroup {
     const labels = this.#names.labelsOf(view);
     const member: Member = {
       ...{ view, name: view.name, labels, shared: labels === this.#names.other },
-      ...{ holds: 0, timed: false, watched: new Set<string>(), offs: [] },
+      ...{ holds: 0, timed: false, recovery: null, watched: new Set<string>(), offs: [] },
     };
     this.#known.set(view, member);
     return member;
@@ -223,13 +234,17 @@ export class BreakerGroup {
     endAll(offs);
   }
 
-  #watchIncidents({ view, name, labels, offs }: Member): void {
-    const sink = { sink: this.#context.pipeline };
+  #watchIncidents(member: Member): void {
+    const { view, name, labels, offs } = member;
     const metric = "circuit_breaker_recovery_duration_seconds";
-    const recovery = new RecoveryWatch(view, this.#context.series(metric, labels, []));
-    offs.push(view.on("circuit.open", (event) => recovery.opened(event), sink));
-    offs.push(view.on("circuit.close", (event) => recovery.closed(event), sink));
+    member.recovery = new RecoveryWatch(view, this.#context.series(metric, labels, []));
+    offs.push(this.#incidents.hold(view.bus, name));
     offs.push(this.#dropped.listen(view.bus, name));
+  }
+
+  /** Who watches the incidents of a breaker of this name; null when it is not attached with this bus. */
+  #recoveryOf(name: string, names: HeldNames): RecoveryWatch | null {
+    return (names.has(name) ? this.#attached.get(name)?.recovery : null) ?? null;
   }
 
   #watchCalls(member: Member): void {

@@ -4,7 +4,7 @@ import type { EventOf } from "../events/event.ts";
 import type { MetricName } from "../events/metrics.ts";
 import type { Watch } from "./breaker-group.ts";
 import { type Labels, SLOTS_OF } from "./metric-reading.ts";
-import { endAll, type HeldNames, PerBus } from "./per-bus.ts";
+import { beginAll, type HeldNames, PerBus } from "./per-bus.ts";
 import type { Exemplar } from "./prometheus-metric.ts";
 
 /** What the exporter uses of OpenTelemetry's `trace`. */
@@ -53,14 +53,15 @@ export class Exemplars {
   readonly #seriesOf: SeriesOf;
   readonly #buses = new PerBus((bus, names) => {
     const sink = "prometheus";
-    const offs = [
-      bus.on("circuit.skip", (skip) => this.#skipped(skip, names), {
-        sink,
-        declines: ({ breaker, reason }) => !this.#wants(breaker, names, SKIPS.get(reason)),
-      }),
-      bus.on("circuit.failure", (failure) => this.#failed(failure, names), { sink }),
-    ];
-    return { end: () => endAll(offs) };
+    const end = beginAll([
+      () =>
+        bus.on("circuit.skip", (skip) => this.#skipped(skip, names), {
+          sink,
+          declines: ({ breaker, reason }) => !this.#wants(breaker, names, SKIPS.get(reason)),
+        }),
+      () => bus.on("circuit.failure", (failure) => this.#failed(failure, names), { sink }),
+    ]);
+    return { end };
   });
   /** By the labels of a breaker, then by those of the number. */
   readonly #kept = new Map<Labels, Map<Labels, Slot>>();

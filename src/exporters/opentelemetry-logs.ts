@@ -1,13 +1,13 @@
 import type { BreakerView } from "../core/breaker-view.ts";
 import { EVENTS } from "../events/catalogue.ts";
-import type { TelltaleEvent } from "../events/event.ts";
+import type { EventType, TelltaleEvent } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
 import { EVENT_TYPES } from "../events/event-types.ts";
 import { SEVERITIES, type Severity } from "../events/vocabulary.ts";
 import type { Watch } from "./breaker-group.ts";
 import { type BreakerWriter, EventLines, type LineTarget } from "./event-lines.ts";
 import { attributesOf, type EventAttributes } from "./opentelemetry-attributes.ts";
-import { endAll, type HeldNames, type Listening, PerBus } from "./per-bus.ts";
+import { beginAll, type HeldNames, type Listening, PerBus } from "./per-bus.ts";
 
 /** What the exporter writes of a log record, in the Logs API's form. */
 export interface EventLogRecord {
@@ -79,17 +79,18 @@ function records(logger: EventLogger, lowest: Severity) {
     const take = (event: TelltaleEvent) => {
       if (!("seq" in event) || names.has(event.breaker)) lines.take(event);
     };
-    const offs = types.map((type) => {
+    const subscribe = (type: EventType) => {
       const { declines, ...options } = lines.listenOptions(type);
       if (declines === undefined) return bus.on(type, take, options);
       const ownDeclines: typeof declines = (skip) => !names.has(skip.breaker) || declines(skip);
       return bus.on(type, take, { ...options, declines: ownDeclines });
-    });
+    };
+    const off = beginAll(types.map((type) => () => subscribe(type)));
     return {
       leave: (name) => lines.leave(name),
       end() {
         try {
-          endAll(offs);
+          off();
         } finally {
           lines.end();
         }

@@ -4,7 +4,7 @@ import type { CircuitEventType, EventOf } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
 import type { Watch } from "./breaker-group.ts";
 import { attributesOf, BREAKER_NAME, BREAKER_STATE } from "./opentelemetry-attributes.ts";
-import { endAll, type HeldNames, type Listening, PerBus } from "./per-bus.ts";
+import { beginAll, type HeldNames, type Listening, PerBus } from "./per-bus.ts";
 
 /** What a reader of a trace wants to see of the breaker. */
 const TOLD = ["circuit.skip", "circuit.open", "circuit.close"] as const;
@@ -37,15 +37,17 @@ function onSpan<T extends CircuitEventType>(
       if (span !== undefined) write(span, event);
     };
     const sink = "opentelemetry";
-    const offs = types.map((type) => {
-      // The bus hands over events of this type alone.
-      const listener = take as (event: unknown) => void;
-      if (type !== "circuit.skip") return bus.on<CircuitEventType>(type, listener, { sink });
-      const declines = ({ breaker }: EventOf<"circuit.skip">) =>
-        !names.has(breaker) || recordingSpan() === undefined;
-      return bus.on("circuit.skip", listener, { sink, declines });
-    });
-    return { end: () => endAll(offs) };
+    // The bus hands over events of the types that it is asked for.
+    const listener = take as (event: unknown) => void;
+    const declines = ({ breaker }: EventOf<"circuit.skip">) =>
+      !names.has(breaker) || recordingSpan() === undefined;
+    const subscribe = (type: T) =>
+      bus.on<CircuitEventType>(
+        type,
+        listener,
+        type === "circuit.skip" ? { sink, declines } : { sink },
+      );
+    return { end: beginAll(types.map((type) => () => subscribe(type))) };
   };
 }
 

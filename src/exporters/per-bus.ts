@@ -64,6 +64,18 @@ export class PerBus {
   }
 }
 
+/** Makes subscriptions, all of them or none; returns a function that ends them. */
+export function beginAll(subscribes: readonly (() => () => void)[]): () => void {
+  const offs: (() => void)[] = [];
+  try {
+    for (const subscribe of subscribes) offs.push(subscribe());
+  } catch (thrown) {
+    endAll(offs);
+    throw thrown;
+  }
+  return () => endAll(offs);
+}
+
 /** Ends every subscription, also when one of them refuses. */
 export function endAll(offs: readonly (() => void)[]): void {
   const failures: unknown[] = [];
