@@ -9,8 +9,8 @@ export interface Trail {
   readonly suppressed: number;
 }
 
-/** Writes one line; may throw. */
-export type WriteLine = (event: CircuitEvent, trail: Trail) => void;
+/** Writes one line; may throw. False when the destination takes no such line at present. */
+export type WriteLine = (event: CircuitEvent, trail: Trail) => boolean;
 
 /** The lines of one breaker: numbered, with its skips sampled. */
 export class BreakerLog {
@@ -43,11 +43,12 @@ export class BreakerLog {
     if (event.type !== "circuit.skip") {
       if (event.type === "circuit.open") this.#sampling.restart(event.generation);
       this.#sampling.trying(event.atMs);
-      const trail = { prevSeq: this.#prevSeq, suppressed: this.#sampling.suppressed };
+      const prevSeq = this.#prevSeq;
       // Set before the logger is tried: a line that it loses shows as a number that no line has.
       this.#prevSeq = event.seq;
-      this.#write(event, trail);
-      this.#sampling.carried();
+      if (this.#write(event, { prevSeq, suppressed: this.#sampling.suppressed })) {
+        this.#sampling.carried();
+      } else this.#prevSeq = prevSeq;
       return true;
     }
     if (this.declines(event)) return false;
@@ -64,13 +65,15 @@ export class BreakerLog {
 
   #writeSkip(skip: SkipEvent): void {
     this.#sampling.tryingSkip(skip);
+    const trail = { prevSeq: this.#prevSeq, suppressed: this.#sampling.suppressed };
+    let isWritten = false;
     try {
-      this.#write(skip, { prevSeq: this.#prevSeq, suppressed: this.#sampling.suppressed });
-    } catch (thrown) {
-      // Counted as not written, so that the next line carries it; the bus reports the failure.
-      this.#sampling.suppress(skip);
-      throw thrown;
+      isWritten = this.#write(skip, trail);
+    } finally {
+      // What was not written is carried by the next line; when the logger threw, the bus reports it.
+      if (!isWritten) this.#sampling.suppress(skip);
     }
+    if (!isWritten) return;
     this.#prevSeq = skip.seq;
     this.#sampling.carried();
   }

@@ -51,7 +51,7 @@ class BusRecords implements LineTarget {
         const trail: EventAttributes = {};
         if (prevSeq !== null) trail["circuit_breaker.prev_seq"] = prevSeq;
         if (suppressed > 0) trail["circuit_breaker.suppressed"] = suppressed;
-        this.#write(event, trail);
+        return this.#write(event, trail);
       },
     };
   }
@@ -60,13 +60,14 @@ class BusRecords implements LineTarget {
     this.#write(event, {});
   }
 
-  #write(event: TelltaleEvent, trail: EventAttributes): void {
+  #write(event: TelltaleEvent, trail: EventAttributes): boolean {
     const { type: eventName, atMs: timestamp } = event;
     const { severity: severityText, sentence: body } = EVENTS[eventName];
     const severityNumber = SEVERITY_NUMBER[severityText];
-    if (this.#logger.enabled?.({ severityNumber, eventName }) === false) return;
+    if (this.#logger.enabled?.({ severityNumber, eventName }) === false) return false;
     const attributes = { ...attributesOf(event), ...trail };
     this.#logger.emit({ eventName, timestamp, severityNumber, severityText, body, attributes });
+    return true;
   }
 }
 

@@ -89,22 +89,23 @@ class CircuitEventLog implements LineTarget {
       child ??= this.#logger.child({ breaker });
       // The child's binding names the breaker; a second `breaker` key would make the line ambiguous JSON.
       const { breaker: _bound, ...fields } = this.#lineOf(event, trail);
-      this.#write(child, event, fields);
+      return this.#write(child, event, fields);
     };
   }
 
-  readonly #toParent: WriteLine = (event, trail) => {
+  readonly #toParent: WriteLine = (event, trail) =>
     this.#write(this.#logger, event, this.#lineOf(event, trail));
-  };
 
   #lineOf(event: CircuitEvent, { prevSeq, suppressed }: Trail): Record<string, unknown> {
     const fields = { ...lineFields(event, this.#settings), prevSeq };
     return suppressed === 0 ? fields : { ...fields, suppressed };
   }
 
-  #write(logger: CircuitLogger, { type }: TelltaleEvent, fields: object): void {
+  #write(logger: CircuitLogger, { type }: TelltaleEvent, fields: object): boolean {
     const level = this.#settings.levels[type];
-    if (level !== "silent") logger[level](fields, EVENTS[type].sentence);
+    if (level === "silent") return false;
+    logger[level](fields, EVENTS[type].sentence);
+    return true;
   }
 }
 

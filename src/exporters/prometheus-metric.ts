@@ -71,29 +71,33 @@ export class PulledMetric {
     this.#cut = given !== this.#name;
   }
 
-  /** For JSON, which clusters exchange. */
+  /** For JSON, which clusters exchange: a primary in OpenMetrics mode expects the names that its workers would print. */
   async get(): Promise<Page<PlainSample>> {
     const values = this.#samples().map(({ sharedLabels, ...sample }) => ({
       ...sample,
       labels: { ...sample.labels, ...sharedLabels },
     }));
-    return this.#page(this.#name, values);
+    return this.#page(this.#isOpenMetrics(), values);
   }
 
   /** For printing. */
   async getForPromString(): Promise<Page<PrintedSample>> {
-    const { contentType } = this.#registry;
-    const asked = typeof contentType === "string" && contentType.startsWith(OPENMETRICS);
-    const cut = this.type === "counter" && (this.#cut || asked);
+    const cut = this.#cut || this.#isOpenMetrics();
     this.#cut = false;
-    return this.#page(cut ? this.#name.replace(/_total$/, "") : this.#name, this.#samples());
+    return this.#page(cut, this.#samples());
   }
 
   /** `registry.resetMetrics()` calls it. The counters are the breakers', which never go back. */
   reset(): void {}
 
-  #page<S>(name: string, values: S[]): Page<S> {
+  #isOpenMetrics(): boolean {
+    const { contentType } = this.#registry;
+    return typeof contentType === "string" && contentType.startsWith(OPENMETRICS);
+  }
+
+  #page<S>(cut: boolean, values: S[]): Page<S> {
     const { help, type, aggregator } = this;
+    const name = cut && type === "counter" ? this.#name.replace(/_total$/, "") : this.#name;
     return { name, help, type, aggregator, values };
   }
 }
