@@ -9,8 +9,8 @@ export interface Trail {
   readonly suppressed: number;
 }
 
-/** Writes one line; may throw. False when the destination takes no such line at present. */
-export type WriteLine = (event: CircuitEvent, trail: Trail) => boolean;
+/** Writes one line; may throw. Returns false when the destination takes no such line at present. */
+export type WriteLine = (event: CircuitEvent, trail: Trail) => unknown;
 
 /** The lines of one breaker: numbered, with its skips sampled. */
 export class BreakerLog {
@@ -46,9 +46,9 @@ export class BreakerLog {
       const prevSeq = this.#prevSeq;
       // Set before the logger is tried: a line that it loses shows as a number that no line has.
       this.#prevSeq = event.seq;
-      if (this.#write(event, { prevSeq, suppressed: this.#sampling.suppressed })) {
-        this.#sampling.carried();
-      } else this.#prevSeq = prevSeq;
+      const trail = { prevSeq, suppressed: this.#sampling.suppressed };
+      if (this.#write(event, trail) === false) this.#prevSeq = prevSeq;
+      else this.#sampling.carried();
       return true;
     }
     if (this.declines(event)) return false;
@@ -68,7 +68,7 @@ export class BreakerLog {
     const trail = { prevSeq: this.#prevSeq, suppressed: this.#sampling.suppressed };
     let isWritten = false;
     try {
-      isWritten = this.#write(skip, trail);
+      isWritten = this.#write(skip, trail) !== false;
     } finally {
       // What was not written is carried by the next line; when the logger threw, the bus reports it.
       if (!isWritten) this.#sampling.suppress(skip);

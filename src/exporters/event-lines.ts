@@ -16,7 +16,7 @@ export interface LineTarget {
   /** What writes the lines of a breaker that is met for the first time, or again after it was let go. */
   writerOf(breaker: string): BreakerWriter;
   /** Writes an event that belongs to no breaker's numbers. */
-  writeOther(event: Exclude<TelltaleEvent, CircuitEvent>): void;
+  writeOther(event: Exclude<TelltaleEvent, CircuitEvent>): unknown;
 }
 
 /** Writes the lines of one breaker. */
@@ -51,7 +51,7 @@ export class EventLines {
 
   readonly take = (event: TelltaleEvent): void => {
     if (!isOfBreaker(event)) {
-      this.#target.writeOther(event);
+      this.#catchLater(this.#target.writeOther(event), event);
       return;
     }
     const name = event.breaker;
@@ -82,7 +82,8 @@ export class EventLines {
       if (oldest !== undefined) this.#letGo(...oldest);
     }
     const writer = this.#target.writerOf(name);
-    const tracked = { log: new BreakerLog(writer.write, this.#target.sampleSkips), writer };
+    const write: WriteLine = (event, trail) => this.#catchLater(writer.write(event, trail), event);
+    const tracked = { log: new BreakerLog(write, this.#target.sampleSkips), writer };
     this.#breakers.set(name, tracked);
     return tracked;
   }
@@ -100,18 +101,30 @@ export class EventLines {
     try {
       log.writeRest();
     } catch (thrown) {
-      this.#bus.emit(
-        Object.freeze({
-          type: "bus.listener_failed",
-          v: 1,
-          atMs: untold.last.atMs,
-          sink: this.#target.sink,
-          count: untold.count,
-          failedType: untold.last.type,
-          error: describeError(thrown),
-        }),
-      );
+      this.#report(untold.last, untold.count, thrown);
     }
+  }
+
+  /** A log method is declared void, which an async function satisfies: its rejection must not end the process. */
+  #catchLater(returned: unknown, event: TelltaleEvent): unknown {
+    if (returned instanceof Promise) {
+      returned
+        .catch((thrown: unknown) => this.#report(event, 1, thrown))
+        .catch(() => {
+          // The bus refuses even the report: there is nobody left to tell.
+        });
+    }
+    return returned;
+  }
+
+  #report({ type: failedType, atMs }: TelltaleEvent, count: number, thrown: unknown): void {
+    // Reporting that such a report could not be written could go on for ever.
+    if (failedType === "bus.listener_failed") return;
+    const { sink } = this.#target;
+    const error = describeError(thrown);
+    this.#bus.emit(
+      Object.freeze({ type: "bus.listener_failed", v: 1, atMs, sink, count, failedType, error }),
+    );
   }
 }
 

@@ -56,18 +56,18 @@ class BusRecords implements LineTarget {
     };
   }
 
-  writeOther(event: TelltaleEvent): void {
-    this.#write(event, {});
+  writeOther(event: TelltaleEvent): unknown {
+    return this.#write(event, {});
   }
 
-  #write(event: TelltaleEvent, trail: EventAttributes): boolean {
+  #write(event: TelltaleEvent, trail: EventAttributes): unknown {
     const { type: eventName, atMs: timestamp } = event;
     const { severity: severityText, sentence: body } = EVENTS[eventName];
     const severityNumber = SEVERITY_NUMBER[severityText];
     if (this.#logger.enabled?.({ severityNumber, eventName }) === false) return false;
     const attributes = { ...attributesOf(event), ...trail };
-    this.#logger.emit({ eventName, timestamp, severityNumber, severityText, body, attributes });
-    return true;
+    const record = { eventName, timestamp, severityNumber, severityText, body, attributes };
+    return this.#logger.emit(record);
   }
 }
 

@@ -63,8 +63,8 @@ class CircuitEventLog implements LineTarget {
     };
   }
 
-  writeOther(event: TelltaleEvent): void {
-    this.#write(this.#logger, event, lineFields(event, this.#settings));
+  writeOther(event: TelltaleEvent): unknown {
+    return this.#write(this.#logger, event, lineFields(event, this.#settings));
   }
 
   /** Listens to exactly the types whose level is enabled: the others are not even built. */
@@ -101,11 +101,9 @@ class CircuitEventLog implements LineTarget {
     return suppressed === 0 ? fields : { ...fields, suppressed };
   }
 
-  #write(logger: CircuitLogger, { type }: TelltaleEvent, fields: object): boolean {
+  #write(logger: CircuitLogger, { type }: TelltaleEvent, fields: object): unknown {
     const level = this.#settings.levels[type];
-    if (level === "silent") return false;
-    logger[level](fields, EVENTS[type].sentence);
-    return true;
+    return level === "silent" ? false : logger[level](fields, EVENTS[type].sentence);
   }
 }
 
