@@ -51,7 +51,7 @@ export class EventLines {
 
   readonly take = (event: TelltaleEvent): void => {
     if (!isOfBreaker(event)) {
-      this.#catchLater(this.#target.writeOther(event), event);
+      this.#catchLater(this.#target.writeOther(event), event, 1);
       return;
     }
     const name = event.breaker;
@@ -82,7 +82,8 @@ export class EventLines {
       if (oldest !== undefined) this.#letGo(...oldest);
     }
     const writer = this.#target.writerOf(name);
-    const write: WriteLine = (event, trail) => this.#catchLater(writer.write(event, trail), event);
+    const write: WriteLine = (event, trail) =>
+      this.#catchLater(writer.write(event, trail), event, 1 + trail.suppressed);
     const tracked = { log: new BreakerLog(write, this.#target.sampleSkips), writer };
     this.#breakers.set(name, tracked);
     return tracked;
@@ -105,11 +106,14 @@ export class EventLines {
     }
   }
 
-  /** A log method is declared void, which an async function satisfies: its rejection must not end the process. */
-  #catchLater(returned: unknown, event: TelltaleEvent): unknown {
+  /**
+   * A log method is declared void, which an async function satisfies: its rejection must not end the process. `count` is
+   * what is lost with the line: by then the next lines no longer carry what it carried.
+   */
+  #catchLater(returned: unknown, event: TelltaleEvent, count: number): unknown {
     if (returned instanceof Promise) {
       returned
-        .catch((thrown: unknown) => this.#report(event, 1, thrown))
+        .catch((thrown: unknown) => this.#report(event, count, thrown))
         .catch(() => {
           // The bus refuses even the report: there is nobody left to tell.
         });
