@@ -200,8 +200,9 @@ export class SynchronousEventBus implements EventBus {
     const report: EventOf<"bus.listener_failed"> = {
       type: "bus.listener_failed",
       v: 1,
-      // The bus has no clock of its own: the failed event's moment is when the listener was given it.
-      atMs: event.atMs,
+      // The bus has no clock of its own: the failed event's moment is when the listener was given it. A stranger's
+      // event may have none.
+      atMs: Number.isFinite(event.atMs) ? event.atMs : 0,
       sink: subscription.sink,
       count: 1,
       failedType: event.type,
