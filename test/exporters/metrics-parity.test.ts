@@ -46,7 +46,7 @@ function withoutEmpty({ series, families }: Page): Page {
 function twoPipelines(breakers: readonly CircuitBreaker[], options = {}, pulled = false) {
   const registry = new Registry();
   const histograms = createHistogramProducer();
-  const sdk = startSdk([histograms]);
+  const sdk = startSdk({ metricProducers: [histograms] });
   const { meterProvider } = sdk;
   const where = pulled ? { meterProvider, histograms } : { meterProvider };
   exportToPrometheus(breakers, registry, options);

@@ -20,7 +20,7 @@ import { permitOf } from "../support/states.ts";
 /** A breaker whose histograms a reader of a real SDK pulls. */
 function pulled(options: object = { callDurations: true }) {
   const histograms = createHistogramProducer();
-  const sdk = startSdk([histograms]);
+  const sdk = startSdk({ metricProducers: [histograms] });
   const clock = new FakeClock();
   const breaker = new CircuitBreaker("payments", { clock, ...TWO_AND_TEN });
   const { meterProvider } = sdk;
@@ -133,7 +133,7 @@ test("what was collected does not change when the breaker goes on", async () => 
 
 test("histograms: breakers beyond the budget share one series each", async () => {
   const histograms = createHistogramProducer();
-  const sdk = startSdk([histograms]);
+  const sdk = startSdk({ metricProducers: [histograms] });
   const { meterProvider } = sdk;
   const breakers = ["a", "b", "c"].map((name) => new CircuitBreaker(name));
   const options = { meterProvider, histograms, callDurations: true, nameBudget: 1 };
@@ -176,7 +176,7 @@ test("histograms: one producer for a meter while breakers are attached", () => {
 
 test("histograms: the meters of two providers may share a producer", async () => {
   const histograms = createHistogramProducer();
-  const sdk = startSdk([histograms]);
+  const sdk = startSdk({ metricProducers: [histograms] });
   const other = new MeterProvider();
   exportToOpenTelemetry(new CircuitBreaker("a"), { meterProvider: sdk.meterProvider, histograms });
   exportToOpenTelemetry(new CircuitBreaker("b"), { meterProvider: other, histograms });

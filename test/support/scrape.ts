@@ -3,8 +3,8 @@ import type { MeterProvider as ApiMeterProvider } from "@opentelemetry/api";
 import { PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
 import {
   MeterProvider,
-  type MetricProducer,
   MetricReader,
+  type MetricReaderOptions,
   type ResourceMetrics,
 } from "@opentelemetry/sdk-metrics";
 
@@ -72,9 +72,9 @@ export interface Sdk {
   text(): Promise<string>;
 }
 
-/** `metricProducers` are those that its reader pulls beside the meters. */
-export function startSdk(metricProducers: MetricProducer[] = []): Sdk {
-  const reader = new PullReader({ metricProducers });
+/** `options` are those of its reader, such as the producers that it pulls beside the meters. */
+export function startSdk(options: MetricReaderOptions = {}): Sdk {
+  const reader = new PullReader(options);
   const meterProvider = new MeterProvider({ readers: [reader] });
   const serializer = new PrometheusSerializer();
   const collect = async () => {
