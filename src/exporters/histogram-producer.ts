@@ -7,8 +7,9 @@ import type { Labels } from "./metric-reading.ts";
 /**
  * Hands the histograms of breakers to a metric reader of the OpenTelemetry SDK when it collects. The API can only push
  * a histogram, which costs more than all else that the breaker does for a call, and cannot show an empty one; pulled, a
- * call costs its two readings of the clock, and every series exists from the start. It fits the option `metricProducers` of readers of sdk-metrics 2
- * and 3. The numbers are cumulative, whatever temporality the reader prefers for its own.
+ * call costs its two readings of the clock, and every series exists from the start. It fits the option
+ * `metricProducers` of readers of sdk-metrics 2 and 3. The numbers are cumulative, whatever temporality the reader
+ * prefers for its own.
  */
 export interface HistogramProducer {
   /** What a reader calls. Never rejects. */
