@@ -33,8 +33,8 @@ export type HistogramName = {
 export interface Watch {
   /** Watches of one key are the same. */
   readonly key: string;
-  /** Begins to watch; `labels` are those of the breaker's series. Returns a function that ends it. */
-  begin(view: BreakerView, labels: Labels): () => void;
+  /** Begins to watch; returns a function that ends it. */
+  begin(view: BreakerView): () => void;
 }
 
 /** What the group of one exporter has to know of it. */
@@ -262,6 +262,6 @@ const NO_LABELS: Labels = Object.freeze({});
 
 function beginWatch(member: Member, { key, begin }: Watch): void {
   if (member.watched.has(key)) return;
-  member.offs.push(begin(member.view, member.labels));
+  member.offs.push(begin(member.view));
   member.watched.add(key);
 }

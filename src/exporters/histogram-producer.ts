@@ -12,7 +12,7 @@ import type { Labels } from "./metric-reading.ts";
  * prefers for its own.
  */
 export interface HistogramProducer {
-  /** What a reader calls. Never rejects. */
+  /** What a reader calls. */
   collect(): Promise<ProducedMetrics>;
 }
 
@@ -98,20 +98,13 @@ export class PulledHistograms implements HistogramProducer {
 
   async collect(): Promise<ProducedMetrics> {
     const endTime = hrTime(Date.now());
-    const errors: unknown[] = [];
-    const metrics: ProducedHistogram[] = [];
-    for (const metric of HISTOGRAMS) {
-      try {
-        const dataPoints = [...this.#sources].flatMap((source) => points(source, metric, endTime));
-        if (dataPoints.length > 0) metrics.push({ ...described(metric), dataPoints });
-      } catch (thrown) {
-        // The reader goes on with what it got, and reports this.
-        errors.push(thrown);
-      }
-    }
+    const metrics = HISTOGRAMS.map((metric): ProducedHistogram => {
+      const dataPoints = [...this.#sources].flatMap((source) => points(source, metric, endTime));
+      return { ...described(metric), dataPoints };
+    }).filter(({ dataPoints }) => dataPoints.length > 0);
     const scope = { name: "telltale", version: this.#version };
     const scopeMetrics = metrics.length === 0 ? [] : [{ scope, metrics }];
-    return { resourceMetrics: { resource: RESOURCE, scopeMetrics }, errors };
+    return { resourceMetrics: { resource: RESOURCE, scopeMetrics }, errors: [] };
   }
 }
 

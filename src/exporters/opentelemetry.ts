@@ -122,7 +122,7 @@ export function exportToOpenTelemetry(
   if (!collects && watches.length === 0) return () => {};
   return exportOf(meter, collects).attach(
     breakers,
-    collects ? settings : { ...settings, callDurations: false },
+    collects ? settings : { ...settings, callDurations: false, producer: undefined },
     watches,
   );
 }
