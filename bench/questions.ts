@@ -8,6 +8,7 @@ import { idleCpu, idleMemory } from "./idle.ts";
 import { firstTry, pipelines } from "./policies.ts";
 import type { Question } from "./question.ts";
 import { refused } from "./refused.ts";
+import { scrape } from "./scrape.ts";
 
 /** Everything that `npm run bench` asks, in the order of the report. */
 export const QUESTIONS: readonly Question[] = [
@@ -21,6 +22,7 @@ export const QUESTIONS: readonly Question[] = [
   exporters,
   firstTry,
   pipelines,
+  scrape,
   bytes,
   idleMemory,
   idleCpu,

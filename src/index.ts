@@ -1,4 +1,5 @@
 export type { BreakerStats, BreakerView } from "./core/breaker-view.ts";
+export type { DurationListener } from "./core/call-durations.ts";
 export type { CallOptions, CancelSignal } from "./core/call-options.ts";
 export {
   CircuitBreaker,

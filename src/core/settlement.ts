@@ -1,5 +1,6 @@
 import type { CountedAs, FailureReason, ProbeOutcome } from "../events/vocabulary.ts";
 import type { Call } from "./call.ts";
+import { tellDuration } from "./call-durations.ts";
 import type { Circuit } from "./circuit.ts";
 import { toldRefusal } from "./circuit-open-error.ts";
 import { FailureRun } from "./failure-run.ts";
@@ -21,6 +22,7 @@ export function settle(circuit: Circuit, call: Call, nowMs: number): CountedAs {
   else if (call.slot instanceof Probe) settleProbe(circuit, call.slot, call, nowMs);
   else if (period.state === "disabled") settleMeasured(circuit, period, call, nowMs);
   circuit.deliver();
+  if (current && circuit.durations !== null) tellDuration(circuit, call);
   return current ? call.outcome : "late";
 }
 
@@ -39,6 +41,7 @@ export function settleCalm(circuit: Circuit, call: Call): boolean {
     journal.success(call);
     journal.flush();
   }
+  if (circuit.durations !== null) tellDuration(circuit, call);
   return true;
 }
 

@@ -36,6 +36,9 @@ class Counts {
   readonly timeInStateMs: CountsOf<CircuitState> = zeros(STATES);
 }
 
+/** What a breaker that counted nothing reads, so that a scrape of idle ones makes no zeros. */
+const NOTHING: Readonly<Counts> = /* @__PURE__ */ new Counts();
+
 /** What a breaker has counted since it was made. Counters only grow. */
 export class Tally {
   /** In a plain field, because the quiet path does nothing else. */
@@ -69,8 +72,7 @@ export class Tally {
 
   /** A copy; what was never counted is there as zeros. */
   copy(): TallySnapshot {
-    const { calls, skips, trips, transitions, probes, timeInStateMs } =
-      this.#counts ?? new Counts();
+    const { calls, skips, trips, transitions, probes, timeInStateMs } = this.#counts ?? NOTHING;
     return {
       calls: Object.freeze({ ...calls, success: this.successes }),
       skips: Object.freeze({ ...skips }),

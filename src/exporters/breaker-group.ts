@@ -1,24 +1,26 @@
 import type { BreakerView } from "../core/breaker-view.ts";
 import type { Check } from "../events/check.ts";
-import { BREAKER_LABEL, METRICS, type MetricName, OTHER } from "../events/metrics.ts";
+import type { BREAKER_LABEL, METRICS, MetricName } from "../events/metrics.ts";
 import { DroppedEvents } from "./dropped-events.ts";
 import type { MetricSettings } from "./metric-arguments.ts";
 import { type Labels, labelsOf, type Row, SLOTS_OF, tryRead } from "./metric-reading.ts";
+import { beginAll, endAll, type HeldNames, PerBus } from "./per-bus.ts";
 import { RecoveryWatch } from "./recovery-watch.ts";
+import { SeriesLabels } from "./series-labels.ts";
 import { SharedRow } from "./shared-row.ts";
-
-/** Names of all ever seen that get series of their own: the OpenTelemetry SDK keeps 2 000 attribute sets. */
-const DEFAULT_NAME_BUDGET = 150;
 
 /** One number of one series. */
 export interface Sample {
+  /** The labels that say whose it is; those of one breaker, or of those that share a name, are one object. */
   readonly labels: Labels;
+  /** The further labels of the metric; those of one combination of values are one object. */
+  readonly sharedLabels: Labels;
   readonly value: number;
 }
 
-/** The numbers of the breakers that share one value of the breaker's label, at one scrape. */
+/** The numbers of the breakers that share one set of labels, at one scrape. */
 export interface LabelledRow {
-  readonly label: string;
+  readonly labels: Labels;
   readonly row: Row;
 }
 
@@ -27,26 +29,42 @@ export type HistogramName = {
   [N in MetricName]: (typeof METRICS)[N]["type"] extends "histogram" ? N : never;
 }[MetricName];
 
-/** Takes one observation of a histogram. */
-type Observe = (metric: HistogramName, labels: Labels, seconds: number) => void;
+/** What else is watched of a breaker; several attachments that ask for the same watch it once. */
+export interface Watch {
+  /** Watches of one key are the same. */
+  readonly key: string;
+  /** Begins to watch; returns a function that ends it. */
+  begin(view: BreakerView): () => void;
+}
 
 /** What the group of one exporter has to know of it. */
 export interface GroupContext {
   /** As in the message of an error: `export to Prometheus`. */
   readonly check: Check;
   readonly pipeline: keyof typeof BREAKER_LABEL;
-  readonly observe: Observe;
+  /** What takes the observations of one series of a histogram, in seconds. */
+  series(
+    metric: HistogramName,
+    labels: Labels,
+    words: readonly string[],
+  ): (seconds: number) => void;
 }
 
 /** What is known of a breaker, also while it is detached. */
 interface Member {
   readonly view: BreakerView;
   readonly name: string;
-  readonly label: string;
+  readonly labels: Labels;
+  /** Whether its name is `__other__`. */
+  readonly shared: boolean;
   /** Calls of the exporter that asked for it and have not detached yet. */
   holds: number;
   /** Whether its calls are timed: from the first hold that wants it until the last hold ends. */
   timed: boolean;
+  /** Picks the incidents that recovered; from the first hold on. */
+  recovery: RecoveryWatch | null;
+  /** The keys of what else is watched; as long as `timed`. */
+  readonly watched: Set<string>;
   readonly offs: (() => void)[];
 }
 
@@ -57,16 +75,23 @@ interface Member {
 export class BreakerGroup {
   readonly #context: GroupContext;
   readonly #dropped: DroppedEvents;
+  readonly #incidents = new PerBus((bus, names) => {
+    const sink = { sink: this.#context.pipeline };
+    const of = (breaker: string) => this.#recoveryOf(breaker, names);
+    const end = beginAll([
+      () => bus.on("circuit.open", (event) => of(event.breaker)?.opened(event), sink),
+      () => bus.on("circuit.close", (event) => of(event.breaker)?.closed(event), sink),
+    ]);
+    return { end };
+  });
   readonly #shared = new SharedRow();
-  readonly #known = new WeakMap<BreakerView, Member>();
+  readonly #names: SeriesLabels;
+  #known = new WeakMap<BreakerView, Member>();
   readonly #attached = new Map<string, Member>();
-  /** Names that ever had a series of their own. */
-  readonly #named = new Set<string>();
-  #nameBudget = DEFAULT_NAME_BUDGET;
-  #overflow = 0;
 
   constructor(context: GroupContext) {
     this.#context = context;
+    this.#names = new SeriesLabels(context.pipeline);
     this.#dropped = new DroppedEvents({ sink: context.pipeline });
   }
 
@@ -77,17 +102,24 @@ export class BreakerGroup {
   /**
    * Adds breakers, all of them or none.
    * @returns a function that takes them out again
-   * @throws {RangeError} when another breaker of the same name is there, or the budget differs from the one that holds
+   * @throws {RangeError} when another breaker of the same name is there, or the budget or the attributes differ from
+   * those that hold
    */
-  attach(breakers: readonly BreakerView[], settings: MetricSettings): () => void {
+  attach(
+    breakers: readonly BreakerView[],
+    settings: MetricSettings,
+    watches: readonly Watch[] = [],
+  ): () => void {
     this.#checkNames(breakers);
-    this.#setBudget(settings.nameBudget);
+    const { check } = this.#context;
+    if (this.#names.agree(check, settings, this.isEmpty)) this.#known = new WeakMap();
     const members: Member[] = [];
     try {
       for (const view of breakers) {
         const member = this.#known.get(view) ?? this.#makeMember(view);
         members.push(member);
         this.#hold(member, settings.callDurations);
+        for (const watch of watches) beginWatch(member, watch);
       }
     } catch (thrown) {
       this.#release(members);
@@ -108,15 +140,15 @@ export class BreakerGroup {
   read(): readonly LabelledRow[] {
     const rows: LabelledRow[] = [];
     const sharing: BreakerView[] = [];
-    for (const { view, label } of this.#attached.values()) {
-      if (label === OTHER) sharing.push(view);
+    for (const { view, shared, labels } of this.#attached.values()) {
+      if (shared) sharing.push(view);
       else {
         const row = tryRead(view);
-        if (row !== null) rows.push({ label, row });
+        if (row !== null) rows.push({ labels, row });
       }
     }
-    const shared = this.#shared.read(sharing);
-    if (shared !== null) rows.push({ label: OTHER, row: shared });
+    const row = this.#shared.read(sharing);
+    if (row !== null) rows.push({ labels: this.#names.other, row });
     return rows;
   }
 
@@ -125,31 +157,33 @@ export class BreakerGroup {
     switch (metric) {
       case "circuit_breaker_events_dropped_total":
         return [...this.#dropped.bySink].map(([sink, value]) => ({
-          labels: labelsOf(metric, [sink]),
+          labels: NO_LABELS,
+          sharedLabels: labelsOf(metric, [sink]),
           value,
         }));
       case "circuit_breaker_series_overflow_total":
-        return [{ labels: {}, value: this.#overflow }];
+        return [{ labels: NO_LABELS, sharedLabels: NO_LABELS, value: this.#names.overflow }];
       default:
-        return rows.flatMap(({ label, row }) =>
-          (SLOTS_OF.get(metric) ?? []).map(({ at, labels }) => ({
-            labels: this.labelled(label, labels),
+        return rows.flatMap(({ labels, row }) =>
+          (SLOTS_OF.get(metric) ?? []).map(({ at, labels: sharedLabels }) => ({
+            labels,
+            sharedLabels,
             value: row[at] ?? 0,
           })),
         );
     }
   }
 
-  /** The breaker's label, in the spelling of the pipeline, and the others. */
-  labelled(label: string, labels: Labels): Labels {
-    return { [BREAKER_LABEL[this.#context.pipeline]]: label, ...labels };
-  }
-
-  /** The values of the breaker's label for which a histogram has series. */
-  labelsOf(metric: HistogramName): ReadonlySet<string> {
+  /** The labels for which a histogram has series. */
+  labelsOf(metric: HistogramName): ReadonlySet<Labels> {
     const optIn = metric === "circuit_breaker_call_duration_seconds";
     const members = [...this.#attached.values()].filter(({ timed }) => timed || !optIn);
-    return new Set(members.map(({ label }) => label));
+    return new Set(members.map(({ labels }) => labels));
+  }
+
+  /** The labels of an attached breaker; undefined when none has that name. */
+  labelsOfName(name: string): Labels | undefined {
+    return this.#attached.get(name)?.labels;
   }
 
   #checkNames(breakers: readonly BreakerView[]): void {
@@ -165,22 +199,12 @@ export class BreakerGroup {
     }
   }
 
-  #setBudget(nameBudget: number | undefined): void {
-    if (nameBudget === undefined || nameBudget === this.#nameBudget) return;
-    if (!this.isEmpty) {
-      const allowed = `${this.#nameBudget} as for the breakers attached before`;
-      this.#context.check.range("nameBudget", allowed, nameBudget);
-    }
-    this.#nameBudget = nameBudget;
-  }
-
   #makeMember(view: BreakerView): Member {
-    const { name } = view;
-    const fits = this.#named.has(name) || this.#named.size < this.#nameBudget;
-    const label = fits ? name : OTHER;
-    if (label === OTHER) this.#overflow++;
-    else this.#named.add(name);
-    const member: Member = { view, name, label, holds: 0, timed: false, offs: [] };
+    const labels = this.#names.labelsOf(view);
+    const member: Member = {
+      ...{ view, name: view.name, labels, shared: labels === this.#names.other },
+      ...{ holds: 0, timed: false, recovery: null, watched: new Set<string>(), offs: [] },
+    };
     this.#known.set(view, member);
     return member;
   }
@@ -189,7 +213,7 @@ export class BreakerGroup {
     member.holds++;
     if (member.holds === 1) {
       this.#attached.set(member.name, member);
-      if (member.label === OTHER) this.#shared.join(member.view);
+      if (member.shared) this.#shared.join(member.view);
       this.#watchIncidents(member);
     }
     if (callDurations && !member.timed) this.#watchCalls(member);
@@ -201,58 +225,43 @@ export class BreakerGroup {
       member.holds--;
       if (member.holds > 0) continue;
       this.#attached.delete(member.name);
-      if (member.label === OTHER) this.#shared.leave(member.view);
+      if (member.shared) this.#shared.leave(member.view);
       member.timed = false;
+      member.watched.clear();
       offs.push(...member.offs.splice(0));
     }
     // Last, because a bus of the user's making may throw: the breakers are out all the same.
-    const failures: unknown[] = [];
-    for (const off of offs) {
-      try {
-        off();
-      } catch (thrown) {
-        failures.push(thrown);
-      }
-    }
-    if (failures.length > 0) {
-      throw new AggregateError(
-        failures,
-        "Cannot stop listening: a bus refused to let a listener go",
-      );
-    }
+    endAll(offs);
   }
 
-  #watchIncidents({ view, label, offs }: Member): void {
-    const sink = { sink: this.#context.pipeline };
-    const labels = this.labelled(label, {});
-    const recovery = new RecoveryWatch(view, (seconds) =>
-      this.#context.observe("circuit_breaker_recovery_duration_seconds", labels, seconds),
-    );
-    offs.push(view.on("circuit.open", (event) => recovery.opened(event), sink));
-    offs.push(view.on("circuit.close", (event) => recovery.closed(event), sink));
-    offs.push(this.#dropped.listen(view.bus));
+  #watchIncidents(member: Member): void {
+    const { view, name, labels, offs } = member;
+    const metric = "circuit_breaker_recovery_duration_seconds";
+    member.recovery = new RecoveryWatch(view, this.#context.series(metric, labels, []));
+    offs.push(this.#incidents.hold(view.bus, name));
+    offs.push(this.#dropped.listen(view.bus, name));
+  }
+
+  /** Who watches the incidents of a breaker of this name; null when it is not attached with this bus. */
+  #recoveryOf(name: string, names: HeldNames): RecoveryWatch | null {
+    return (names.has(name) ? this.#attached.get(name)?.recovery : null) ?? null;
   }
 
   #watchCalls(member: Member): void {
-    const { view, label, offs } = member;
-    const metric = "circuit_breaker_call_duration_seconds";
-    const byOutcome = new Map(
-      METRICS[metric].values.map(([outcome = ""]) => [
-        outcome,
-        this.labelled(label, labelsOf(metric, [outcome])),
-      ]),
-    );
-    const observe = (outcome: string, latencyMs: number | null) => {
-      const labels = byOutcome.get(outcome);
-      // The latency is null when a result was recorded without it.
-      if (labels === undefined || latencyMs === null) return;
-      this.#context.observe(metric, labels, latencyMs / 1000);
-    };
+    const { view, labels, offs } = member;
+    const of = (outcome: string) =>
+      this.#context.series("circuit_breaker_call_duration_seconds", labels, [outcome]);
+    const series = { success: of("success"), error: of("error"), latency: of("latency") };
     const sink = { sink: this.#context.pipeline };
+    offs.push(view.onDuration((outcome, latencyMs) => series[outcome](latencyMs / 1000), sink));
     member.timed = true;
-    offs.push(view.on("circuit.success", ({ latencyMs }) => observe("success", latencyMs), sink));
-    offs.push(
-      view.on("circuit.failure", ({ reason, latencyMs }) => observe(reason, latencyMs), sink),
-    );
   }
+}
+
+const NO_LABELS: Labels = Object.freeze({});
+
+function beginWatch(member: Member, { key, begin }: Watch): void {
+  if (member.watched.has(key)) return;
+  member.offs.push(begin(member.view));
+  member.watched.add(key);
 }

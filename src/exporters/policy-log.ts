@@ -63,7 +63,7 @@ class KindLog {
 }
 
 /** What was counted and no line has told. */
-interface UntoldEvents {
+export interface UntoldEvents {
   readonly last: PolicyEvent;
   readonly count: number;
 }
