@@ -40,6 +40,7 @@ export {
   slowRate,
 } from "./core/trip-rules.ts";
 export { EVENTS } from "./events/catalogue.ts";
+export type { EndSignal } from "./events/end-signal.ts";
 export type {
   CircuitEvent,
   CircuitEventType,
@@ -51,14 +52,19 @@ export type {
   Matching,
   TelltaleEvent,
 } from "./events/event.ts";
+export type { WhenFull } from "./events/event-buffer.ts";
 export {
   createEventBus,
   type EventBus,
   type EventBusOptions,
   type ListenOptions,
+  type TelltaleBus,
 } from "./events/event-bus.ts";
 export type { EventDefinition, EventMetric } from "./events/event-definition.ts";
+export type { CircuitEventSource, EventStreamOptions } from "./events/event-intake.ts";
 export type { ErrorInfo, Scalar } from "./events/field.ts";
+export { iterateEvents } from "./events/iterate-events.ts";
+export { streamEvents } from "./events/stream-events.ts";
 export type {
   CircuitState,
   CloseReason,

@@ -1,4 +1,5 @@
 import { Check } from "../events/check.ts";
+import { endWith } from "../events/end-signal.ts";
 import type { CircuitEvent, CircuitMatching, CircuitPattern } from "../events/event.ts";
 import {
   checkSubscription,
@@ -202,11 +203,18 @@ export class CircuitBreaker implements BreakerView {
     // What the listener returns goes back to the bus, which reports the failure of an async one.
     const own = (event: CircuitEvent): unknown =>
       event.breaker === name ? heard(event) : undefined;
-    const declines = options?.declines;
-    if (declines === undefined) return this.bus.on<CircuitPattern>(type, own, options);
-    // Nor does the listener need the refusals of other breakers on the bus.
-    const ownDeclines: typeof declines = (skip) => skip.breaker !== name || declines(skip);
-    return this.bus.on<CircuitPattern>(type, own, { ...options, declines: ownDeclines });
+    const { signal, declines, ...passed }: ListenOptions = options ?? {};
+    if (signal?.aborted === true) return () => {};
+    const off = this.bus.on<CircuitPattern>(
+      type,
+      own,
+      declines === undefined
+        ? passed
+        : // Nor does the listener need the refusals of other breakers on the bus.
+          { ...passed, declines: (skip) => skip.breaker !== name || declines(skip) },
+    );
+    // Here, because a bus of the user's making need not know signals.
+    return endWith(signal, off);
   }
 
   /** Listens to the next such event of this breaker, once. */

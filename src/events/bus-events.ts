@@ -23,4 +23,17 @@ export const BUS_EVENTS = {
       { metric: "circuit_breaker_events_dropped_total", labels: { sink: "sink" }, by: "count" },
     ],
   }),
+  "bus.dropped": define({
+    severity: "warn",
+    sentence: "events were dropped",
+    when: "A destination could not take events: a full buffer, a full disk, a client that does not read. Told at the first loss, each time the number has doubled, when the destination has caught up, every ten seconds while it lasts, and at the end, so that the counts add up to the loss",
+    fields: {
+      sink: field.text("The destination that lost them"),
+      count: field.count("Events lost since the report before"),
+      error: field.optional(field.error("What stood in the way of the last of them")),
+    },
+    metrics: [
+      { metric: "circuit_breaker_events_dropped_total", labels: { sink: "sink" }, by: "count" },
+    ],
+  }),
 } as const;

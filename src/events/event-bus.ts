@@ -1,7 +1,8 @@
 import { Check, shown } from "./check.ts";
 import { describeError } from "./describe-error.ts";
+import { checkedSignal, type EndSignal, endWith } from "./end-signal.ts";
 import type { EventOf, EventPattern, EventType, Matching, TelltaleEvent } from "./event.ts";
-import { EVENT_FAMILIES, EVENT_TYPES } from "./event-types.ts";
+import { EVENT_FAMILIES, EVENT_TYPES, isEventType } from "./event-types.ts";
 import { hint } from "./nearest.ts";
 
 /** What a listener may say of itself when it subscribes. */
@@ -11,6 +12,8 @@ export interface ListenOptions {
    * @default "listener"
    */
   readonly sink?: string;
+  /** Unsubscribes when it aborts; one that is aborted already never subscribes. */
+  readonly signal?: EndSignal;
   /**
    * Asked before a refused call is told to this listener; `true` when it has counted the refusal and needs no event of
    * it. A storm of refusals then costs the counting alone: the event that it is asked about is not delivered to it, and
@@ -45,6 +48,16 @@ export interface EventBus {
   readonly instance?: string;
 }
 
+/** The bus that {@link createEventBus} makes. */
+export interface TelltaleBus extends EventBus {
+  /** Listens to the next event that the pattern matches, once; returns a function that unsubscribes. */
+  once<P extends EventPattern>(
+    type: P,
+    listener: (event: Matching<P>) => void,
+    options?: ListenOptions,
+  ): () => void;
+}
+
 /** Options of {@link createEventBus}. */
 export interface EventBusOptions {
   /** Which process this is, put on every event as `instance`: a pod, a task, a host. */
@@ -65,11 +78,14 @@ interface Subscription {
   declined: TelltaleEvent | null;
 }
 
+/** The listeners of what no event is called. */
+const UNKNOWN: readonly Subscription[] = Object.freeze([]);
+
 /**
  * The bus that breakers use when they are given none. Listeners run at once, in the order they subscribed, each
  * isolated from the others; an event raised inside a listener waits until the current one reached everybody.
  */
-export class SynchronousEventBus implements EventBus {
+export class SynchronousEventBus implements TelltaleBus {
   declare readonly instance?: string;
   /** Grows at each change of the subscriptions, so that a breaker knows when to ask `has` again. */
   version = 0;
@@ -83,18 +99,17 @@ export class SynchronousEventBus implements EventBus {
     if (instance !== undefined) this.instance = instance;
   }
 
+  /** @throws {TypeError} when it is given anything else than an event of the catalogue */
   emit(event: TelltaleEvent): void {
-    if (typeof event !== "object" || event === null || typeof event.type !== "string") {
-      throw new TypeError(
-        `Cannot emit: event must be an event of telltale, with its type, received ${shown(event)}`,
-      );
-    }
+    if (typeof event !== "object" || event === null) refuse(event);
+    const listeners = this.#listeners(event.type);
+    if (listeners === UNKNOWN) refuse(event);
     if (this.#delivering) {
       this.#queue.push(event);
       return;
     }
     this.#delivering = true;
-    this.#deliver(event);
+    this.#deliver(event, listeners);
     if (this.#queue.length > 0) this.#deliverQueue();
     this.#delivering = false;
   }
@@ -114,14 +129,31 @@ export class SynchronousEventBus implements EventBus {
       active: true,
       declined: null,
     };
+    if (options?.signal?.aborted === true) return () => {};
     this.#subscriptions = [...this.#subscriptions, subscription];
     this.#changed();
-    return () => {
-      if (!subscription.active) return;
+    return endWith(options?.signal, () => {
       subscription.active = false;
       this.#subscriptions = this.#subscriptions.filter((other) => other !== subscription);
       this.#changed();
-    };
+    });
+  }
+
+  once<P extends EventPattern>(
+    type: P,
+    listener: (event: Matching<P>) => void,
+    options?: ListenOptions,
+  ): () => void {
+    checkSubscription(type, listener, options);
+    const off = this.on(
+      type,
+      (event) => {
+        off();
+        return listener(event);
+      },
+      options,
+    );
+    return off;
   }
 
   has(type: EventType): boolean {
@@ -164,6 +196,8 @@ export class SynchronousEventBus implements EventBus {
     this.#byType ??= new Map();
     let listeners = this.#byType.get(type);
     if (listeners === undefined) {
+      // Not kept: what strangers call their events has no end.
+      if (!isEventType(type)) return UNKNOWN;
       listeners = this.#subscriptions.filter(({ pattern }) => matches(pattern, type));
       this.#byType.set(type, listeners);
     }
@@ -172,12 +206,12 @@ export class SynchronousEventBus implements EventBus {
 
   #deliverQueue(): void {
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      this.#deliver(next);
+      this.#deliver(next, this.#listeners(next.type));
     }
   }
 
-  #deliver(event: TelltaleEvent): void {
-    for (const subscription of this.#listeners(event.type)) {
+  #deliver(event: TelltaleEvent, listeners: readonly Subscription[]): void {
+    for (const subscription of listeners) {
       if (!subscription.active || subscription.declined === event) continue;
       try {
         const returned = subscription.listener(event);
@@ -219,7 +253,7 @@ export class SynchronousEventBus implements EventBus {
  * @example
  * const bus = createEventBus({ instance: "api-7f9" });
  */
-export function createEventBus(options: EventBusOptions = {}): EventBus {
+export function createEventBus(options: EventBusOptions = {}): TelltaleBus {
   const check = new Check("create event bus");
   check.keys(check.object("options", options), ["instance"]);
   const { instance } = options;
@@ -227,8 +261,20 @@ export function createEventBus(options: EventBusOptions = {}): EventBus {
   return new SynchronousEventBus(instance);
 }
 
+function refuse(event: unknown): never {
+  const type: unknown =
+    typeof event === "object" && event !== null ? Reflect.get(event, "type") : undefined;
+  if (typeof type === "string") {
+    throw new TypeError(
+      `Cannot emit: no event is called ${shown(type)}, ${hint(type, EVENT_TYPES)}`,
+    );
+  }
+  throw new TypeError(
+    `Cannot emit: event must be an event of telltale, with its type, received ${shown(event)}`,
+  );
+}
+
 function matches(pattern: EventPattern, type: EventType): boolean {
-  if (typeof type !== "string") return false;
   return pattern === type || (pattern.endsWith("*") && type.startsWith(pattern.slice(0, -1)));
 }
 
@@ -256,8 +302,10 @@ export function checkSubscription(
   const check = new Check(`listen to ${shown(pattern)}`);
   check.function("listener", listener);
   if (options === undefined) return;
-  const { sink, declines } = check.keys(check.object("options", options), ["sink", "declines"]);
+  const known = ["sink", "signal", "declines"];
+  const { sink, signal, declines } = check.keys(check.object("options", options), known);
   if (sink !== undefined) check.text("sink", sink, LONGEST_SINK);
+  checkedSignal(check, signal);
   if (declines === undefined) return;
   check.function("declines", declines);
   if (pattern !== "circuit.skip") {

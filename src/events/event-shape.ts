@@ -1,14 +1,10 @@
 import { EVENTS, envelopeOf } from "./catalogue.ts";
 import type { EventType, TelltaleEvent } from "./event.ts";
 import type { EventDefinition } from "./event-definition.ts";
+import { isEventType } from "./event-types.ts";
 import type { Field, FieldShape, Fields } from "./field.ts";
 
 type Data = Readonly<Record<string, unknown>>;
-
-/** Whether the catalogue has an event of this name. */
-export function isEventType(name: unknown): name is EventType {
-  return typeof name === "string" && Object.hasOwn(EVENTS, name);
-}
 
 /** The fields that an event of a type has besides `type`: those of its family and its own. */
 export function fieldsOf(type: EventType): Fields {

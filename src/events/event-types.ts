@@ -24,11 +24,17 @@ const names: Readonly<Record<EventType, true>> = {
   "fallback.served": true,
   "policy.callback_failed": true,
   "bus.listener_failed": true,
+  "bus.dropped": true,
 };
 
 /** The name of every event. */
 // The record's keys are exactly EventType: the annotation above refuses any other.
 export const EVENT_TYPES = Object.keys(names) as readonly EventType[];
+
+/** Whether an event has this name. */
+export function isEventType(name: unknown): name is EventType {
+  return typeof name === "string" && Object.hasOwn(names, name);
+}
 
 /** The families, as `on` takes them: `"circuit.*"`, `"bus.*"`. */
 export const EVENT_FAMILIES: readonly string[] = [

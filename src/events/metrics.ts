@@ -45,7 +45,18 @@ export const BREAKER_LABEL = {
 export const OTHER = "__other__";
 
 /** The sinks that can lose events and are known before one did; a listener may name itself otherwise. */
-export const SINKS = ["listener", "bus", "pino", "prometheus", "opentelemetry"] as const;
+export const SINKS = [
+  "listener",
+  "bus",
+  "stream",
+  "pino",
+  "prometheus",
+  "opentelemetry",
+  "diagnostics-channel",
+  "ndjson",
+  "cloudevents",
+  "sse",
+] as const;
 
 const each = (words: readonly string[]): readonly (readonly string[])[] =>
   words.map((word) => [word]);

@@ -1,6 +1,10 @@
+import type { EventOf } from "../events/event.ts";
 import type { EventBus, ListenOptions } from "../events/event-bus.ts";
 import { OTHER, SINKS } from "../events/metrics.ts";
-import { PerBus } from "./per-bus.ts";
+import { beginAll, PerBus } from "./per-bus.ts";
+
+/** What tells that events were not taken. */
+const REPORTS = ["bus.listener_failed", "bus.dropped"] as const;
 
 /** The sinks whose own names are kept; the names come from the code that listens, and could be made per connection. */
 const SINK_LIMIT = 50;
@@ -11,8 +15,9 @@ export class DroppedEvents {
   readonly #buses: PerBus;
 
   constructor(options: ListenOptions) {
+    const add = (event: EventOf<"bus.listener_failed" | "bus.dropped">) => this.#add(event);
     this.#buses = new PerBus((bus) => ({
-      end: bus.on("bus.listener_failed", (event) => this.#add(event), options),
+      end: beginAll(REPORTS.map((type) => () => bus.on(type, add, options))),
     }));
   }
 

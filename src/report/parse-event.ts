@@ -1,5 +1,6 @@
 import type { TelltaleEvent } from "../events/event.ts";
-import { faultsOf, fieldsOf, isData, isEventType } from "../events/event-shape.ts";
+import { faultsOf, fieldsOf, isData } from "../events/event-shape.ts";
+import { isEventType } from "../events/event-types.ts";
 import { type RecordOptions, readEntry, recordNaming } from "./event-record.ts";
 
 /**

@@ -1,4 +1,5 @@
-import { fieldsOf, fits, isEventType } from "../events/event-shape.ts";
+import { fieldsOf, fits } from "../events/event-shape.ts";
+import { isEventType } from "../events/event-types.ts";
 import type { Field } from "../events/field.ts";
 
 type Data = Readonly<Record<string, unknown>>;

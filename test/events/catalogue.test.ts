@@ -38,6 +38,7 @@ const CONTRACT: Record<EventType, [severity: string, fields: string]> = {
   "fallback.served": ["warn", "policy context? source ageMs reason error"],
   "policy.callback_failed": ["error", "policy context? callback error"],
   "bus.listener_failed": ["error", "sink count failedType error"],
+  "bus.dropped": ["warn", "sink count error?"],
 };
 const ENVELOPE = "v seq breaker instance? atMs generation state attributes? context? incidentId?";
 const BUS_ENVELOPE = "v atMs";

@@ -1,7 +1,7 @@
 import pino from "pino";
 import { expect, expectTypeOf, test } from "vitest";
 import { type CircuitLogger, logCircuitEvents } from "../../src/exporters/pino.ts";
-import { CircuitBreaker, EVENTS, type EventType } from "../../src/index.ts";
+import { CircuitBreaker, EVENTS, type EventType, iterateEvents } from "../../src/index.ts";
 import { fail, failTimes, succeed, watch } from "../support/breaker.ts";
 import { FakeClock, START_AT_MS } from "../support/fake-clock.ts";
 import { policyRun } from "../support/policy-run.ts";
@@ -65,6 +65,8 @@ test("logCircuitEvents() writes every type with the catalogue's sentence and sev
   });
   const { logger, lines } = memoryLog({ base: null, timestamp: false, level: "trace" });
   logCircuitEvents(breaker.bus, logger, { sampleSkips: false });
+  // Nobody takes from it, so the second success is dropped.
+  iterateEvents(breaker, "circuit.success", { bufferLimit: 1 });
   await breaker.execute(succeed);
   await failTimes(breaker, 2);
   await breaker.execute(succeed);

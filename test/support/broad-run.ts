@@ -1,8 +1,10 @@
+import { DropReport } from "../../src/events/drop-report.ts";
 import {
   CircuitBreaker,
   createEventBus,
   type EventBus,
   failureRate,
+  iterateEvents,
   slowRate,
   type TelltaleEvent,
 } from "../../src/index.ts";
@@ -85,7 +87,25 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   breaker.enable();
   await degradedRun({ bus, clock });
   await policyRun(bus, BROAD_CONTEXT);
+  droppingRun(bus);
   return events;
+}
+
+/** A consumer that takes nothing, and a destination that fails. */
+function droppingRun(bus: EventBus): void {
+  const ending = new AbortController();
+  iterateEvents(bus, "circuit.open", { bufferLimit: 1, signal: ending.signal });
+  const breaker = new CircuitBreaker("dropping", {
+    bus,
+    clock: new FakeClock(),
+    attributes: BROAD_ATTRIBUTES,
+  });
+  for (let n = 0; n < 3; n++) {
+    breaker.forceOpen();
+    breaker.reset();
+  }
+  ending.abort();
+  new DropReport(bus, "ndjson").add({ type: "circuit.open", atMs: 0 }, 2, { value: BOOM });
 }
 
 /** A breaker without a threshold of its own, which sheds traffic and has a candidate rule. */

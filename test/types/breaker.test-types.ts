@@ -12,9 +12,11 @@ import {
   type EventOf,
   type ExecuteResult,
   isCircuitOpenError,
+  iterateEvents,
   type Permit,
   type Refusal,
   type SkipReason,
+  streamEvents,
   type TelltaleEvent,
 } from "../../src/index.ts";
 
@@ -73,7 +75,9 @@ export function events(): void {
     if (event.type === "circuit.degrade") same<typeof event.to, number>(true);
   });
   bus.on("circuit.*", (event) => same<typeof event, CircuitEvent>(true));
-  bus.on("bus.*", (event) => same<typeof event, EventOf<"bus.listener_failed">>(true));
+  bus.on("bus.*", (event) =>
+    same<typeof event, EventOf<"bus.listener_failed" | "bus.dropped">>(true),
+  );
 
   // @ts-expect-error no event has that name
   breaker.on("circuit.opne", () => {});
@@ -95,6 +99,39 @@ export function events(): void {
   // @ts-expect-error the option is called sink
   breaker.on("circuit.open", () => {}, { sinc: "pager" });
 }
+
+/** Iterations and streams are typed by the pattern, too. */
+export async function streams(): Promise<void> {
+  for await (const event of iterateEvents(bus, "circuit.skip")) {
+    same<typeof event, EventOf<"circuit.skip">>(true);
+  }
+  for await (const event of iterateEvents(breaker, "circuit.*")) {
+    same<typeof event, CircuitEvent>(true);
+  }
+  const options = {
+    bufferLimit: 5,
+    whenFull: "drop-newest",
+    signal: AbortSignal.timeout(5),
+  } as const;
+  for await (const event of streamEvents(bus, "bus.*", options)) {
+    same<typeof event, EventOf<"bus.listener_failed" | "bus.dropped">>(true);
+  }
+  same<ReturnType<typeof stream>, ReadableStream<EventOf<"circuit.open">>>(true);
+  // The host's own type: it is what its other parts take.
+  new Response(stream().pipeThrough(new TransformStream<EventOf<"circuit.open">, Uint8Array>()));
+  // @ts-expect-error a breaker tells only its own events
+  iterateEvents(breaker, "bus.*");
+  // @ts-expect-error no event has that name
+  streamEvents(bus, "circuit.opne");
+  // @ts-expect-error there is no such policy
+  iterateEvents(bus, "circuit.open", { whenFull: "block" });
+  // @ts-expect-error a bus of the user's making need not have once()
+  bus.once("circuit.open", () => {});
+  createEventBus().once("circuit.open", (event) =>
+    same<typeof event, EventOf<"circuit.open">>(true),
+  );
+}
+const stream = () => streamEvents(breaker, "circuit.open");
 
 /** A switch over every event needs no default. */
 export function label(event: TelltaleEvent): string {
@@ -136,6 +173,8 @@ export function label(event: TelltaleEvent): string {
       return event.source;
     case "bus.listener_failed":
       return event.failedType;
+    case "bus.dropped":
+      return event.sink;
   }
 }
 
