@@ -20,7 +20,11 @@ export interface CallOptions {
    * nothing, unless it threw a `TimeoutError`, which is `latency`.
    */
   readonly signal?: CancelSignal | undefined;
-  /** Put on the call's events as `context`, for example a delivery id; never on metrics. */
+  /**
+   * Put on the call's events as `context`, for example a delivery id; never on metrics. Strings are cut to 256
+   * characters; keys beyond the 32nd, or longer than 64 characters, are left out, and `circuit.callback_failed` says so.
+   * @default what the breaker's option `context` answers
+   */
   readonly context?: Readonly<Record<string, Scalar | undefined>> | undefined;
 }
 
@@ -30,6 +34,8 @@ export interface CheckedOptions {
   /** Whether the signal was aborted before the call. */
   readonly aborted: boolean;
   readonly context: Readonly<Record<string, Scalar>> | undefined;
+  /** Keys of the context that were too many or too long. */
+  readonly leftOut: number;
 }
 
 const KEYS = ["signal", "context"];
@@ -45,8 +51,9 @@ export function checkedOptions(check: Check, options: unknown): CheckedOptions {
     ({ aborted } = signal);
     if (typeof aborted !== "boolean") check.type("signal", "an AbortSignal", signal);
   }
-  const copied = context === undefined ? undefined : check.scalars("context", context);
-  return { signal, aborted, context: copied };
+  if (context === undefined) return { signal, aborted, context, leftOut: 0 };
+  const { scalars, leftOut } = check.boundedScalars("context", context);
+  return { signal, aborted, context: scalars, leftOut };
 }
 
 /** Whether the signal is aborted now. One that can no longer be read must not cost the caller its result. */

@@ -12,6 +12,7 @@ import type { Scalar } from "../events/field.ts";
 import type { CircuitState } from "../events/vocabulary.ts";
 import { admit, effectiveState, refuse, retryAfterMs, startOf } from "./admission.ts";
 import type { BreakerStats, BreakerView } from "./breaker-view.ts";
+import { tellLeftOut } from "./call-context.ts";
 import { type DurationListener, listenToDurations } from "./call-durations.ts";
 import {
   type CallOptions,
@@ -126,7 +127,7 @@ export class CircuitBreaker implements BreakerView {
     return guardSync(
       this.#circuit,
       run,
-      options === undefined ? undefined : checkedOptions(check, options),
+      options === undefined ? undefined : this.#checked(check, options),
     );
   }
 
@@ -323,6 +324,12 @@ export class CircuitBreaker implements BreakerView {
     }
   }
 
+  #checked(check: Check, options: CallOptions): CheckedOptions {
+    const checked = checkedOptions(check, options);
+    if (checked.leftOut > 0) tellLeftOut(this.#circuit, checked.leftOut);
+    return checked;
+  }
+
   #withOptions<T, R>(
     run: (circuit: Circuit, fn: Guarded<T>, options: CheckedOptions) => Promise<R>,
     fn: Guarded<T>,
@@ -330,7 +337,7 @@ export class CircuitBreaker implements BreakerView {
   ): Promise<R> {
     let checked: CheckedOptions;
     try {
-      checked = checkedOptions(this.#check("call"), options);
+      checked = this.#checked(this.#check("call"), options);
     } catch (refused) {
       return Promise.reject(refused);
     }

@@ -1,7 +1,6 @@
 import { describeError } from "../events/describe-error.ts";
 import type { CircuitEventType, EventOf, EventType, TelltaleEvent } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
-import type { Scalar } from "../events/field.ts";
 import type {
   CircuitState,
   CloseReason,
@@ -10,6 +9,14 @@ import type {
   SkipReason,
 } from "../events/vocabulary.ts";
 import type { Call } from "./call.ts";
+import {
+  type AskedContext,
+  askedContext,
+  CALL_EVENTS,
+  type Context,
+  contextOf,
+  NO_CONTEXT,
+} from "./call-context.ts";
 import { type Audience, audienceOf } from "./guarded-bus.ts";
 import type { Incident } from "./incident.ts";
 import type { ProbeEnd } from "./period.ts";
@@ -42,7 +49,6 @@ type OwnFields<T extends CircuitEventType> = Omit<
   | "context"
   | "incidentId"
 >;
-type Context = Readonly<Record<string, Scalar>> | undefined;
 
 /** Which rule tripped, and on what numbers. */
 export interface TripCause {
@@ -101,6 +107,8 @@ export class Journal {
   /** What waits for delivery: most steps tell one event, and an array for one costs more than the event. */
   #next: TelltaleEvent | null = null;
   #rest: TelltaleEvent[] | null = null;
+  /** Null when the breaker has no option `context`. */
+  readonly #asked: AskedContext | null;
   #seq = 0;
   #flushing = false;
 
@@ -108,6 +116,9 @@ export class Journal {
     this.#circuit = circuit;
     this.bus = bus;
     this.#audience = audienceOf(bus);
+    this.#asked = askedContext(circuit.settings.context, (thrown) =>
+      this.callbackFailed("context", thrown),
+    );
   }
 
   /** Another number than before means that the audience may have changed. */
@@ -121,6 +132,8 @@ export class Journal {
 
   /** Delivers what was committed. An event raised by a listener waits for those before it. */
   flush(): void {
+    if (this.#asked?.asking === true) return;
+    this.#asked?.forget();
     if (this.#flushing) return;
     this.#flushing = true;
     for (let event = this.#take(); event !== null; event = this.#take()) {
@@ -143,8 +156,9 @@ export class Journal {
     return event;
   }
 
-  success({ latencyMs, context }: Call): void {
+  success({ latencyMs, context: given }: Call): void {
     if (!this.hears("circuit.success")) return;
+    const context = contextOf(this.#asked, given);
     const left = this.#failuresLeft();
     if (left > 0) {
       this.#tell("circuit.success", { latencyMs, consecutiveFailures: left }, context);
@@ -181,7 +195,7 @@ export class Journal {
     this.#tell(
       "circuit.failure",
       thrown === null ? fields : { ...fields, ...told(thrown) },
-      context,
+      contextOf(this.#asked, context),
     );
   }
 
@@ -190,12 +204,12 @@ export class Journal {
     { latencyMs, context }: Omit<Call, "slot">,
   ): void {
     if (!this.hears("circuit.ignored")) return;
-    this.#tell("circuit.ignored", { countedAs, latencyMs }, context);
+    this.#tell("circuit.ignored", { countedAs, latencyMs }, contextOf(this.#asked, context));
   }
 
   late({ outcome, latencyMs, context }: Omit<Call, "slot">): void {
     if (!this.hears("circuit.late")) return;
-    this.#tell("circuit.late", { countedAs: outcome, latencyMs }, context);
+    this.#tell("circuit.late", { countedAs: outcome, latencyMs }, contextOf(this.#asked, context));
   }
 
   progress(rule: TripRule, { ratio, failuresToTrip }: TripReading, { context }: Call): void {
@@ -206,12 +220,15 @@ export class Journal {
     this.#tell(
       "circuit.progress",
       failuresToTrip === undefined ? fields : { ...fields, failuresToTrip },
-      context,
+      contextOf(this.#asked, context),
     );
   }
 
   probe(end: ProbeEnd, context: Context): void {
-    if (this.hears("circuit.probe")) this.#tell("circuit.probe", end, context);
+    if (!this.hears("circuit.probe")) return;
+    // A lease ends in the step of another call.
+    const own = end.outcome === "expired" ? undefined : contextOf(this.#asked, context);
+    this.#tell("circuit.probe", end, own);
   }
 
   open(opening: Opening & Left, nowMs: number): void {
@@ -257,7 +274,7 @@ export class Journal {
     if (!this.hears("circuit.skip")) return;
     const { incident } = this.#circuit;
     // Key by key: copying an object of own fields costs as much as the rest of the refusal.
-    const skip = this.#envelope("circuit.skip", context, incident);
+    const skip = this.#envelope("circuit.skip", contextOf(this.#asked, context), incident);
     skip["openMs"] = openMs;
     skip["skipsSinceOpened"] = incident?.skipsSinceOpened ?? 0;
     skip["skipsInIncident"] = incident?.skips ?? 0;
@@ -319,6 +336,14 @@ export class Journal {
     this.#queue(
       Object.freeze({ type: "bus.listener_failed", v: 1, atMs, sink, count: 1, failedType, error }),
     );
+  }
+
+  /** The context of a call that will be settled elsewhere, if anybody hears of it now. */
+  admittedContext(): Context {
+    if (this.#asked === null || !CALL_EVENTS.some((type) => this.hears(type))) return undefined;
+    const context = this.#asked.fresh() ?? NO_CONTEXT;
+    this.flush();
+    return context;
   }
 
   /** Whether an event has none of the optional keys of the envelope. */

@@ -101,6 +101,18 @@ export interface CircuitBreakerOptions {
    * @default a bus of its own
    */
   readonly bus?: EventBus;
-  /** Static values put on every event. */
+  /**
+   * What the present call is about, such as the delivery id and the tenant of an `AsyncLocalStorage`: put on the call's
+   * events as `context`, never on metrics. Asked at most once for each step of a call, in the caller's async context,
+   * and only when somebody hears an event about it; a call that brings its own `context` is not asked about. For a
+   * permit it is asked at the admission. Bounded as the `context` of a call; when it throws or answers anything else,
+   * `circuit.callback_failed` says so and the events have none.
+   * @default none
+   */
+  readonly context?: () => Readonly<Record<string, Scalar | undefined>> | undefined;
+  /**
+   * Static values put on every event: at most 32 keys of 64 characters, with strings of at most 256.
+   * @default none
+   */
   readonly attributes?: Readonly<Record<string, Scalar>>;
 }

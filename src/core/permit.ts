@@ -1,7 +1,7 @@
 import type { Check } from "../events/check.ts";
 import type { Outcome } from "../events/vocabulary.ts";
 import { admitResult } from "./admission.ts";
-import { unjudged } from "./call.ts";
+import { type Call, unjudged } from "./call.ts";
 import type { Circuit } from "./circuit.ts";
 import type { CircuitOpenError } from "./circuit-open-error.ts";
 import { outcomeOfThrown, slowed } from "./classification.ts";
@@ -55,6 +55,8 @@ export class AdmittedPermit implements Permit {
   readonly #slot: Slot;
   readonly #startMs: number;
   readonly #check: Check;
+  /** As it was at the admission: who settles the permit may be about something else. */
+  readonly #context: Call["context"];
   #settled = false;
 
   constructor(circuit: Circuit, slot: Slot, startMs: number, check: Check) {
@@ -62,6 +64,7 @@ export class AdmittedPermit implements Permit {
     this.#slot = slot;
     this.#startMs = startMs;
     this.#check = check;
+    this.#context = circuit.journal?.admittedContext();
   }
 
   success(latencyMs?: number): void {
@@ -92,7 +95,8 @@ export class AdmittedPermit implements Permit {
     const nowMs = circuit.begin();
     const latencyMs = given ?? Math.max(0, nowMs - this.#startMs);
     const counted = slowed(outcome, latencyMs, circuit.settings.latencyTripMs);
-    settle(circuit, { ...unjudged(counted, latencyMs, thrown), slot: this.#slot }, nowMs);
+    const call = { ...unjudged(counted, latencyMs, thrown), context: this.#context };
+    settle(circuit, { ...call, slot: this.#slot }, nowMs);
   }
 }
 

@@ -36,6 +36,8 @@ export interface Settings {
   readonly random: () => number;
   readonly bus: EventBus | undefined;
   readonly attributes: Readonly<Record<string, Scalar>> | undefined;
+  /** Its answers are checked when it gives them. */
+  readonly context: (() => unknown) | undefined;
 }
 
 const DEFAULT_FAILURE_THRESHOLD = 5;
@@ -62,6 +64,7 @@ const DEFAULTS: Settings = /* @__PURE__ */ Object.freeze({
   random: platformRandom,
   bus: undefined,
   attributes: undefined,
+  context: undefined,
 });
 
 const OPTIONS = [
@@ -78,6 +81,7 @@ const OPTIONS = [
   "random",
   "bus",
   "attributes",
+  "context",
 ] as const satisfies readonly (keyof CircuitBreakerOptions)[];
 const HALF_OPEN_OPTIONS = ["maxProbes", "successThreshold", "leaseMs"] as const;
 const LONGEST_NAME = 256;
@@ -111,6 +115,7 @@ export function settingsOf(name: unknown, options: unknown): Settings {
     bus: bus === undefined ? undefined : checkedBus(check, bus),
     attributes:
       given.attributes === undefined ? undefined : check.scalars("attributes", given.attributes),
+    context: given.context === undefined ? undefined : check.function("context", given.context),
   });
 }
 

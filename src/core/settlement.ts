@@ -80,6 +80,8 @@ function settleClosed(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs:
   settleIdle(circuit, period, nowMs);
   const { settings, consecutiveFailures } = circuit;
   const reason = record(circuit, call);
+  // The function that says what the call is about acted on the breaker: the result no longer decides.
+  if (circuit.period !== period) return;
   const { shadow } = settings;
   if (shadow !== undefined && (reason !== null || call.outcome === "success")) {
     const seen = period.gather();
@@ -129,6 +131,7 @@ function calm(circuit: Circuit, period: ClosedPeriod, nowMs: number): void {
 
 function settleMeasured(circuit: Circuit, period: DisabledPeriod, call: Call, nowMs: number): void {
   const reason = record(circuit, call);
+  if (circuit.period !== period) return;
   if (reason === null && call.outcome !== "success") return;
   if (reason === null) {
     circuit.consecutiveFailures = 0;
@@ -147,6 +150,7 @@ function settleProbe(circuit: Circuit, probe: Probe, call: Call, nowMs: number):
   const reason = record(circuit, call);
   period.inFlight.delete(probe);
   tellProbe(circuit, call.outcome, call);
+  if (circuit.period !== period) return;
   if (reason !== null) reopen(circuit, reason, call, nowMs);
   else if (call.outcome === "success") {
     period.successes++;

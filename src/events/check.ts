@@ -1,3 +1,4 @@
+import { cut } from "./describe-error.ts";
 import type { Scalar } from "./field.ts";
 import { hint } from "./nearest.ts";
 
@@ -111,27 +112,73 @@ export class Check {
     return value;
   }
 
-  /** A frozen copy of a flat record whose values JSON can hold; undefined values are left out. */
+  /**
+   * A frozen copy of a flat record whose values JSON can hold; undefined values are left out. Refused when it has too
+   * many keys, or too long ones or texts: it is put on every event.
+   */
   scalars(field: string, value: unknown): Readonly<Record<string, Scalar>> {
+    const entries = this.#entries(field, value).filter(([, held]) => held !== undefined);
+    if (entries.length > SCALARS.keys) {
+      throw new RangeError(
+        `Cannot ${this.#action}: ${field} must have at most ${SCALARS.keys} keys, received ${entries.length}`,
+      );
+    }
     const copy: Record<string, Scalar> = {};
+    for (const [key, held] of entries) {
+      this.text(`a key of ${field}`, key, SCALARS.key);
+      const scalar = this.#scalar(`${field}.${key}`, held);
+      if (typeof scalar === "string" && scalar.length > SCALARS.text) {
+        this.range(`${field}.${key}`, `a string of at most ${SCALARS.text} characters`, scalar);
+      }
+      set(copy, key, scalar);
+    }
+    return Object.freeze(copy);
+  }
+
+  /**
+   * The same for what comes with a call, which must not fail for its size: texts are cut, and keys that are too many or
+   * too long are left out. Says how many were.
+   */
+  boundedScalars(
+    field: string,
+    value: unknown,
+  ): { readonly scalars: Readonly<Record<string, Scalar>>; readonly leftOut: number } {
+    const copy: Record<string, Scalar> = {};
+    let kept = 0;
+    let leftOut = 0;
+    for (const [key, held] of this.#entries(field, value)) {
+      if (held === undefined) continue;
+      if (kept === SCALARS.keys || key.length > SCALARS.key) {
+        leftOut++;
+        continue;
+      }
+      kept++;
+      const scalar = this.#scalar(`${field}.${key}`, held);
+      set(copy, key, typeof scalar === "string" ? cut(scalar, SCALARS.text) : scalar);
+    }
+    return { scalars: Object.freeze(copy), leftOut };
+  }
+
+  #entries(field: string, value: unknown): [string, unknown][] {
     const given = this.object(field, value);
     // A Map, a Date and the like hold nothing that could be copied key by key.
     if (Object.prototype.toString.call(given) !== "[object Object]") {
       return this.type(field, "a plain object", value);
     }
-    for (const [key, held] of Object.entries(given)) {
-      if (held === undefined) continue;
-      if (
-        held !== null &&
-        typeof held !== "string" &&
-        typeof held !== "boolean" &&
-        !(typeof held === "number" && Number.isFinite(held))
-      ) {
-        return this.type(`${field}.${key}`, "a string, a finite number, a boolean or null", held);
-      }
-      // A plain assignment of "__proto__" would be lost.
-      Object.defineProperty(copy, key, { value: held, enumerable: true });
-    }
-    return Object.freeze(copy);
+    return Object.entries(given);
   }
+
+  #scalar(field: string, held: unknown): Scalar {
+    if (held === null || typeof held === "string" || typeof held === "boolean") return held;
+    if (typeof held === "number" && Number.isFinite(held)) return held;
+    return this.type(field, "a string, a finite number, a boolean or null", held);
+  }
+}
+
+/** How much a record of scalars may hold: keys, characters of a key, characters of a text. */
+export const SCALARS = { keys: 32, key: 64, text: 256 } as const;
+
+/** A plain assignment of "__proto__" would be lost. */
+function set(record: Record<string, Scalar>, key: string, value: Scalar): void {
+  Object.defineProperty(record, key, { value, enumerable: true });
 }

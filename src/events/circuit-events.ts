@@ -25,7 +25,7 @@ export const CIRCUIT_ENVELOPE = {
   attributes: field.optional(field.scalars("The static attributes of the breaker")),
   context: field.optional(
     field.scalars(
-      "The context given with the call; on events about one call, not on state changes",
+      "The context given with the call, or taken from the breaker's option `context`; on events about one call, not on state changes",
     ),
   ),
   incidentId: field.optional(field.text("The incident that the event belongs to")),
@@ -247,7 +247,7 @@ export const CIRCUIT_EVENTS = {
   "circuit.callback_failed": define({
     severity: "error",
     sentence: "a function given as an option failed",
-    when: "A function given as an option threw or answered outside its contract",
+    when: "A function given as an option threw or answered outside its contract, or the context of a call had too many keys",
     fields: {
       callback: field.text("The option, such as `classify`"),
       error: field.error("What it threw"),

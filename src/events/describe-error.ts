@@ -4,7 +4,8 @@ import type { ErrorInfo } from "./field.ts";
 const MESSAGE_LIMIT = 512;
 const NAME_LIMIT = 64;
 
-const cut = (value: string, limit: number): string =>
+/** A text that is no longer than the limit; one that was shows that it was cut. */
+export const cut = (value: string, limit: number): string =>
   value.length > limit ? `${value.slice(0, limit - 1)}…` : value;
 
 function read(thrown: object, key: "name" | "message" | "code"): string | undefined {

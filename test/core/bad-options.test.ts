@@ -15,7 +15,7 @@ import {
 
 const INTEGER = "a positive integer";
 const OPTION_NAMES =
-  "failureThreshold, latencyTripMs, trip, shadow, cooldownMs, halfOpen, degradation, rampUp, classify, clock, random, bus, attributes";
+  "failureThreshold, latencyTripMs, trip, shadow, cooldownMs, halfOpen, degradation, rampUp, classify, clock, random, bus, attributes, context";
 
 interface BadOption {
   readonly options: unknown;
