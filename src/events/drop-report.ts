@@ -1,11 +1,11 @@
 import { describeError } from "./describe-error.ts";
-import type { EventOf, EventType } from "./event.ts";
+import type { EventOf } from "./event.ts";
 import type { EventBus } from "./event-bus.ts";
 import type { ErrorInfo } from "./field.ts";
 
 /** What a report needs to know of an event. */
 interface Lost {
-  readonly type: EventType;
+  readonly type: string;
   readonly atMs: number;
 }
 

@@ -1,0 +1,81 @@
+import { DropReport } from "../events/drop-report.ts";
+import type { EventType, TelltaleEvent } from "../events/event.ts";
+import type { EventBus, ListenOptions } from "../events/event-bus.ts";
+import { faultsOf, isData } from "../events/event-shape.ts";
+
+/** What a destination is to its bus. */
+export interface TapSettings {
+  readonly bus: EventBus;
+  /** Under which name its losses are counted. */
+  readonly sink: string;
+  readonly types: readonly EventType[];
+  /** Takes an event; what it throws says that the event is lost. */
+  take(event: TelltaleEvent): void;
+  /** What the listener of a type says of itself. */
+  listenOptions?(type: EventType): ListenOptions;
+}
+
+/**
+ * Hands the chosen events of a bus to a destination. An event that does not fit the catalogue is refused, and so counts
+ * what the destination fails to take: as `bus.dropped`, never as an error of whoever emitted it.
+ */
+export class EventTap {
+  /** What the destination lost. */
+  readonly drops: DropReport;
+  readonly #take: TapSettings["take"];
+  #offs: readonly (() => void)[];
+
+  constructor({ bus, sink, types, take, listenOptions }: TapSettings) {
+    this.drops = new DropReport(bus, sink);
+    this.#take = take;
+    this.#offs = types.map((type) =>
+      bus.on(type, this.#receive, listenOptions?.(type) ?? { sink }),
+    );
+  }
+
+  /**
+   * Unsubscribes.
+   * @throws {AggregateError} when a bus of the user's making refuses to let a listener go; the others are let go
+   */
+  end(): void {
+    const failures: unknown[] = [];
+    for (const off of this.#offs) {
+      try {
+        off();
+      } catch (thrown) {
+        failures.push(thrown);
+      }
+    }
+    this.#offs = [];
+    if (failures.length === 0) return;
+    throw new AggregateError(failures, "Cannot stop listening: a bus refused to let a listener go");
+  }
+
+  readonly #receive = (event: TelltaleEvent): void => {
+    try {
+      if (!isData(event)) throw new TypeError("Cannot take an event: it is no object");
+      const faults = faultsOf(event);
+      if (faults.length > 0) {
+        throw new TypeError(`Cannot take ${String(event.type)}: ${faults.join(", ")}`);
+      }
+      this.#take(event);
+    } catch (value) {
+      this.drops.add(told(event), 1, { value });
+    }
+  };
+}
+
+/** What may be said of an event that may be none. */
+function told(event: unknown): { readonly type: string; readonly atMs: number } {
+  let type: unknown;
+  let atMs: unknown;
+  try {
+    if (isData(event)) ({ type, atMs } = event);
+  } catch {
+    // It cannot be read, which its report says.
+  }
+  return {
+    type: String(type),
+    atMs: typeof atMs === "number" && Number.isFinite(atMs) ? atMs : Date.now(),
+  };
+}
