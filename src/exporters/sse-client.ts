@@ -1,0 +1,123 @@
+import type { EventRing } from "./event-ring.ts";
+import { HEARTBEAT } from "./sse-message.ts";
+
+/** The way to one client, whatever the server is made of. */
+export interface Wire {
+  /** Sends a text; false when the client should be given nothing more until it has taken what it has. */
+  write(text: string): boolean;
+  /** Ends the stream, after what was sent. */
+  end(): void;
+  /** Ends the connection at once. */
+  drop(): void;
+}
+
+/** What clients are served from. */
+export interface Source {
+  readonly ring: EventRing;
+  /** The message that tells a client how many events it missed; null when nobody knows. */
+  gap(missed: number | null, number: number): string;
+  /** The message that tells how the breakers are now; null when the endpoint knows none. */
+  snapshot(number: number): string | null;
+  /** A client was too slow for some events. */
+  lost(count: number): void;
+}
+
+/** Where a client begins. */
+export interface Beginning {
+  /** The number of the last event that it has, or that it will never have. */
+  readonly after: number;
+  /** How many it missed while it was away, null when nobody knows; undefined when it missed none. */
+  readonly missed?: number | null;
+  readonly wantsSnapshot: boolean;
+}
+
+/** A client that takes nothing for this many heartbeats is dropped. */
+const PATIENCE_BEATS = 4;
+
+/**
+ * One client: a place in the ring, and nothing of its own that could grow. A slow one falls behind; when the ring no
+ * longer has what comes next, it is told how many it missed and goes on from there.
+ */
+export class StreamClient {
+  readonly #source: Source;
+  readonly #wire: Wire;
+  #after: number;
+  #gap: { readonly missed: number | null } | null;
+  #owedSnapshot: boolean;
+  #blocked = false;
+  #idleBeats = 0;
+
+  constructor(source: Source, wire: Wire, { after, missed, wantsSnapshot }: Beginning) {
+    this.#source = source;
+    this.#wire = wire;
+    this.#after = after;
+    this.#gap = missed === undefined ? null : { missed };
+    this.#owedSnapshot = wantsSnapshot;
+  }
+
+  /** Sends what the client does not have, as far as it takes it. */
+  serve(): void {
+    const { ring } = this.#source;
+    while (!this.#blocked) {
+      const behind = ring.first - 1 - this.#after;
+      if (behind > 0) this.#miss(behind);
+      const text = this.#next();
+      if (text === null) return;
+      this.#send(text);
+    }
+  }
+
+  /** The client has taken what it had. */
+  ready(): void {
+    this.#idleBeats = 0;
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    this.serve();
+  }
+
+  /** It is time for a heartbeat. */
+  beat(): void {
+    if (!this.#blocked) {
+      this.#send(HEARTBEAT);
+      return;
+    }
+    this.#idleBeats++;
+    if (this.#idleBeats < PATIENCE_BEATS) return;
+    const left = this.#source.ring.last - this.#after;
+    if (left > 0) this.#source.lost(left);
+    this.#wire.drop();
+  }
+
+  end(): void {
+    this.#wire.end();
+  }
+
+  /** In order: what was missed, what the ring has, how it all stands. */
+  #next(): string | null {
+    const { ring } = this.#source;
+    if (this.#gap !== null) {
+      const { missed } = this.#gap;
+      this.#gap = null;
+      return this.#source.gap(missed, this.#after);
+    }
+    if (this.#after < ring.last) {
+      this.#after++;
+      return ring.at(this.#after) ?? null;
+    }
+    if (!this.#owedSnapshot) return null;
+    this.#owedSnapshot = false;
+    return this.#source.snapshot(this.#after);
+  }
+
+  #miss(behind: number): void {
+    this.#after += behind;
+    const missed = this.#gap === null ? 0 : this.#gap.missed;
+    this.#gap = { missed: missed === null ? null : missed + behind };
+    this.#owedSnapshot = true;
+    this.#source.lost(behind);
+  }
+
+  #send(text: string): void {
+    this.#blocked = !this.#wire.write(text);
+  }
+}
