@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { CircuitEvent } from "../../src/index.ts";
 import { foldIncidents } from "../../src/report/index.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
@@ -84,8 +83,16 @@ async function left(pids: readonly number[]): Promise<void> {
   while (pids.some(isAlive)) await sleep(10);
 }
 
+/** A message of the event stream. */
+interface Told {
+  readonly id: string;
+  readonly name: string;
+  // What the message holds, as it was parsed: an event, or a snapshot.
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
 /** Reads server-sent events until the stream ends. */
-async function readEvents(url: string): Promise<readonly { id: number; event: CircuitEvent }[]> {
+async function readEvents(url: string): Promise<readonly Told[]> {
   const response = await fetch(url);
   expect(response.headers.get("content-type")).toContain("text/event-stream");
   let text = "";
@@ -94,12 +101,12 @@ async function readEvents(url: string): Promise<readonly { id: number; event: Ci
   } catch {
     // The demo ends while the stream is open.
   }
-  const events = text.matchAll(/^id: (\d+)\nevent: (\S+)\ndata: (.*)\n\n/gm);
-  return [...events].map(([, id, type, data = ""]) => {
-    const event = JSON.parse(data) as CircuitEvent;
-    expect(event.type).toBe(type);
-    return { id: Number(id), event };
-  });
+  const messages = text.matchAll(/^id: (\S+)\nevent: (\S+)\ndata: (.*)\n\n/gm);
+  return [...messages].map(([, id = "", name = "", data = ""]) => ({
+    id,
+    name,
+    data: JSON.parse(data),
+  }));
 }
 
 /** The names of the series on a metrics page, without those of histograms and of the target. */
@@ -182,12 +189,23 @@ describe("a whole run of telltale demo", () => {
     expect(series[0]).toEqual(series[1]);
   });
 
-  test("serves its events with their seq as the id", () => {
-    const types = events.map(({ event }) => event.type);
-    for (const type of ["circuit.success", "circuit.skip", "circuit.open", "circuit.close"]) {
-      expect(types).toContain(type);
+  test("serves how the breaker is, then its events without a gap", () => {
+    const [snapshot, ...told] = events;
+    expect(snapshot).toMatchObject({
+      name: "snapshot",
+      data: { breakers: [{ breaker: "payments" }] },
+    });
+    const names = told.map(({ name }) => name);
+    for (const name of ["circuit.skip", "circuit.open", "circuit.close"]) {
+      expect(names).toContain(name);
     }
-    expect(events.map(({ id }) => id)).toEqual(events.map(({ event }) => event.seq));
+    for (const [n, { id, name, data }] of told.entries()) {
+      expect(data["type"]).toBe(name);
+      const [, number] = /^\w+\.(\d+)$/.exec(id) ?? [];
+      const [, first] = /^\w+\.(\d+)$/.exec(told[0]?.id ?? "") ?? [];
+      expect(Number(number)).toBe(Number(first) + n);
+      if (n > 0) expect(data["prevSeq"]).toBe(told[n - 1]?.data["seq"]);
+    }
   });
 });
 

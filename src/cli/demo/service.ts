@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { serveEvents } from "../../exporters/sse.ts";
 import { CircuitBreaker, type Classify, createEventBus } from "../../index.ts";
-import { EventStream } from "./event-stream.ts";
 import {
   CONNECTION_HEADER,
   type FromService,
@@ -55,12 +55,12 @@ function serve(breaker: CircuitBreaker, upstreamPort: number): Promise<number> {
     "/metrics": prometheusPage(breaker),
     "/metrics/otel": openTelemetryPage(breaker),
   };
-  const events = new EventStream(breaker.bus);
+  const events = serveEvents(breaker.bus, { breakers: breaker });
   const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = request.url ?? "/";
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
     if (page !== undefined) await answerPage(page, response);
-    else if (path === "/events") events.attach(response);
+    else if (path === "/events") events.handle(request, response);
     else if (path === "/") await answerCall(breaker, new UpstreamCall(upstreamPort), response);
     else response.writeHead(404).end("not here: /, /metrics, /metrics/otel, /events\n");
   };

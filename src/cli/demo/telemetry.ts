@@ -2,6 +2,7 @@ import { PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
 import { MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics";
 import pino from "pino";
 import { Registry } from "prom-client";
+import { recordEvents } from "../../exporters/ndjson.ts";
 import { exportToOpenTelemetry } from "../../exporters/opentelemetry.ts";
 import { logCircuitEvents } from "../../exporters/pino.ts";
 import { exportToPrometheus } from "../../exporters/prometheus.ts";
@@ -13,20 +14,21 @@ export interface MetricsPage {
   text(): Promise<string>;
 }
 
-/** Logs the breaker to stdout and to the recording. Returns a function that writes what the log still holds back. */
+/** Logs the breaker to stdout and records it. Returns a function that writes what both still hold back. */
 export function log(breaker: CircuitBreaker, recording: string): () => void {
-  // Synchronous destinations: what was logged is there even if the process is killed right after.
+  // A synchronous destination, as the recording is: what was told is there even if the process is killed right after.
   const logger = pino(
     { base: { service: "checkout" }, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.multistream([
-      { stream: pino.destination({ dest: 1, sync: true }) },
-      { stream: pino.destination({ dest: recording, sync: true }) },
-    ]),
+    pino.destination({ dest: 1, sync: true }),
   );
-  let off = logCircuitEvents(breaker.bus, logger);
+  const attach = () => [
+    logCircuitEvents(breaker.bus, logger),
+    recordEvents(breaker.bus, recording),
+  ];
+  let offs = attach();
   return () => {
-    off();
-    off = logCircuitEvents(breaker.bus, logger);
+    for (const off of offs) off();
+    offs = attach();
   };
 }
 
