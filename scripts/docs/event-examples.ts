@@ -111,9 +111,9 @@ async function outage(): Promise<TelltaleEvent[]> {
   const off = bus.on(
     "circuit.enable",
     () => {
-      throw new Error("ENOSPC: no space left on device");
+      throw new Error("connect ECONNREFUSED 127.0.0.1:5432");
     },
-    { sink: "ndjson" },
+    { sink: "audit" },
   );
   breaker.enable();
   off();

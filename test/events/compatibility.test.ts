@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { eventsSchema } from "../../src/events/event-schema.ts";
-import { isEventType } from "../../src/events/event-shape.ts";
+import { isEventType } from "../../src/events/event-types.ts";
 import { createReplay, foldIncidents, parseEvent } from "../../src/report/index.ts";
 import { breaksBetween, type FrozenCatalogue, presentCatalogue } from "../support/compatibility.ts";
 import { SchemaCheck } from "../support/event-schema.ts";

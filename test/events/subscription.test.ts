@@ -2,6 +2,7 @@ import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { CircuitBreaker, createEventBus, type EventBus, type EventOf } from "../../src/index.ts";
 import { BOOM } from "../support/breaker.ts";
+import { forged } from "../support/forged.ts";
 import { wrong } from "../support/wrong-values.ts";
 
 function turning(bus: EventBus = createEventBus()) {
@@ -127,10 +128,10 @@ test("emit() refuses what no event is called, with the near names, and keeps not
   const bus = createEventBus();
   const heard: string[] = [];
   bus.on("circuit.*", ({ type }) => heard.push(type));
-  expect(() => bus.emit(wrong({ type: "circuit.opne", v: 1 }))).toThrow(
+  expect(() => bus.emit(forged({ type: "circuit.opne", v: 1 }))).toThrow(
     /^Cannot emit: no event is called "circuit\.opne", did you mean "circuit\.open".*\?$/,
   );
-  expect(() => bus.emit(wrong({ type: "toString" }))).toThrow(TypeError);
+  expect(() => bus.emit(forged({ type: "toString" }))).toThrow(TypeError);
   expect(bus.has(wrong("circuit.opne"))).toBe(false);
   expect(heard).toEqual([]);
 });
@@ -139,7 +140,7 @@ test("emit() refuses it inside a listener, too, and the events after it are deli
   const bus = createEventBus();
   const reports: EventOf<"bus.listener_failed">[] = [];
   bus.on("bus.listener_failed", (event) => reports.push(event));
-  bus.on("circuit.open", () => bus.emit(wrong({ type: "circuit.opne" })), { sink: "bridge" });
+  bus.on("circuit.open", () => bus.emit(forged({ type: "circuit.opne" })), { sink: "bridge" });
   const heard: string[] = [];
   bus.on("circuit.*", ({ type }) => heard.push(type));
   turning(bus).turn();

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { fieldsOf, isEventType } from "../../src/events/event-shape.ts";
+import { fieldsOf } from "../../src/events/event-shape.ts";
+import { isEventType } from "../../src/events/event-types.ts";
 import type { TelltaleEvent } from "../../src/index.ts";
 import {
   createIncidentFold,

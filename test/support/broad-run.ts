@@ -4,12 +4,11 @@ import {
   createEventBus,
   type EventBus,
   failureRate,
-  iterateEvents,
   slowRate,
   type TelltaleEvent,
 } from "../../src/index.ts";
 import { BOOM, deferred, fail, failTimes, succeed } from "./breaker.ts";
-import { FakeClock } from "./fake-clock.ts";
+import { FakeClock, START_AT_MS } from "./fake-clock.ts";
 import { policyRun } from "./policy-run.ts";
 import { permitOf, refusalOf } from "./states.ts";
 
@@ -91,21 +90,14 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   return events;
 }
 
-/** A consumer that takes nothing, and a destination that fails. */
+/** Destinations that lose events, because they are full and because something fails. */
 function droppingRun(bus: EventBus): void {
-  const ending = new AbortController();
-  iterateEvents(bus, "circuit.open", { bufferLimit: 1, signal: ending.signal });
-  const breaker = new CircuitBreaker("dropping", {
-    bus,
-    clock: new FakeClock(),
-    attributes: BROAD_ATTRIBUTES,
+  const lost = { type: "circuit.skip", atMs: START_AT_MS + 120_000 };
+  new DropReport(bus, "stream").add(lost);
+  const full = Object.assign(new Error("ENOSPC: no space left on device, write"), {
+    code: "ENOSPC",
   });
-  for (let n = 0; n < 3; n++) {
-    breaker.forceOpen();
-    breaker.reset();
-  }
-  ending.abort();
-  new DropReport(bus, "ndjson").add({ type: "circuit.open", atMs: 0 }, 2, { value: BOOM });
+  new DropReport(bus, "ndjson").add(lost, 2, { value: full });
 }
 
 /** A breaker without a threshold of its own, which sheds traffic and has a candidate rule. */

@@ -1,4 +1,5 @@
 import * as shape from "../../src/events/event-shape.ts";
+import { isEventType } from "../../src/events/event-types.ts";
 import type { TelltaleEvent } from "../../src/index.ts";
 
 export const { fieldsOf } = shape;
@@ -9,7 +10,7 @@ export const { fieldsOf } = shape;
  */
 export function faultsOf(event: TelltaleEvent): string[] {
   const faults = [...shape.faultsOf(event)];
-  if (!shape.isEventType(event.type)) return faults;
+  if (!isEventType(event.type)) return faults;
   const known = fieldsOf(event.type);
   const surplus = Object.keys(event).filter((name) => name !== "type" && !(name in known));
   return [...faults, ...surplus.map((name) => `${name}: not in the catalogue`)];

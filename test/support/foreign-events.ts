@@ -1,5 +1,5 @@
 import type { TelltaleEvent } from "../../src/index.ts";
-import { wrong } from "./wrong-values.ts";
+import { forged } from "./forged.ts";
 
 /** An event as a breaker tells it. */
 export const OWN_EVENT = Object.freeze({
@@ -12,6 +12,7 @@ export const OWN_EVENT = Object.freeze({
   state: "closed",
   from: "half_open",
   reason: "probe",
+  spentMs: 40,
   mttrMs: 1_000,
   openMs: 500,
   skipsSinceOpened: 3,
@@ -41,5 +42,5 @@ export const FOREIGN_EVENTS: readonly (readonly [what: string, event: TelltaleEv
         },
       },
     ],
-  ] satisfies [string, unknown][]
-).map(([what, event]) => [what, wrong(event)]);
+  ] satisfies [string, object][]
+).map(([what, event]) => [what, forged(event)]);
