@@ -12,6 +12,18 @@ export function fieldsOf(type: EventType): Fields {
   return { ...envelopeOf(type), ...definition.fields };
 }
 
+const entries = new Map<EventType, readonly (readonly [string, Field<unknown, boolean>])[]>();
+
+/** The same as a list, made once for each type: destinations hold every event against it. */
+function entriesOf(type: EventType) {
+  let fields = entries.get(type);
+  if (fields === undefined) {
+    fields = Object.entries(fieldsOf(type));
+    entries.set(type, fields);
+  }
+  return fields;
+}
+
 /**
  * What is wrong with an event, held against the catalogue, as sentences that name the field; empty when nothing is.
  * Fields that the catalogue does not have are no fault: a newer version may have added them.
@@ -20,7 +32,7 @@ export function faultsOf(event: Data): readonly string[] {
   const { type } = event;
   if (!isEventType(type)) return ["type: not the name of an event"];
   const faults: string[] = [];
-  for (const [name, field] of Object.entries(fieldsOf(type))) {
+  for (const [name, field] of entriesOf(type)) {
     if (!Object.hasOwn(event, name)) {
       if (!field.optional) faults.push(`${name}: missing`);
     } else if (!fits(field, event[name])) faults.push(`${name}: no ${field.shape.kind}`);

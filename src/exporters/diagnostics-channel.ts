@@ -29,9 +29,13 @@ class EventChannels {
     this.#channels = new Map(types.map((type) => [type, channel(`${prefix}${type}`)]));
   }
 
+  hasSubscribers(type: EventType): boolean {
+    return this.#channels.get(type)?.hasSubscribers === true;
+  }
+
   publish(event: TelltaleEvent): void {
     const target = this.#channels.get(event.type);
-    if (target === undefined || !target.hasSubscribers) return;
+    if (target === undefined) return;
     const subscribers = subscribersOf(target);
     if (subscribers === undefined) {
       target.publish(event);
@@ -117,7 +121,18 @@ export function publishToDiagnosticsChannels(
     types,
     check.text("prefix", prefix, LONGEST_PREFIX),
   );
-  const tap = new EventTap({ bus, sink: SINK, types, take: (event) => channels.publish(event) });
+  const tap = new EventTap({
+    bus,
+    sink: SINK,
+    types,
+    wants: (type) => channels.hasSubscribers(type),
+    take: (event) => channels.publish(event),
+    // A storm of refusals that no subscriber hears is not even delivered.
+    listenOptions: (type) =>
+      type === "circuit.skip"
+        ? { sink: SINK, declines: () => !channels.hasSubscribers(type) }
+        : { sink: SINK },
+  });
   return () => {
     tap.end();
     tap.drops.end();

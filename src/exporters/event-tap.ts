@@ -9,6 +9,8 @@ export interface TapSettings {
   /** Under which name its losses are counted. */
   readonly sink: string;
   readonly types: readonly EventType[];
+  /** Whether it would do anything with an event of this type now; it would, when this is left out. */
+  wants?(type: EventType): boolean;
   /** Takes an event; what it throws says that the event is lost. */
   take(event: TelltaleEvent): void;
   /** What the listener of a type says of itself. */
@@ -23,11 +25,13 @@ export class EventTap {
   /** What the destination lost. */
   readonly drops: DropReport;
   readonly #take: TapSettings["take"];
+  readonly #wants: TapSettings["wants"];
   #offs: readonly (() => void)[];
 
-  constructor({ bus, sink, types, take, listenOptions }: TapSettings) {
+  constructor({ bus, sink, types, wants, take, listenOptions }: TapSettings) {
     this.drops = new DropReport(bus, sink);
     this.#take = take;
+    this.#wants = wants;
     this.#offs = types.map((type) =>
       bus.on(type, this.#receive, listenOptions?.(type) ?? { sink }),
     );
@@ -53,6 +57,7 @@ export class EventTap {
 
   readonly #receive = (event: TelltaleEvent): void => {
     try {
+      if (this.#wants?.(event.type) === false) return;
       if (!isData(event)) throw new TypeError("Cannot take an event: it is no object");
       const faults = faultsOf(event);
       if (faults.length > 0) {

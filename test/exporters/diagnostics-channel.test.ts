@@ -6,7 +6,13 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { publishToDiagnosticsChannels } from "../../src/exporters/diagnostics-channel.ts";
-import { createEventBus, EVENTS, type EventBus, type EventOf } from "../../src/index.ts";
+import {
+  CircuitBreaker,
+  createEventBus,
+  EVENTS,
+  type EventBus,
+  type EventOf,
+} from "../../src/index.ts";
 import { BOOM, failTimes, succeed, watch } from "../support/breaker.ts";
 import { bundleScript, NODES } from "../support/bundled-script.ts";
 import { FOREIGN_EVENTS } from "../support/foreign-events.ts";
@@ -82,6 +88,22 @@ test("it can be turned off, twice, and then has no listener", () => {
   breaker.forceOpen();
   expect(heard).toEqual([]);
   expect(bus.has("bus.listener_failed")).toBe(false);
+});
+
+test("a refused call that no subscriber hears is not even told", () => {
+  const bus = createEventBus();
+  offs.push(publishToDiagnosticsChannels(bus));
+  const breaker = new CircuitBreaker("payments", { bus });
+  const emit = vi.spyOn(bus, "emit");
+  const skips = () => emit.mock.calls.filter(([{ type }]) => type === "circuit.skip").length;
+  breaker.forceOpen();
+  for (let n = 0; n < 100; n++) breaker.admit();
+  expect(skips()).toBe(0);
+  const heard: unknown[] = [];
+  listen("telltale.circuit.skip", (message) => heard.push(message));
+  breaker.admit();
+  expect(skips()).toBe(1);
+  expect(heard).toMatchObject([{ type: "circuit.skip", skipsSinceOpened: 101 }]);
 });
 
 test("two buses publish on the same channels, and one is turned off alone", () => {

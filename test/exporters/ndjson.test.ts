@@ -68,7 +68,7 @@ test("events chooses what is recorded", async () => {
   ]);
 });
 
-test("refused calls are sampled without loss", () => {
+test("trap 31: refused calls are sampled without loss, so that an outage fills no disk", () => {
   const it = recorded();
   it.breaker.forceOpen();
   for (let n = 0; n < 100_000; n++) it.breaker.admit();
