@@ -38,12 +38,14 @@ export class DropReport {
   /** Some events were lost, of which this is the last; `thrown` is what stood in the way, if something did. */
   add({ type, atMs }: Lost, count = 1, thrown?: { readonly value: unknown }): void {
     this.#pending += count;
-    this.#lastAtMs = atMs;
+    // What is no event has no moment of its own.
+    if (Number.isFinite(atMs)) this.#lastAtMs = atMs;
     this.#error = thrown === undefined ? undefined : describeError(thrown.value);
     // Telling the loss of such a report could go on for ever: it is told with the next.
     if (type === "bus.dropped") return;
-    if (this.#isBeat(atMs)) this.#told = 0;
-    if (this.#isBeat(atMs) || this.#pending >= this.#told) this.#tell();
+    const isBeat = this.#isBeat(this.#lastAtMs);
+    if (isBeat) this.#told = 0;
+    if (isBeat || this.#pending >= this.#told) this.#tell();
   }
 
   /** An event came and was not lost. */

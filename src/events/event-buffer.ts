@@ -57,6 +57,13 @@ export class EventBuffer<E extends TelltaleEvent> {
     this.#drops.add(event);
   }
 
+  /** Counts what was handed over as an event and is none. */
+  refuse(): void {
+    if (this.#ended) return;
+    const value = new TypeError("Cannot take an event: it has no type or no moment");
+    this.#drops.add({ type: "none", atMs: Number.NaN }, 1, { value });
+  }
+
   /** The next event, when there is one. */
   next(): Promise<IteratorResult<E, undefined>> {
     const value = this.#take();

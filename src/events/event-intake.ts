@@ -3,6 +3,7 @@ import { checkedSignal, endWith } from "./end-signal.ts";
 import type { CircuitMatching, CircuitPattern, EventPattern, TelltaleEvent } from "./event.ts";
 import { EventBuffer, WHEN_FULL, type WhenFull } from "./event-buffer.ts";
 import type { EventBus, ListenOptions } from "./event-bus.ts";
+import { isEventType } from "./event-types.ts";
 
 /** A breaker, as far as its events go. */
 export interface CircuitEventSource {
@@ -66,12 +67,13 @@ export function openIntake(check: Check, request: IntakeRequest): Intake {
   const { source, pattern } = request;
   const { signal, bufferLimit, whenFull, sink } = settingsOf(check, request.options);
   const bus = busOf(check, source);
-  let off = (): void => {};
-  // Checks the pattern and the name of the sink, before there is anything to end.
   const buffer = new EventBuffer<TelltaleEvent>({ bus, sink, bufferLimit, whenFull });
-  const put = (event: TelltaleEvent): void => buffer.put(event);
-  // A breaker refuses the patterns that are not its own.
-  off = (source as EventBus).on(pattern, put, { sink });
+  const put = (event: TelltaleEvent): void => {
+    if (isTold(event)) buffer.put(event);
+    else buffer.refuse();
+  };
+  // Checks the pattern and the name of the sink; a breaker also refuses the patterns that are not its own.
+  const off = (source as EventBus).on(pattern, put, { sink });
   const close = endWith(signal, () => {
     try {
       off();
@@ -82,6 +84,12 @@ export function openIntake(check: Check, request: IntakeRequest): Intake {
     request.ended?.();
   });
   return { buffer, close };
+}
+
+/** What a bus of the user's making hands over may be anything; the rest of an event is its emitter's promise. */
+function isTold(event: unknown): boolean {
+  if (typeof event !== "object" || event === null) return false;
+  return isEventType(Reflect.get(event, "type")) && Number.isFinite(Reflect.get(event, "atMs"));
 }
 
 function settingsOf(check: Check, options: EventStreamOptions | undefined) {

@@ -214,6 +214,30 @@ test("a bus of the user's making that will not let a listener go harms nobody", 
   await expect(events.next()).resolves.toEqual({ done: true, value: undefined });
 });
 
+test.each([undefined, null, 5, {}, { type: "circuit.open" }, { type: "circuit.opne", atMs: 1 }])(
+  "what a bus of the user's making hands over as an event and is none (%o) is counted",
+  async (value) => {
+    const own = createEventBus();
+    const counts: number[] = [];
+    own.on("bus.dropped", ({ count }) => counts.push(count));
+    let hand: (event: never) => void = () => {};
+    const bus: EventBus = {
+      emit: (event) => own.emit(event),
+      has: (type) => own.has(type),
+      on(_type, listener) {
+        hand = listener;
+        return () => {};
+      },
+    };
+    const events = iterateEvents(bus, "circuit.*");
+    expect(() => hand(wrong(value))).not.toThrow();
+    expect(counts).toEqual([1]);
+    own.on("circuit.open", (event) => hand(wrong(event)));
+    source("payments", own).turn();
+    expect((await taken(events, 1)).map(({ type }) => type)).toEqual(["circuit.open"]);
+  },
+);
+
 describe("bad input", () => {
   const iterate = (options: unknown) =>
     iterateEvents(createEventBus(), "circuit.open", wrong(options) as EventStreamOptions);
