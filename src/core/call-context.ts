@@ -1,4 +1,4 @@
-import { Check, SCALARS } from "../events/check.ts";
+import { Check, tooMany } from "../events/check.ts";
 import type { Scalar } from "../events/field.ts";
 import type { Circuit } from "./circuit.ts";
 
@@ -52,7 +52,7 @@ export class AskedContext {
       // Its rejection, if any, is nobody else's to handle; what it is instead of an object is told below.
       if (answer instanceof Promise) answer.catch(() => {});
       const { scalars, leftOut } = new Check("take the context").boundedScalars("context", answer);
-      if (leftOut > 0) this.#failed(tooMany(leftOut));
+      if (leftOut > 0) this.#failed(tooLarge(leftOut));
       return scalars;
     } catch (thrown) {
       this.#failed(thrown);
@@ -86,11 +86,9 @@ export function contextOf(asked: AskedContext | null, given: Context): Context {
 /** Tells, as a step of its own, that a call brought more than events carry. */
 export function tellLeftOut(circuit: Circuit, leftOut: number): void {
   circuit.begin();
-  circuit.callbackFailed("context", tooMany(leftOut));
+  circuit.callbackFailed("context", tooLarge(leftOut));
   circuit.deliver();
 }
 
-const tooMany = (leftOut: number): RangeError =>
-  new RangeError(
-    `Cannot take the context: it must have at most ${SCALARS.keys} keys of at most ${SCALARS.key} characters, ${leftOut} were left out`,
-  );
+const tooLarge = (leftOut: number): RangeError =>
+  new RangeError(`Cannot take the context: ${tooMany("context", leftOut)}`);

@@ -113,59 +113,47 @@ export class Check {
   }
 
   /**
-   * A frozen copy of a flat record whose values JSON can hold; undefined values are left out. Refused when it has too
-   * many keys, or too long ones or texts: it is put on every event.
+   * A frozen copy of a flat record whose values JSON can hold; undefined values are left out. Refused when it is larger
+   * than an event may carry.
    */
   scalars(field: string, value: unknown): Readonly<Record<string, Scalar>> {
-    const entries = this.#entries(field, value).filter(([, held]) => held !== undefined);
-    if (entries.length > SCALARS.keys) {
-      throw new RangeError(
-        `Cannot ${this.#action}: ${field} must have at most ${SCALARS.keys} keys, received ${entries.length}`,
-      );
-    }
-    const copy: Record<string, Scalar> = {};
-    for (const [key, held] of entries) {
-      this.text(`a key of ${field}`, key, SCALARS.key);
-      const scalar = this.#scalar(`${field}.${key}`, held);
-      if (typeof scalar === "string" && scalar.length > SCALARS.text) {
-        this.range(`${field}.${key}`, `a string of at most ${SCALARS.text} characters`, scalar);
-      }
-      set(copy, key, scalar);
-    }
-    return Object.freeze(copy);
+    const { scalars, leftOut, cutKey } = this.boundedScalars(field, value);
+    if (leftOut > 0) throw new RangeError(`Cannot ${this.#action}: ${tooMany(field, leftOut)}`);
+    if (cutKey === undefined) return scalars;
+    const allowed = `a string of at most ${LONGEST_TEXT} characters`;
+    return this.range(`${field}.${cutKey}`, allowed, scalars[cutKey]);
   }
 
   /**
    * The same for what comes with a call, which must not fail for its size: texts are cut, and keys that are too many or
-   * too long are left out. Says how many were.
+   * too long are left out.
    */
-  boundedScalars(
-    field: string,
-    value: unknown,
-  ): { readonly scalars: Readonly<Record<string, Scalar>>; readonly leftOut: number } {
-    const copy: Record<string, Scalar> = {};
-    let kept = 0;
-    let leftOut = 0;
-    for (const [key, held] of this.#entries(field, value)) {
-      if (held === undefined) continue;
-      if (kept === SCALARS.keys || key.length > SCALARS.key) {
-        leftOut++;
-        continue;
-      }
-      kept++;
-      const scalar = this.#scalar(`${field}.${key}`, held);
-      set(copy, key, typeof scalar === "string" ? cut(scalar, SCALARS.text) : scalar);
-    }
-    return { scalars: Object.freeze(copy), leftOut };
-  }
-
-  #entries(field: string, value: unknown): [string, unknown][] {
+  boundedScalars(field: string, value: unknown): BoundedScalars {
     const given = this.object(field, value);
     // A Map, a Date and the like hold nothing that could be copied key by key.
     if (Object.prototype.toString.call(given) !== "[object Object]") {
       return this.type(field, "a plain object", value);
     }
-    return Object.entries(given);
+    const scalars: Record<string, Scalar> = {};
+    let kept = 0;
+    let leftOut = 0;
+    let cutKey: string | undefined;
+    for (const [key, held] of Object.entries(given)) {
+      if (held === undefined) continue;
+      if (kept === MOST_KEYS || key.length > LONGEST_KEY) {
+        leftOut++;
+        continue;
+      }
+      kept++;
+      let scalar = this.#scalar(`${field}.${key}`, held);
+      if (typeof scalar === "string" && scalar.length > LONGEST_TEXT) {
+        scalar = cut(scalar, LONGEST_TEXT);
+        cutKey ??= key;
+      }
+      // A plain assignment of "__proto__" would be lost.
+      Object.defineProperty(scalars, key, { value: scalar, enumerable: true });
+    }
+    return { scalars: Object.freeze(scalars), leftOut, cutKey };
   }
 
   #scalar(field: string, held: unknown): Scalar {
@@ -175,10 +163,19 @@ export class Check {
   }
 }
 
-/** How much a record of scalars may hold: keys, characters of a key, characters of a text. */
-export const SCALARS = { keys: 32, key: 64, text: 256 } as const;
+const MOST_KEYS = 32;
+const LONGEST_KEY = 64;
+const LONGEST_TEXT = 256;
 
-/** A plain assignment of "__proto__" would be lost. */
-function set(record: Record<string, Scalar>, key: string, value: Scalar): void {
-  Object.defineProperty(record, key, { value, enumerable: true });
+/** A record that was made to fit. */
+export interface BoundedScalars {
+  readonly scalars: Readonly<Record<string, Scalar>>;
+  /** Keys that were too many or too long. */
+  readonly leftOut: number;
+  /** The first key whose text was cut. */
+  readonly cutKey: string | undefined;
 }
+
+/** What is wrong with a record from which keys were left out. */
+export const tooMany = (field: string, leftOut: number): string =>
+  `${field} must have at most ${MOST_KEYS} keys of at most ${LONGEST_KEY} characters, left out: ${leftOut}`;

@@ -85,7 +85,7 @@ const UNKNOWN: readonly Subscription[] = Object.freeze([]);
  * The bus that breakers use when they are given none. Listeners run at once, in the order they subscribed, each
  * isolated from the others; an event raised inside a listener waits until the current one reached everybody.
  */
-export class SynchronousEventBus implements TelltaleBus {
+export class SynchronousEventBus implements EventBus {
   declare readonly instance?: string;
   /** Grows at each change of the subscriptions, so that a breaker knows when to ask `has` again. */
   version = 0;
@@ -137,23 +137,6 @@ export class SynchronousEventBus implements TelltaleBus {
       this.#subscriptions = this.#subscriptions.filter((other) => other !== subscription);
       this.#changed();
     });
-  }
-
-  once<P extends EventPattern>(
-    type: P,
-    listener: (event: Matching<P>) => void,
-    options?: ListenOptions,
-  ): () => void {
-    checkSubscription(type, listener, options);
-    const off = this.on(
-      type,
-      (event) => {
-        off();
-        return listener(event);
-      },
-      options,
-    );
-    return off;
   }
 
   has(type: EventType): boolean {
@@ -246,6 +229,26 @@ export class SynchronousEventBus implements TelltaleBus {
   }
 }
 
+/** Apart from the bus of a single breaker, which has no use for it: the breaker's own `once` hears its events only. */
+class SharedEventBus extends SynchronousEventBus implements TelltaleBus {
+  once<P extends EventPattern>(
+    type: P,
+    listener: (event: Matching<P>) => void,
+    options?: ListenOptions,
+  ): () => void {
+    checkSubscription(type, listener, options);
+    const off = this.on(
+      type,
+      (event) => {
+        off();
+        return listener(event);
+      },
+      options,
+    );
+    return off;
+  }
+}
+
 /**
  * Makes a bus that many breakers can share.
  *
@@ -258,7 +261,7 @@ export function createEventBus(options: EventBusOptions = {}): TelltaleBus {
   check.keys(check.object("options", options), ["instance"]);
   const { instance } = options;
   if (instance !== undefined) check.text("instance", instance, LONGEST_INSTANCE);
-  return new SynchronousEventBus(instance);
+  return new SharedEventBus(instance);
 }
 
 function refuse(event: unknown): never {

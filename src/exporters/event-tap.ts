@@ -2,6 +2,7 @@ import { DropReport } from "../events/drop-report.ts";
 import type { EventType, TelltaleEvent } from "../events/event.ts";
 import type { EventBus, ListenOptions } from "../events/event-bus.ts";
 import { faultsOf, isData } from "../events/event-shape.ts";
+import { beginAll } from "./per-bus.ts";
 
 /** What a destination is to its bus. */
 export interface TapSettings {
@@ -26,33 +27,26 @@ export class EventTap {
   readonly drops: DropReport;
   readonly #take: TapSettings["take"];
   readonly #wants: TapSettings["wants"];
-  #offs: readonly (() => void)[];
+  readonly #off: () => void;
+  #ended = false;
 
   constructor({ bus, sink, types, wants, take, listenOptions }: TapSettings) {
     this.drops = new DropReport(bus, sink);
     this.#take = take;
     this.#wants = wants;
-    this.#offs = types.map((type) =>
-      bus.on(type, this.#receive, listenOptions?.(type) ?? { sink }),
+    this.#off = beginAll(
+      types.map((type) => () => bus.on(type, this.#receive, listenOptions?.(type) ?? { sink })),
     );
   }
 
   /**
-   * Unsubscribes.
+   * Unsubscribes, once.
    * @throws {AggregateError} when a bus of the user's making refuses to let a listener go; the others are let go
    */
   end(): void {
-    const failures: unknown[] = [];
-    for (const off of this.#offs) {
-      try {
-        off();
-      } catch (thrown) {
-        failures.push(thrown);
-      }
-    }
-    this.#offs = [];
-    if (failures.length === 0) return;
-    throw new AggregateError(failures, "Cannot stop listening: a bus refused to let a listener go");
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#off();
   }
 
   readonly #receive = (event: TelltaleEvent): void => {

@@ -5,11 +5,16 @@ import type { Trail } from "./breaker-log.ts";
 const LONGEST_TEXT = 65_536;
 
 /**
- * An event as one line of JSON: its own fields, and what a destination that filters or samples adds.
+ * An event as one line of JSON: its own fields, and what a destination that filters or samples adds. An event of no
+ * breaker has no `prevSeq`.
  * @throws {RangeError} when it is longer than any event of ours
  */
-export function eventText(event: TelltaleEvent, trail?: Trail): string {
-  const text = JSON.stringify(trail === undefined ? event : { ...event, ...added(trail) });
+export function eventText(event: TelltaleEvent, { prevSeq, suppressed }: Partial<Trail>): string {
+  const text = JSON.stringify({
+    ...event,
+    ...(prevSeq === undefined ? {} : { prevSeq }),
+    ...(suppressed === undefined || suppressed === 0 ? {} : { suppressed }),
+  });
   if (text.length > LONGEST_TEXT) {
     throw new RangeError(
       `Cannot write ${event.type}: its text must have at most ${LONGEST_TEXT} characters, received ${text.length}`,
@@ -17,6 +22,3 @@ export function eventText(event: TelltaleEvent, trail?: Trail): string {
   }
   return text;
 }
-
-const added = ({ prevSeq, suppressed }: Trail): Partial<Trail> =>
-  suppressed === 0 ? { prevSeq } : { prevSeq, suppressed };

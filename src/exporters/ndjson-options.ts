@@ -23,7 +23,7 @@ export interface RecordingOptions extends EventChoice {
    */
   readonly bufferBytes?: number;
   /**
-   * Whether refused calls are sampled without loss, as {@link logCircuitEvents} samples them: a line that follows some
+   * Whether refused calls, and the events of policies, are sampled without loss, as {@link logCircuitEvents} samples them: a line that follows some
    * that were not written has their number as `suppressed`. `false` writes a line for each.
    * @default true
    */

@@ -2,8 +2,7 @@ import type { TelltaleEvent } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
 import type { Trail } from "./breaker-log.ts";
 import { checkedBus } from "./event-choice.ts";
-import type { BreakerWriter } from "./event-lines.ts";
-import { EventLines, type LineTarget } from "./event-lines.ts";
+import { type BreakerWriter, EventLines, type LineTarget, type OtherEvent } from "./event-lines.ts";
 import { EventTap } from "./event-tap.ts";
 import { eventText } from "./event-text.ts";
 import { onExit } from "./exit-hook.ts";
@@ -47,8 +46,8 @@ class Recording implements LineTarget {
     return this.#writer;
   }
 
-  writeOther(event: TelltaleEvent): void {
-    this.#write(event);
+  writeOther(event: OtherEvent, suppressed: number): void {
+    this.#write(event, { suppressed });
   }
 
   detach(): void {
@@ -61,7 +60,7 @@ class Recording implements LineTarget {
   }
 
   /** @throws what kept the line from the file; then the event is lost */
-  #write(event: TelltaleEvent, trail?: Trail): void {
+  #write(event: TelltaleEvent, trail: Partial<Trail>): void {
     this.#file.put(event, `${eventText(event, trail)}\n`);
     this.#tap.drops.heard(event);
     this.#tap.drops.caughtUp();

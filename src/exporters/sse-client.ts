@@ -118,6 +118,13 @@ export class StreamClient {
   }
 
   #send(text: string): void {
-    this.#blocked = !this.#wire.write(text);
+    try {
+      this.#blocked = !this.#wire.write(text);
+    } catch {
+      // Not of Node's or of a stream's making. The others are served; this one may come back for what it missed.
+      this.#blocked = true;
+      this.#source.lost(1);
+      this.#wire.drop();
+    }
   }
 }

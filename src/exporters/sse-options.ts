@@ -34,7 +34,7 @@ export interface EventEndpointOptions extends EventChoice {
    */
   readonly retryMs?: number;
   /**
-   * Whether refused calls are sampled without loss, as {@link logCircuitEvents} samples them: an event that follows some
+   * Whether refused calls, and the events of policies, are sampled without loss, as {@link logCircuitEvents} samples them: an event that follows some
    * that were not sent has their number as `suppressed`. `false` sends each.
    * @default true
    */

@@ -1,7 +1,7 @@
 import type { BreakerStats, BreakerView } from "../core/breaker-view.ts";
 import type { Check } from "../events/check.ts";
 import { describeError } from "../events/describe-error.ts";
-import type { ErrorInfo } from "../events/field.ts";
+import type { ErrorInfo, Scalar } from "../events/field.ts";
 import type { CircuitState } from "../events/vocabulary.ts";
 
 /** What snapshots are made of: a breaker, several, or a function that gives the present ones. */
@@ -10,6 +10,8 @@ export type SnapshotSource = BreakerView | Iterable<BreakerView> | (() => Iterab
 /** What a snapshot says of one breaker. */
 export interface BreakerSnapshot {
   readonly breaker: string;
+  /** The static key/values that are on its events; empty when there are none. */
+  readonly attributes: Readonly<Record<string, Scalar>>;
   /** The effective state. */
   readonly state: CircuitState;
   readonly trafficShare: number;
@@ -75,10 +77,10 @@ function listOf(source: SnapshotSource): Iterable<BreakerView> {
 function tryRead(view: BreakerView): BreakerSnapshot | null {
   try {
     const { name: breaker, state, trafficShare, tripProgress, failureThreshold } = view;
-    const { probesInFlight, openedAtMs, stats } = view;
+    const { probesInFlight, openedAtMs, stats, attributes } = view;
     if (typeof breaker !== "string" || typeof state !== "string") return null;
     const flow = { trafficShare, tripProgress, failureThreshold, probesInFlight };
-    return { breaker, state, ...flow, openedAtMs, stats };
+    return { breaker, attributes, state, ...flow, openedAtMs, stats };
   } catch {
     // Counted as unreadable; the next snapshot asks again.
     return null;

@@ -3,7 +3,7 @@ import type { TelltaleEvent } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
 import type { Trail } from "./breaker-log.ts";
 import { checkedBus } from "./event-choice.ts";
-import { type BreakerWriter, EventLines, type LineTarget } from "./event-lines.ts";
+import { type BreakerWriter, EventLines, type LineTarget, type OtherEvent } from "./event-lines.ts";
 import { EventRing } from "./event-ring.ts";
 import { EventTap } from "./event-tap.ts";
 import { eventText } from "./event-text.ts";
@@ -88,8 +88,8 @@ class EventStreams implements LineTarget, Source {
     return this.#writer;
   }
 
-  writeOther(event: TelltaleEvent): void {
-    this.#take(event);
+  writeOther(event: OtherEvent, suppressed: number): void {
+    this.#take(event, { suppressed });
   }
 
   gap(missed: number | null, number: number): string {
@@ -211,7 +211,7 @@ class EventStreams implements LineTarget, Source {
   }
 
   /** @throws what keeps the event from being written down; then it is lost */
-  #take(event: TelltaleEvent, trail?: Trail): void {
+  #take(event: TelltaleEvent, trail: Partial<Trail>): void {
     const data = eventText(event, trail);
     this.ring.push((number) => message(this.#ids.of(number), event.type, data));
     this.#tap.drops.heard(event);

@@ -1,4 +1,5 @@
 import { exporterContract } from "./contract-suite.ts";
+import { STREAMS } from "./streams-under-test.ts";
 import { EXPORTERS } from "./under-test.ts";
 
-for (const entry of EXPORTERS) exporterContract(entry);
+for (const entry of [...EXPORTERS, ...STREAMS]) exporterContract(entry);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { EVENT_TYPES } from "../../src/events/event-types.ts";
 import { recordEvents } from "../../src/exporters/ndjson.ts";
-import { CircuitBreaker, createEventBus, EVENTS } from "../../src/index.ts";
+import { CircuitBreaker, createEventBus, EVENTS, fallback } from "../../src/index.ts";
 import { foldIncidents, parseEventLine } from "../../src/report/index.ts";
 import { fail, failTimes, succeed } from "../support/breaker.ts";
 import type { FakeClock } from "../support/fake-clock.ts";
@@ -80,6 +80,20 @@ test("trap 31: refused calls are sampled without loss, so that an outage fills n
   expect(skipsIn(lines)).toBe(100_003);
   expect(lines.length).toBeLessThan(30);
   expect(foldIncidents(lines).breakers["dependency"]?.skips).toBe(100_003);
+});
+
+test("the events of policies are sampled, too, and have no number of a line before", async () => {
+  const it = recorded({ events: ["fallback.served"] });
+  const cached = fallback("stock", { fail: "open", value: "unknown", bus: it.bus });
+  const gone = () => Promise.reject(Object.assign(new Error("gone"), { code: "ECONNRESET" }));
+  for (let n = 0; n < 100; n++) await cached.call(gone);
+  it.detach();
+  const lines = linesOf();
+  expect(lines.length).toBeLessThan(12);
+  expect(lines.length + lines.reduce((sum, line) => sum + Number(line["suppressed"] ?? 0), 0)).toBe(
+    100,
+  );
+  for (const line of lines) expect(line).not.toHaveProperty("prevSeq");
 });
 
 test("sampleSkips: false writes each", () => {

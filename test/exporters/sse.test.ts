@@ -217,7 +217,10 @@ test("a number of this run that was never reached is taken for one of another", 
 
 test("a new client is told the state of the breakers, then what follows", async () => {
   const bus = createEventBus();
-  const other = new CircuitBreaker("search", { bus, clock: new FakeClock(), failureThreshold: 2 });
+  const other = new CircuitBreaker("search", {
+    ...{ bus, clock: new FakeClock(), failureThreshold: 2 },
+    attributes: { region: "eu-1" },
+  });
   await failTimes(other, 2);
   const { breaker, turnover, join } = await served({ breakers: () => [breaker, other] }, bus);
   breaker.admit();
@@ -232,8 +235,14 @@ test("a new client is told the state of the breakers, then what follows", async 
       omitted: 0,
       unreadable: 0,
       breakers: [
-        { breaker: "payments", state: "closed", tripProgress: 0, openedAtMs: null },
-        { breaker: "search", state: "open", trafficShare: 0, failureThreshold: 2 },
+        { breaker: "payments", attributes: {}, state: "closed", tripProgress: 0, openedAtMs: null },
+        {
+          breaker: "search",
+          attributes: { region: "eu-1" },
+          state: "open",
+          trafficShare: 0,
+          failureThreshold: 2,
+        },
       ],
     },
   });

@@ -13,7 +13,7 @@ import { type Totals, totalsOfEvents, totalsOfPage } from "./totals.ts";
 export const NAME = "payments";
 
 /** How a destination fails: at once, or by a promise that rejects. */
-type Failing = "throws" | "rejects";
+export type Failing = "throws" | "rejects";
 
 /** What an exporter writes to, in a test. It outlives the attachments. */
 export interface Destination {
