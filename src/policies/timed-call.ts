@@ -30,8 +30,8 @@ class TimedCall<T> {
   readonly #source: AbortSource = platformAbort();
   readonly #timer: unknown;
   #expiry: Expiry | null = null;
-  /** Answers the caller of a call that is abandoned. */
-  #answer: ((error: unknown) => void) | null = null;
+  /** Answers the caller of a call that may be abandoned; any other waits for its function. */
+  #reject: ((error: unknown) => void) | null = null;
 
   constructor(limit: TimeLimit, scope: Scope) {
     this.#limit = limit;
@@ -42,33 +42,51 @@ class TimedCall<T> {
 
   run(next: Next<T>): Promise<T> {
     const scope = withSignal(this.#scope, this.#source.signal);
-    if (!this.#limit.abandon) return followNext(next, scope, this.#onValue, this.#onThrow);
+    if (!this.#limit.abandon) {
+      return followNext(
+        next,
+        scope,
+        (value) => {
+          this.#end();
+          return value;
+        },
+        (thrown) => {
+          this.#end();
+          return rejection(this.#errorOf(thrown));
+        },
+      );
+    }
     return new Promise((resolve, reject) => {
-      this.#answer = reject;
+      this.#reject = reject;
       // After the answer these do nothing: a promise settles once.
-      followNext(next, scope, this.#onValue, this.#onThrow).then(resolve, reject);
+      followNext(
+        next,
+        scope,
+        (value) => {
+          this.#end();
+          resolve(value);
+        },
+        (thrown) => {
+          this.#end();
+          reject(this.#errorOf(thrown));
+        },
+      );
     });
   }
 
-  readonly #onValue = (value: T): T => {
-    this.#end();
-    return value;
-  };
-
-  readonly #onThrow = (thrown: unknown): PromiseLike<never> => {
-    this.#end();
+  #errorOf(thrown: unknown): unknown {
     const expiry = this.#expiry;
-    if (expiry === null) return rejection(thrown);
-    return rejection(expiry.error(thrown === expiry.reason ? undefined : { value: thrown }));
-  };
+    if (expiry === null) return thrown;
+    return expiry.error(thrown === expiry.reason ? undefined : { value: thrown });
+  }
 
   readonly #expire = (): void => {
     const expiry = this.#limit.expire(this.#scope);
     this.#expiry = expiry;
     this.#source.abort(expiry.reason);
-    if (this.#answer === null) return;
+    if (this.#reject === null) return;
     this.#end();
-    this.#answer(expiry.error(undefined));
+    this.#reject(expiry.error(undefined));
   };
 
   readonly #cancel = (): void => {
@@ -77,7 +95,7 @@ class TimedCall<T> {
     // The limit means nothing to a call that its caller has ended.
     this.#end();
     this.#source.abort(reason);
-    this.#answer?.(reason);
+    this.#reject?.(reason);
   };
 
   #end(): void {

@@ -169,12 +169,16 @@ test("a signal that is aborted when the place comes gives it to the next", async
   const { places, held, hold } = limited({ limit: 1, queue: { limit: 5, maxWaitMs: 500 } });
   const caller = new AbortController();
   const running = places.call(hold);
-  const first = places.call(succeed, { signal: caller.signal });
+  const fn = vi.fn(succeed);
+  const first = places.call(fn, { signal: caller.signal });
   const second = places.call(succeed);
+  // Runs right after the handler that hands the place over.
+  void held[0]?.promise.then(() => caller.abort("no more"));
   held[0]?.resolve("value");
-  void running.then(() => caller.abort("no more"));
+  await running;
+  await expect(first).rejects.toBe("no more");
   await expect(second).resolves.toBe("value");
-  await first.catch(() => {});
+  expect(fn).not.toHaveBeenCalled();
   expect(places).toMatchObject({ running: 0, waiting: 0 });
 });
 

@@ -120,6 +120,14 @@ test("a signal is handed to every attempt, and ends them", async () => {
   expect(listenersOf(caller.signal)).toBe(0);
 });
 
+test("a call that succeeds after its waits leaves no listener on the signal", async () => {
+  const { time, options } = surroundings();
+  const { signal } = new AbortController();
+  await time.until(retry("orders", options).call(flaky([BOOM, BOOM]), { signal }));
+  expect(listenersOf(signal)).toBe(0);
+  expect(time.pending).toBe(0);
+});
+
 test("the events of a call carry its context, frozen, and never its key", async () => {
   const { time, options, events } = surroundings();
   const policy = retry("orders", { ...options, attempts: 2 });
