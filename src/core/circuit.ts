@@ -27,7 +27,7 @@ import { Tally } from "./tally.ts";
  */
 export class Circuit implements Committed {
   readonly name: string;
-  readonly settings: Settings;
+  settings: Settings;
   readonly clock: Clock;
   generation = 0;
   period: Period = new ClosedPeriod();
@@ -54,11 +54,12 @@ export class Circuit implements Committed {
    */
   #nowMs = Number.NaN;
 
-  constructor(name: string, settings: Settings) {
+  /** `bus` is the one that a registry shares among its breakers. */
+  constructor(name: string, settings: Settings, bus = settings.bus) {
     this.name = name;
     this.settings = settings;
     // Before the clock is first read: its failure is told, too.
-    if (settings.bus !== undefined) this.listen(settings.bus);
+    if (bus !== undefined) this.listen(bus);
     this.clock =
       settings.clock === platformClock
         ? platformClock
@@ -72,6 +73,24 @@ export class Circuit implements Committed {
   listen(bus: EventBus): Journal {
     this.journal ??= new Journal(this, bus);
     return this.journal;
+  }
+
+  /** Tells nothing more on the bus that it shared: from now on the breaker is on its own. */
+  leaveBus(): void {
+    this.journal = null;
+    this.#chooseAnew();
+  }
+
+  /** Puts other settings in force; the state, its period and its counts stay. */
+  adopt(settings: Settings): void {
+    this.settings = settings;
+    this.#chooseAnew();
+  }
+
+  /** How calls run is worked out again at the next one. */
+  #chooseAnew(): void {
+    this.quiet = undefined;
+    this.heardVersion = -1;
   }
 
   /** Begins a step: the one moment that everything in it is decided by. */

@@ -14,6 +14,7 @@ import { type Audience, audienceOf } from "./guarded-bus.ts";
 import type { Incident } from "./incident.ts";
 import type { ProbeEnd } from "./period.ts";
 import type { Settings } from "./settings.ts";
+import type { Subscriptions } from "./subscriptions.ts";
 import type { TripReading, TripRule } from "./trip-rule.ts";
 
 /** What the envelope of an event is filled from. */
@@ -96,6 +97,8 @@ export interface SkipFacts {
  */
 export class Journal {
   readonly bus: EventBus;
+  /** What the breaker's own listeners subscribed, where the breaker may have to leave the bus. */
+  subscriptions: Subscriptions | null = null;
   readonly #audience: Audience;
   readonly #circuit: Committed;
   /** What waits for delivery: most steps tell one event, and an array for one costs more than the event. */
@@ -292,6 +295,10 @@ export class Journal {
 
   control(type: "circuit.disable" | "circuit.enable", { from, spentMs }: Left): void {
     if (this.hears(type)) this.#tell(type, { from, spentMs });
+  }
+
+  reconfigured(changes: OwnFields<"circuit.reconfigure">): void {
+    if (this.hears("circuit.reconfigure")) this.#tell("circuit.reconfigure", changes);
   }
 
   degrade(from: number, to: number): void {

@@ -62,6 +62,7 @@ export class AdmittedPermit implements Permit {
     this.#slot = slot;
     this.#startMs = startMs;
     this.#check = check;
+    circuit.tally.begun++;
   }
 
   success(latencyMs?: number): void {
@@ -103,6 +104,7 @@ export function recordResult(
 ): void {
   const latencyMs = given ?? null;
   const nowMs = circuit.begin();
+  circuit.tally.begun++;
   const slot = admitResult(circuit, nowMs);
   const counted = slowed(outcome, latencyMs, circuit.settings.latencyTripMs);
   const call = unjudged(counted, latencyMs, thrown);

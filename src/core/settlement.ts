@@ -50,6 +50,7 @@ export function settleUnadmitted(circuit: Circuit, call: Omit<Call, "slot">): vo
 
 /** A call that its caller cancelled before it was admitted: counted and told, and no slot was taken. */
 export function settleCancelled(circuit: Circuit, call: Omit<Call, "slot">): void {
+  circuit.tally.begun++;
   circuit.tally.call("cancelled");
   circuit.journal?.ignored("cancelled", call);
   circuit.deliver();

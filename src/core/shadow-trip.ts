@@ -12,7 +12,7 @@ import type { TripRule } from "./trip-rule.ts";
  * would have tripped they say so, once, look away for the cooldown that would have followed, and begin again.
  */
 export class ShadowTrip {
-  readonly #rules: readonly TripRule[];
+  #rules: readonly TripRule[];
   #meters: TripMeters | null = null;
   #run: FailureRun | null = null;
   #failures = 0;
@@ -20,6 +20,12 @@ export class ShadowTrip {
 
   constructor(rules: readonly TripRule[]) {
     this.#rules = rules;
+  }
+
+  /** Goes on with other rules. */
+  follow(rules: readonly TripRule[]): void {
+    this.#rules = rules;
+    this.#meters = this.#meters?.succeededBy(rules) ?? null;
   }
 
   /** Takes a verdict; `reason` is null for a success. */

@@ -40,6 +40,8 @@ class Counts {
 export class Tally {
   /** In a plain field, because the quiet path does nothing else. */
   successes = 0;
+  /** Calls that ran or are under way; each is counted once more, by its outcome, when it ends. */
+  begun = 0;
   /** Made when something other than a success is counted. */
   #counts: Counts | null = null;
 
@@ -67,6 +69,17 @@ export class Tally {
     timeInStateMs[from] += spentMs;
   }
 
+  /** Calls that have begun and not ended. */
+  get underWay(): number {
+    const ended = this.#counts === null ? 0 : sum(this.#counts.calls);
+    return this.begun - this.successes - ended;
+  }
+
+  /** Calls that were asked for: begun or refused. */
+  get asked(): number {
+    return this.begun + (this.#counts === null ? 0 : sum(this.#counts.skips));
+  }
+
   /** A copy; what was never counted is there as zeros. */
   copy(): TallySnapshot {
     const { calls, skips, trips, transitions, probes, timeInStateMs } =
@@ -85,6 +98,12 @@ export class Tally {
     this.#counts ??= new Counts();
     return this.#counts;
   }
+}
+
+function sum(counts: CountsOf<string>): number {
+  let total = 0;
+  for (const word in counts) total += counts[word] ?? 0;
+  return total;
 }
 
 /** A copy of the counters at one moment. */

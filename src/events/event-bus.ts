@@ -213,7 +213,11 @@ export function checkSubscription(
   }
   const check = new Check(`listen to ${shown(pattern)}`);
   check.function("listener", listener);
-  if (options === undefined) return;
+  if (options !== undefined) checkListenOptions(check, options);
+}
+
+/** Refuses options of a subscription that are unknown or wrong. */
+export function checkListenOptions(check: Check, options: unknown): void {
   const { sink } = check.keys(check.object("options", options), ["sink"]);
   if (sink !== undefined) check.text("sink", sink, LONGEST_SINK);
 }

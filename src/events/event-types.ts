@@ -17,7 +17,11 @@ const names: Readonly<Record<EventType, true>> = {
   "circuit.degrade": true,
   "circuit.disable": true,
   "circuit.enable": true,
+  "circuit.reconfigure": true,
   "circuit.callback_failed": true,
+  "registry.added": true,
+  "registry.removed": true,
+  "registry.full": true,
   "bus.listener_failed": true,
 };
 

@@ -1,10 +1,12 @@
-import type { BreakerView } from "../core/breaker-view.ts";
+import type { BreakerView, RegistryView } from "../core/breaker-view.ts";
 import type { Check } from "../events/check.ts";
 import { BREAKER_LABEL, METRICS, type MetricName, OTHER } from "../events/metrics.ts";
 import { DroppedEvents } from "./dropped-events.ts";
+import type { Member } from "./group-member.ts";
 import type { MetricSettings } from "./metric-arguments.ts";
 import { type Labels, labelsOf, type Row, SLOTS_OF, tryRead } from "./metric-reading.ts";
 import { RecoveryWatch } from "./recovery-watch.ts";
+import { RegistryFeed } from "./registry-feed.ts";
 import { SharedRow } from "./shared-row.ts";
 
 /** Names of all ever seen that get series of their own: the OpenTelemetry SDK keeps 2 000 attribute sets. */
@@ -38,18 +40,6 @@ export interface GroupContext {
   readonly observe: Observe;
 }
 
-/** What is known of a breaker, also while it is detached. */
-interface Member {
-  readonly view: BreakerView;
-  readonly name: string;
-  readonly label: string;
-  /** Calls of the exporter that asked for it and have not detached yet. */
-  holds: number;
-  /** Whether its calls are timed: from the first hold that wants it until the last hold ends. */
-  timed: boolean;
-  readonly offs: (() => void)[];
-}
-
 /**
  * The breakers that one target (a prom-client registry, an OpenTelemetry meter) shows, and the one reading of them
  * that both exporters use, so that both say the same.
@@ -60,46 +50,42 @@ export class BreakerGroup {
   readonly #shared = new SharedRow();
   readonly #known = new WeakMap<BreakerView, Member>();
   readonly #attached = new Map<string, Member>();
+  readonly #feeds = new Map<RegistryView, RegistryFeed>();
   /** Names that ever had a series of their own. */
   readonly #named = new Set<string>();
   #nameBudget = DEFAULT_NAME_BUDGET;
   #overflow = 0;
+  #version = 0;
 
   constructor(context: GroupContext) {
     this.#context = context;
     this.#dropped = new DroppedEvents({ sink: context.pipeline });
   }
 
-  get isEmpty(): boolean {
-    return this.#attached.size === 0;
+  /** Another number than before means that other breakers are shown. */
+  get version(): number {
+    return this.#version;
   }
 
   /**
-   * Adds breakers, all of them or none.
+   * Adds breakers, all of them or none; of a registry those it has, and from then on those that come.
    * @returns a function that takes them out again
    * @throws {RangeError} when another breaker of the same name is there, or the budget differs from the one that holds
    */
-  attach(breakers: readonly BreakerView[], settings: MetricSettings): () => void {
-    this.#checkNames(breakers);
-    this.#setBudget(settings.nameBudget);
-    const members: Member[] = [];
-    try {
-      for (const view of breakers) {
-        const member = this.#known.get(view) ?? this.#makeMember(view);
-        members.push(member);
-        this.#hold(member, settings.callDurations);
-      }
-    } catch (thrown) {
-      this.#release(members);
-      throw thrown;
-    }
-    return () => this.#release(members.splice(0));
+  attach(source: readonly BreakerView[] | RegistryView, settings: MetricSettings): () => void {
+    return "follow" in source
+      ? this.#attachRegistry(source, settings)
+      : this.#attachBreakers(source, settings);
   }
 
   /** Takes every breaker out, whoever attached it. */
   clear(): void {
+    const feeds = [...this.#feeds.values()];
+    this.#feeds.clear();
+    for (const feed of feeds) stopListening(feed.end());
     for (const member of [...this.#attached.values()]) {
       member.holds = 1;
+      member.listeners = 1;
       this.#release([member]);
     }
   }
@@ -148,7 +134,9 @@ export class BreakerGroup {
   /** The values of the breaker's label for which a histogram has series. */
   labelsOf(metric: HistogramName): ReadonlySet<string> {
     const optIn = metric === "circuit_breaker_call_duration_seconds";
-    const members = [...this.#attached.values()].filter(({ timed }) => timed || !optIn);
+    const members = [...this.#attached.values()].filter(
+      ({ timed, feed }) => !optIn || timed || feed?.timed === true,
+    );
     return new Set(members.map(({ label }) => label));
   }
 
@@ -167,7 +155,7 @@ export class BreakerGroup {
 
   #setBudget(nameBudget: number | undefined): void {
     if (nameBudget === undefined || nameBudget === this.#nameBudget) return;
-    if (!this.isEmpty) {
+    if (this.#attached.size > 0 || this.#feeds.size > 0) {
       const allowed = `${this.#nameBudget} as for the breakers attached before`;
       this.#context.check.range("nameBudget", allowed, nameBudget);
     }
@@ -180,79 +168,157 @@ export class BreakerGroup {
     const label = fits ? name : OTHER;
     if (label === OTHER) this.#overflow++;
     else this.#named.add(name);
-    const member: Member = { view, name, label, holds: 0, timed: false, offs: [] };
+    const member: Member = {
+      ...{ view, name, label, holds: 0, listeners: 0, timed: false },
+      ...{ feed: null, recovery: null, callLabels: null, offs: [] },
+    };
     this.#known.set(view, member);
     return member;
   }
 
-  #hold(member: Member, callDurations: boolean): void {
-    member.holds++;
-    if (member.holds === 1) {
+  #attachBreakers(breakers: readonly BreakerView[], settings: MetricSettings): () => void {
+    this.#checkNames(breakers);
+    this.#setBudget(settings.nameBudget);
+    const members: Member[] = [];
+    try {
+      for (const view of breakers) {
+        const member = this.#known.get(view) ?? this.#makeMember(view);
+        this.#hold(member);
+        members.push(member);
+        member.listeners++;
+        if (member.listeners === 1) this.#listen(member);
+        if (settings.callDurations) this.#timeCalls(member);
+      }
+    } catch (thrown) {
+      this.#release(members);
+      throw thrown;
+    }
+    return () => this.#release(members.splice(0));
+  }
+
+  #attachRegistry(registry: RegistryView, settings: MetricSettings): () => void {
+    this.#setBudget(settings.nameBudget);
+    const feed = this.#feeds.get(registry) ?? this.#makeFeed(registry);
+    const end = () => {
+      if (this.#feeds.get(registry) !== feed || --feed.holds > 0) return;
+      this.#feeds.delete(registry);
+      stopListening(feed.end());
+    };
+    this.#feeds.set(registry, feed);
+    feed.holds++;
+    try {
+      if (feed.holds === 1) feed.start();
+      if (settings.callDurations) feed.time();
+    } catch (thrown) {
+      end();
+      throw thrown;
+    }
+    return end;
+  }
+
+  #makeFeed(registry: RegistryView): RegistryFeed {
+    return new RegistryFeed(registry, {
+      sink: { sink: this.#context.pipeline },
+      dropped: this.#dropped,
+      memberOf: (name) => this.#attached.get(name),
+      join: (view, feed) => {
+        this.#checkNames([view]);
+        const member = this.#known.get(view) ?? this.#makeMember(view);
+        this.#hold(member);
+        member.feed = feed;
+      },
+      leave: (view, feed) => {
+        const member = this.#known.get(view);
+        if (member?.feed !== feed) return;
+        member.feed = null;
+        this.#unhold(member);
+      },
+      observeCall: (member, outcome, latencyMs) => this.#observeCall(member, outcome, latencyMs),
+    });
+  }
+
+  #hold(member: Member): void {
+    if (member.holds === 0) {
+      const labels = this.labelled(member.label, {});
+      // It reads the breaker, which may throw: nothing is held then.
+      member.recovery = new RecoveryWatch(member.view, (seconds) =>
+        this.#context.observe("circuit_breaker_recovery_duration_seconds", labels, seconds),
+      );
       this.#attached.set(member.name, member);
       if (member.label === OTHER) this.#shared.join(member.view);
-      this.#watchIncidents(member);
     }
-    if (callDurations && !member.timed) this.#watchCalls(member);
+    member.holds++;
+    this.#version++;
+  }
+
+  #unhold(member: Member): void {
+    member.holds--;
+    this.#version++;
+    if (member.holds > 0) return;
+    this.#attached.delete(member.name);
+    if (member.label === OTHER) this.#shared.leave(member.view);
+    member.recovery = null;
   }
 
   #release(members: readonly Member[]): void {
     const offs: (() => void)[] = [];
     for (const member of members) {
-      member.holds--;
-      if (member.holds > 0) continue;
-      this.#attached.delete(member.name);
-      if (member.label === OTHER) this.#shared.leave(member.view);
+      this.#unhold(member);
+      member.listeners--;
+      if (member.listeners > 0) continue;
       member.timed = false;
       offs.push(...member.offs.splice(0));
     }
     // Last, because a bus of the user's making may throw: the breakers are out all the same.
-    const failures: unknown[] = [];
-    for (const off of offs) {
-      try {
-        off();
-      } catch (thrown) {
-        failures.push(thrown);
-      }
-    }
-    if (failures.length > 0) {
-      throw new AggregateError(
-        failures,
-        "Cannot stop listening: a bus refused to let a listener go",
-      );
-    }
+    stopListening(offs);
   }
 
-  #watchIncidents({ view, label, offs }: Member): void {
+  #listen(member: Member): void {
+    const { view, offs } = member;
     const sink = { sink: this.#context.pipeline };
-    const labels = this.labelled(label, {});
-    const recovery = new RecoveryWatch(view, (seconds) =>
-      this.#context.observe("circuit_breaker_recovery_duration_seconds", labels, seconds),
-    );
-    offs.push(view.on("circuit.open", (event) => recovery.opened(event), sink));
-    offs.push(view.on("circuit.close", (event) => recovery.closed(event), sink));
+    offs.push(view.on("circuit.open", (event) => member.recovery?.opened(event), sink));
+    offs.push(view.on("circuit.close", (event) => member.recovery?.closed(event), sink));
     offs.push(this.#dropped.listen(view.bus));
   }
 
-  #watchCalls(member: Member): void {
-    const { view, label, offs } = member;
-    const metric = "circuit_breaker_call_duration_seconds";
-    const byOutcome = new Map(
-      METRICS[metric].values.map(([outcome = ""]) => [
-        outcome,
-        this.labelled(label, labelsOf(metric, [outcome])),
-      ]),
-    );
-    const observe = (outcome: string, latencyMs: number | null) => {
-      const labels = byOutcome.get(outcome);
-      // The latency is null when a result was recorded without it.
-      if (labels === undefined || latencyMs === null) return;
-      this.#context.observe(metric, labels, latencyMs / 1000);
-    };
-    const sink = { sink: this.#context.pipeline };
+  #timeCalls(member: Member): void {
+    if (member.timed) return;
     member.timed = true;
+    const { view, offs } = member;
+    const sink = { sink: this.#context.pipeline };
+    const observe = (outcome: string, latencyMs: number | null) =>
+      this.#observeCall(member, outcome, latencyMs);
     offs.push(view.on("circuit.success", ({ latencyMs }) => observe("success", latencyMs), sink));
     offs.push(
       view.on("circuit.failure", ({ reason, latencyMs }) => observe(reason, latencyMs), sink),
     );
   }
+
+  #observeCall(member: Member, outcome: string, latencyMs: number | null): void {
+    const metric = "circuit_breaker_call_duration_seconds";
+    member.callLabels ??= new Map(
+      METRICS[metric].values.map(([word = ""]) => [
+        word,
+        this.labelled(member.label, labelsOf(metric, [word])),
+      ]),
+    );
+    const labels = member.callLabels.get(outcome);
+    // The latency is null when a result was recorded without it.
+    if (labels === undefined || latencyMs === null) return;
+    this.#context.observe(metric, labels, latencyMs / 1000);
+  }
+}
+
+/** @throws {AggregateError} when a bus refused to let a listener go; the others have gone */
+function stopListening(offs: readonly (() => void)[]): void {
+  const failures: unknown[] = [];
+  for (const off of offs) {
+    try {
+      off();
+    } catch (thrown) {
+      failures.push(thrown);
+    }
+  }
+  if (failures.length === 0) return;
+  throw new AggregateError(failures, "Cannot stop listening: a bus refused to let a listener go");
 }

@@ -1,8 +1,8 @@
-import type { BreakerView } from "../core/breaker-view.ts";
+import type { BreakerView, RegistryView } from "../core/breaker-view.ts";
 import type { Check } from "../events/check.ts";
 
-/** What metrics are read from: a breaker, or several. */
-export type MetricSource = BreakerView | readonly BreakerView[];
+/** What metrics are read from: a breaker, several, or a registry, whose breakers come and go. */
+export type MetricSource = BreakerView | readonly BreakerView[] | RegistryView;
 
 /** Options that every metrics exporter has. */
 export interface MetricOptions {
@@ -31,14 +31,18 @@ const COMMON_OPTIONS = [
   "callDurations",
 ] as const satisfies readonly (keyof MetricOptions)[];
 /**
- * The breakers of a source.
+ * The breakers of a source, or the registry that it is.
  * @throws {TypeError} when the source holds anything else
  */
-export function checkedSource(check: Check, source: unknown): readonly BreakerView[] {
+export function checkedSource(
+  check: Check,
+  source: unknown,
+): readonly BreakerView[] | RegistryView {
   if (!Array.isArray(source)) {
+    if (isRegistry(source)) return source;
     return isBreaker(source)
       ? [source]
-      : check.type("source", "a breaker or an array of breakers", source);
+      : check.type("source", "a breaker, an array of breakers or a registry", source);
   }
   return source.map((item: unknown, n) =>
     isBreaker(item) ? item : check.type(`source[${n}]`, "a breaker", item),
@@ -69,6 +73,11 @@ export function checkedMetricOptions(
   const budget =
     nameBudget === undefined ? undefined : check.positiveInteger("nameBudget", nameBudget);
   return { nameBudget: budget, callDurations };
+}
+
+function isRegistry(value: unknown): value is RegistryView {
+  if (typeof value !== "object" || value === null) return false;
+  return typeof Reflect.get(value, "follow") === "function" && "bus" in value;
 }
 
 function isBreaker(value: unknown): value is BreakerView {

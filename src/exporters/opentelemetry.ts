@@ -7,7 +7,7 @@ import {
   metrics,
   type Observable,
 } from "@opentelemetry/api";
-import type { BreakerView } from "../core/breaker-view.ts";
+import type { BreakerView, RegistryView } from "../core/breaker-view.ts";
 import { Check } from "../events/check.ts";
 import { instrumentName, METRIC_NAMES, METRICS, type MetricName } from "../events/metrics.ts";
 import { BreakerGroup, type HistogramName } from "./breaker-group.ts";
@@ -67,8 +67,8 @@ class OpenTelemetryExport {
     }
   }
 
-  attach(breakers: readonly BreakerView[], settings: MetricSettings): () => void {
-    const release = this.#group.attach(breakers, settings);
+  attach(source: readonly BreakerView[] | RegistryView, settings: MetricSettings): () => void {
+    const release = this.#group.attach(source, settings);
     this.#holds++;
     this.#listen();
     let attached = true;
@@ -149,9 +149,10 @@ const exportsByMeter = new WeakMap<Meter, OpenTelemetryExport>();
  *
  * Without an SDK it does nothing, and the API has no way to catch up: call it after the SDK is registered. Beyond
  * `nameBudget` names, breakers share the name `__other__`; the SDK's default limit of 2 000 attribute sets has room
- * for 150 names, so raise its `cardinalitySelector` together with the budget.
+ * for 150 names, so raise its `cardinalitySelector` together with the budget. Of a breaker registry, the breakers that
+ * come later are added and those that go are taken out.
  *
- * @param source a breaker, or several
+ * @param source a breaker, several, or a breaker registry
  * @returns a function that detaches the breakers. SDKs go on to export the last value of what was ever observed: the
  * gauges of these breakers are set to 0 at the next collection, their counters stay as they are
  * @throws {TypeError} when an argument is of the wrong type or an option is unknown
@@ -164,7 +165,7 @@ export function exportToOpenTelemetry(
   source: MetricSource,
   options: OpenTelemetryOptions = {},
 ): () => void {
-  const breakers = checkedSource(CHECK, source);
+  const checked = checkedSource(CHECK, source);
   const settings = checkedMetricOptions(CHECK, options, ["meterProvider"]);
   const { meterProvider = metrics } = options;
   if (typeof meterProvider !== "object" || typeof meterProvider?.getMeter !== "function") {
@@ -178,5 +179,5 @@ export function exportToOpenTelemetry(
     known = new OpenTelemetryExport(meter);
     exportsByMeter.set(meter, known);
   }
-  return known.attach(breakers, settings);
+  return known.attach(checked, settings);
 }

@@ -1,4 +1,4 @@
-import type { BreakerView } from "../core/breaker-view.ts";
+import type { BreakerView, RegistryView } from "../core/breaker-view.ts";
 import { Check } from "../events/check.ts";
 import {
   type Combine,
@@ -67,6 +67,7 @@ class PrometheusExport {
   readonly #histograms = new Map<HistogramName, HistogramSet>();
   /** The reading that the metrics of one scrape share. */
   #rows: readonly LabelledRow[] | null = null;
+  #readVersion = 0;
   #holds = 0;
 
   constructor(registry: PrometheusRegistry) {
@@ -83,23 +84,21 @@ class PrometheusExport {
     return this.#metrics.size > 0 && ![...this.#metrics].some(([name]) => this.#isOurs(name));
   }
 
-  attach(breakers: readonly BreakerView[], settings: MetricSettings): () => void {
+  attach(source: readonly BreakerView[] | RegistryView, settings: MetricSettings): () => void {
     const missing = METRIC_NAMES.filter((name) => this.#isMissing(name, settings.callDurations));
     for (const name of missing) this.#refuseTaken(name);
-    const release = this.#group.attach(breakers, settings);
+    const release = this.#group.attach(source, settings);
     for (const name of missing) {
       const metric = this.#makeMetric(name);
       this.#metrics.set(name, metric);
       this.#registry.registerMetric(metric);
     }
     this.#holds++;
-    this.#rows = null;
     let attached = true;
     return () => {
       if (!attached) return;
       attached = false;
       this.#holds--;
-      this.#rows = null;
       if (this.#holds === 0) this.#unregister();
       release();
     };
@@ -159,7 +158,9 @@ class PrometheusExport {
   }
 
   #read(): readonly LabelledRow[] {
-    if (this.#rows === null) {
+    const { version } = this.#group;
+    if (this.#rows === null || this.#readVersion !== version) {
+      this.#readVersion = version;
       this.#rows = this.#group.read();
       // A scrape asks all its metrics in one go; the next one must read again.
       Promise.resolve().then(() => {
@@ -212,9 +213,10 @@ function exportOf(registry: PrometheusRegistry): PrometheusExport {
  *
  * Beyond `nameBudget` names, breakers share the name `__other__`. In a prom-client cluster, counters and states are
  * summed and the other gauges take the worst of the processes; `circuit_breaker_opened_timestamp_seconds` the latest.
- * `registry.clear()` detaches all breakers.
+ * `registry.clear()` detaches all breakers. Of a breaker registry, the breakers that come later are added and those that
+ * go are taken out.
  *
- * @param source a breaker, or several
+ * @param source a breaker, several, or a breaker registry
  * @param promRegistry the registry, such as prom-client's `register`
  * @returns a function that takes the breakers out of the registry again, and the metrics with the last of them
  * @throws {TypeError} when an argument is of the wrong type or an option is unknown
@@ -231,12 +233,12 @@ export function exportToPrometheus(
   promRegistry: PrometheusRegistry,
   options: MetricOptions = {},
 ): () => void {
-  const breakers = checkedSource(CHECK, source);
+  const checked = checkedSource(CHECK, source);
   if (!isRegistry(promRegistry)) {
     return CHECK.type("promRegistry", "a prom-client registry", promRegistry);
   }
   const settings = checkedMetricOptions(CHECK, options);
-  return exportOf(promRegistry).attach(breakers, settings);
+  return exportOf(promRegistry).attach(checked, settings);
 }
 
 function isRegistry(value: unknown): value is PrometheusRegistry {

@@ -31,11 +31,16 @@ const CONTRACT: Record<EventType, [severity: string, fields: string]> = {
   ],
   "circuit.disable": ["warn", "from spentMs"],
   "circuit.enable": ["info", "from spentMs"],
+  "circuit.reconfigure": ["info", "from to"],
   "circuit.callback_failed": ["error", "callback error"],
+  "registry.added": ["debug", "breaker size limit"],
+  "registry.removed": ["debug", "breaker reason state incidentId? size limit"],
+  "registry.full": ["error", "breaker unkept limit"],
   "bus.listener_failed": ["error", "sink count failedType error"],
 };
 const ENVELOPE = "v seq breaker instance? atMs generation state attributes? context? incidentId?";
 const BUS_ENVELOPE = "v atMs";
+const PLAIN_ENVELOPE = "v instance? atMs";
 
 // The keys of EVENTS are exactly EventType.
 const types = Object.keys(EVENTS) as EventType[];
@@ -53,7 +58,8 @@ test("EVENTS has the events of the contract", () => {
 
 test.each(types)("%s has the severity and the fields of the contract", (type) => {
   const [severity, own] = CONTRACT[type];
-  const envelope = type.startsWith("bus.") ? BUS_ENVELOPE : ENVELOPE;
+  const family = type.slice(0, type.indexOf("."));
+  const envelope = { circuit: ENVELOPE, bus: BUS_ENVELOPE }[family] ?? PLAIN_ENVELOPE;
   expect(EVENTS[type].severity).toBe(severity);
   expect(written(type).sort()).toEqual(`${envelope} ${own}`.split(" ").sort());
 });
@@ -123,6 +129,7 @@ test("a broad run has every optional field, and every null, that an event can ha
     "circuit.disable incidentId?",
     "circuit.enable context?",
     "circuit.enable incidentId?",
+    "circuit.reconfigure context?",
     "circuit.callback_failed context?",
   ]);
 });

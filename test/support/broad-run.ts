@@ -1,4 +1,5 @@
 import {
+  BreakerRegistry,
   CircuitBreaker,
   createEventBus,
   type EventBus,
@@ -20,6 +21,7 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   const events: TelltaleEvent[] = [];
   bus.on("circuit.*", (event) => events.push(event));
   bus.on("bus.*", (event) => events.push(event));
+  bus.on("registry.*", (event) => events.push(event));
   bus.on("circuit.enable", () => {
     throw BOOM;
   });
@@ -78,8 +80,22 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   await breaker.execute(fail, options);
   await failTimes(breaker, 2);
   breaker.enable();
+  breaker.reconfigure({ failureThreshold: 4, latencyTripMs: null, classify: null });
+  breaker.forceOpen();
+  breaker.reconfigure({ halfOpen: { leaseMs: 600 } });
   await degradedRun({ bus, clock });
+  registryRun({ bus, clock });
   return events;
+}
+
+/** A registry with room for one breaker, which makes room, is deleted in an incident, and cannot make room. */
+function registryRun({ bus, clock }: { bus: EventBus; clock: FakeClock }): void {
+  const defaults = { clock, attributes: BROAD_ATTRIBUTES };
+  const registry = new BreakerRegistry({ bus, defaults, limit: 1 });
+  registry.get("first");
+  registry.get("second").forceOpen();
+  registry.get("third");
+  registry.delete("second");
 }
 
 /** A breaker without a threshold of its own, which sheds traffic and has a candidate rule. */

@@ -123,8 +123,15 @@ export function label(event: TelltaleEvent): string {
     case "circuit.disable":
     case "circuit.enable":
       return event.from;
+    case "circuit.reconfigure":
+      return Object.keys(event.to).join();
     case "circuit.callback_failed":
       return event.callback;
+    case "registry.added":
+    case "registry.removed":
+      return event.size.toFixed();
+    case "registry.full":
+      return event.unkept.toFixed();
     case "bus.listener_failed":
       return event.failedType;
   }

@@ -1,0 +1,480 @@
+import { expect, test } from "vitest";
+import {
+  CircuitBreaker,
+  type CircuitBreakerOptions,
+  consecutive,
+  createEventBus,
+  exponentialCooldown,
+  failureRate,
+  type Reconfiguration,
+  slowRate,
+} from "../../src/index.ts";
+import { BOOM, deferred, fail, failTimes, succeed, watch } from "../support/breaker.ts";
+import { generationOf, permitOf, refusalOf, watchIn } from "../support/states.ts";
+import { wrong } from "../support/wrong-values.ts";
+
+/** What `circuit.reconfigure` told last. */
+function changeOf({ last }: ReturnType<typeof watch>) {
+  const { from, to } = last("circuit.reconfigure");
+  return { from, to };
+}
+
+const never = () => undefined;
+const failing = failureRate({ threshold: 0.5, window: { calls: 10 } });
+const slow = slowRate({ latencyMs: 10, threshold: 0.5, window: { calls: 10 } });
+const grows = exponentialCooldown({ initialMs: 10, maxMs: 100 });
+
+// One row for each option, so that a new option is not forgotten: what changes, and what is told of it.
+const CHANGES: Record<
+  keyof Reconfiguration,
+  { change: Reconfiguration; from: Record<string, unknown>; to: Record<string, unknown> }
+> = {
+  failureThreshold: {
+    change: { failureThreshold: 3 },
+    from: { failureThreshold: 5 },
+    to: { failureThreshold: 3 },
+  },
+  latencyTripMs: {
+    change: { latencyTripMs: 100 },
+    from: { latencyTripMs: null },
+    to: { latencyTripMs: 100 },
+  },
+  trip: {
+    change: { trip: [consecutive(7), failing] },
+    from: { failureThreshold: 5, trip: null },
+    to: { failureThreshold: 7, trip: "consecutive 7, failureRate 0.5" },
+  },
+  shadow: { change: { shadow: slow }, from: { shadow: null }, to: { shadow: "slowRate 0.5" } },
+  cooldownMs: {
+    change: { cooldownMs: grows },
+    from: { cooldownMs: 60_000 },
+    to: { cooldownMs: "function" },
+  },
+  halfOpen: {
+    change: { halfOpen: { maxProbes: 2, successThreshold: 3, leaseMs: 5 } },
+    from: {
+      "halfOpen.maxProbes": 1,
+      "halfOpen.successThreshold": 1,
+      "halfOpen.leaseMs": 60_000,
+    },
+    to: { "halfOpen.maxProbes": 2, "halfOpen.successThreshold": 3, "halfOpen.leaseMs": 5 },
+  },
+  degradation: {
+    change: { degradation: [1, 0.5] },
+    from: { degradation: null },
+    to: { degradation: "1, 0.5" },
+  },
+  rampUp: {
+    change: { rampUp: { durationMs: 1000 } },
+    from: { "rampUp.durationMs": null, "rampUp.from": null },
+    to: { "rampUp.durationMs": 1000, "rampUp.from": 0.1 },
+  },
+  classify: { change: { classify: never }, from: { classify: null }, to: { classify: "function" } },
+  attributes: {
+    change: { attributes: { region: "eu", tier: 2 } },
+    from: { "attributes.region": null, "attributes.tier": null },
+    to: { "attributes.region": "eu", "attributes.tier": 2 },
+  },
+};
+
+test.each(Object.entries(CHANGES))(
+  "reconfigure() tells a change of %s, null takes it back, and again is no change",
+  (option, { change, from, to }) => {
+    const watched = watch();
+    const { breaker, told } = watched;
+    breaker.reconfigure(change);
+    expect(told()).toEqual(["reconfigure"]);
+    expect(changeOf(watched)).toEqual({ from, to });
+    breaker.reconfigure(change);
+    expect(told()).toEqual([]);
+    breaker.reconfigure({ [option]: null });
+    expect(told()).toEqual(["reconfigure"]);
+    expect(changeOf(watched)).toEqual({ from: to, to: from });
+    breaker.reconfigure({ [option]: null });
+    breaker.reconfigure({ [option]: undefined });
+    breaker.reconfigure({});
+    expect(told()).toEqual([]);
+  },
+);
+
+test("reconfigure() tells functions and rules that were replaced by others of the same kind", () => {
+  const watched = watch({ classify: never, cooldownMs: grows, trip: [failing], shadow: [slow] });
+  const { breaker, told } = watched;
+  breaker.reconfigure({ classify: never, cooldownMs: grows, trip: failing, shadow: slow });
+  expect(told()).toEqual([]);
+  breaker.reconfigure({
+    classify: () => "success",
+    cooldownMs: () => 5,
+    trip: [failureRate({ threshold: 0.5, window: { calls: 20 } })],
+    shadow: [slow, failing],
+  });
+  const { from, to } = changeOf(watched);
+  expect(from).toEqual({
+    classify: "function",
+    cooldownMs: "function",
+    trip: "failureRate 0.5",
+    shadow: "slowRate 0.5",
+  });
+  expect(to).toEqual({ ...from, shadow: "slowRate 0.5, failureRate 0.5" });
+});
+
+test("reconfigure() changes only what is named, of options with parts only the parts", async () => {
+  const watched = watch({
+    failureThreshold: 2,
+    cooldownMs: 100,
+    halfOpen: { maxProbes: 2, leaseMs: 50 },
+    attributes: { region: "eu", tier: 1 },
+  });
+  const { breaker, clock, last } = watched;
+  breaker.reconfigure({ halfOpen: { successThreshold: 2 }, attributes: { tier: 2 } });
+  expect(changeOf(watched).to).toEqual({ "halfOpen.successThreshold": 2, "attributes.tier": 2 });
+  await failTimes(breaker, 2);
+  expect(last("circuit.open")).toMatchObject({
+    cooldownMs: 100,
+    attributes: { region: "eu", tier: 2 },
+  });
+  clock.advance(100);
+  const probes = [permitOf(watched), permitOf(watched)];
+  expect(breaker.admit().ok).toBe(false);
+  probes[0]?.success();
+  expect(breaker.state).toBe("half_open");
+  clock.advance(49);
+  expect(breaker.probesInFlight).toBe(1);
+  clock.advance(1);
+  expect(breaker.probesInFlight).toBe(0);
+});
+
+test("reconfigure() keeps the count of failures: the next failure trips at a lowered threshold", async () => {
+  const { breaker, told, last } = watch({ failureThreshold: 10 });
+  await failTimes(breaker, 4);
+  told();
+  breaker.reconfigure({ failureThreshold: 3 });
+  expect(breaker.state).toBe("closed");
+  expect(breaker.failureThreshold).toBe(3);
+  expect(breaker.tripProgress).toBe(1);
+  expect(breaker.stats.consecutiveFailures).toBe(4);
+  expect(told()).toEqual(["reconfigure"]);
+  await failTimes(breaker, 1);
+  expect(told()).toEqual(["failure", "open"]);
+  expect(last("circuit.open")).toMatchObject({
+    consecutiveFailures: 5,
+    threshold: 3,
+    failuresByReason: { error: 5, latency: 0 },
+  });
+});
+
+test("reconfigure() keeps the count of failures: a raised threshold takes those that are missing", async () => {
+  const { breaker } = watch({ failureThreshold: 3 });
+  await failTimes(breaker, 2);
+  breaker.reconfigure({ failureThreshold: 5 });
+  expect(breaker.tripProgress).toBeCloseTo(2 / 5);
+  await failTimes(breaker, 2);
+  expect(breaker.state).toBe("closed");
+  await failTimes(breaker, 1);
+  expect(breaker.state).toBe("open");
+});
+
+test.each(["closed", "open", "half_open", "forced_open", "disabled"] as const)(
+  "reconfigure() leaves the state, the generation, the counters and the incident of a breaker that is %s",
+  async (state) => {
+    const watched = await watchIn(state);
+    const { breaker, events } = watched;
+    const generation = await generationOf(watched);
+    const { stats, openedAtMs, retryAfterMs } = breaker;
+    const incident = events.findLast((event) => event.incidentId !== undefined)?.incidentId;
+    breaker.reconfigure({ failureThreshold: 9, cooldownMs: 5, halfOpen: { leaseMs: 7 } });
+    expect(breaker.state).toBe(state);
+    expect(await generationOf(watched)).toBe(generation);
+    const { calls } = breaker.stats;
+    expect({ ...breaker.stats, calls: { ...calls, cancelled: calls.cancelled - 1 } }).toEqual(
+      stats,
+    );
+    expect(breaker.openedAtMs).toBe(openedAtMs);
+    expect(breaker.retryAfterMs).toBe(retryAfterMs);
+    expect(watched.last("circuit.reconfigure")).toMatchObject(
+      incident === undefined ? { generation } : { generation, incidentId: incident },
+    );
+  },
+);
+
+test("an open breaker keeps the end of its cooldown; the next open has the new one", async () => {
+  const watched = await watchIn("open", { failureThreshold: 1, cooldownMs: 1000 });
+  const { breaker, clock, last } = watched;
+  breaker.reconfigure({ cooldownMs: 10 });
+  expect(breaker.retryAfterMs).toBe(1000);
+  clock.advance(999);
+  refusalOf(watched);
+  clock.advance(1);
+  await failTimes(breaker, 1);
+  expect(last("circuit.open").cooldownMs).toBe(10);
+  expect(breaker.retryAfterMs).toBe(10);
+});
+
+test("a cooldown function that replaces a number begins at the first attempt, and counts on when it is replaced", async () => {
+  const { breaker, clock, last } = watch({ failureThreshold: 1, cooldownMs: 100 });
+  await failTimes(breaker, 1);
+  breaker.reconfigure({ cooldownMs: (attempt) => attempt * 10 });
+  const reopen = async () => {
+    clock.advance(breaker.retryAfterMs ?? 0);
+    await failTimes(breaker, 1);
+    return last("circuit.open").cooldownMs;
+  };
+  expect(await reopen()).toBe(10);
+  expect(await reopen()).toBe(20);
+  breaker.reconfigure({ cooldownMs: (attempt) => attempt * 100 });
+  expect(await reopen()).toBe(300);
+});
+
+test("a probe keeps its lease, the next has the new one; a lowered maxProbes refuses until slots are free", async () => {
+  const watched = await watchIn("half_open", { halfOpen: { maxProbes: 3, leaseMs: 100 } });
+  const { breaker, clock } = watched;
+  const probes = [permitOf(watched), permitOf(watched)];
+  breaker.reconfigure({ halfOpen: { maxProbes: 2, leaseMs: 10 } });
+  refusalOf(watched);
+  probes[0]?.ignore();
+  clock.advance(50);
+  permitOf(watched);
+  expect(breaker.probesInFlight).toBe(2);
+  clock.advance(10);
+  expect(breaker.probesInFlight).toBe(1);
+  clock.advance(40);
+  expect(breaker.probesInFlight).toBe(0);
+});
+
+test("a successThreshold lowered to what was reached closes at the next success", async () => {
+  const watched = await watchIn("half_open", { halfOpen: { successThreshold: 3 } });
+  const { breaker } = watched;
+  permitOf(watched).success();
+  permitOf(watched).success();
+  breaker.reconfigure({ halfOpen: { successThreshold: 2 } });
+  expect(breaker.state).toBe("half_open");
+  permitOf(watched).success();
+  expect(breaker.state).toBe("closed");
+});
+
+test("calls under way count by the new options", async () => {
+  const { breaker, clock, events } = watch({ failureThreshold: 5, latencyTripMs: 1000 });
+  const gates = [deferred<number>(), deferred<number>(), deferred<number>()];
+  const results = gates.map(({ promise }) => breaker.execute(() => promise));
+  clock.advance(200);
+  breaker.reconfigure({
+    latencyTripMs: 100,
+    classify: (call) => (call.ok && call.value === 404 ? "ignored" : undefined),
+  });
+  gates[0]?.resolve(200);
+  gates[1]?.resolve(404);
+  gates[2]?.reject(BOOM);
+  const counted = (await Promise.all(results)).map(({ countedAs }) => countedAs);
+  expect(counted).toEqual(["latency", "ignored", "latency"]);
+  expect(breaker.stats.calls).toMatchObject({ latency: 2, ignored: 1, late: 0, success: 0 });
+  expect(events.filter(({ type }) => type === "circuit.late")).toEqual([]);
+});
+
+test("calls under way that nothing needed the time of count without a latency", async () => {
+  const breaker = new CircuitBreaker("quiet", { failureThreshold: 5 });
+  const [value, thrown, tripping] = [deferred<number>(), deferred<number>(), deferred<number>()];
+  const calls = [value, thrown, tripping].map(({ promise }) => breaker.call(() => promise));
+  const settled = Promise.allSettled(calls);
+  breaker.reconfigure({
+    failureThreshold: 2,
+    latencyTripMs: 1,
+    classify: () => "ignored",
+    trip: slowRate({ latencyMs: 1, threshold: 1, window: { calls: 1 } }),
+  });
+  value.resolve(1);
+  await value.promise;
+  thrown.reject(BOOM);
+  tripping.reject(BOOM);
+  await settled;
+  expect(breaker.stats.calls).toMatchObject({ success: 1, error: 2, late: 0 });
+  expect(breaker.state).toBe("open");
+});
+
+test("a rule that comes into force hears the successes of calls under way", async () => {
+  const { breaker, last } = watch({ failureThreshold: 100 });
+  const gate = deferred<number>();
+  const calls = Array.from({ length: 4 }, () => breaker.call(() => gate.promise));
+  breaker.reconfigure({ trip: failureRate({ threshold: 0.2, window: { calls: 5 } }) });
+  gate.resolve(1);
+  await Promise.all(calls);
+  await failTimes(breaker, 1);
+  expect(last("circuit.open").window).toEqual({
+    calls: 5,
+    failures: 1,
+    rate: 0.2,
+    minimumCalls: 5,
+  });
+});
+
+test("reconfigure() with degradation tells the change of the traffic share after itself", async () => {
+  const { breaker, told, last } = watch({ failureThreshold: 10 });
+  await failTimes(breaker, 2);
+  told();
+  breaker.reconfigure({ degradation: [1, 0.5, 0.25] });
+  expect(told()).toEqual(["reconfigure", "degrade"]);
+  expect(last("circuit.degrade")).toMatchObject({ from: 1, to: 0.25, consecutiveFailures: 2 });
+  expect(breaker.trafficShare).toBe(0.25);
+  breaker.reconfigure({ degradation: null });
+  expect(told()).toEqual(["reconfigure", "degrade"]);
+  expect(last("circuit.degrade")).toMatchObject({ from: 0.25, to: 1 });
+});
+
+test("reconfigure() with degradation forgives idle time only from then on", async () => {
+  const { breaker, clock } = watch({ failureThreshold: 10, cooldownMs: 100 });
+  await failTimes(breaker, 3);
+  clock.advance(10_000);
+  breaker.reconfigure({ degradation: [1, 0.9, 0.7, 0.4] });
+  expect(breaker.stats.consecutiveFailures).toBe(3);
+  clock.advance(100);
+  expect(breaker.stats.consecutiveFailures).toBe(2);
+});
+
+test("reconfigure() commits what time has brought by the old options first", async () => {
+  const { breaker, clock, told } = watch({
+    failureThreshold: 10,
+    cooldownMs: 100,
+    degradation: [1, 0.5],
+  });
+  await failTimes(breaker, 1);
+  told();
+  clock.advance(100);
+  breaker.reconfigure({ cooldownMs: 100_000 });
+  expect(told()).toEqual(["degrade", "reconfigure"]);
+  expect(breaker.stats.consecutiveFailures).toBe(0);
+});
+
+test("reconfigure() with rampUp goes on with a recovery that has begun", async () => {
+  const { breaker, clock } = watch({ failureThreshold: 1, cooldownMs: 10 });
+  await failTimes(breaker, 1);
+  clock.advance(10);
+  await breaker.call(succeed);
+  clock.advance(500);
+  breaker.reconfigure({ rampUp: { durationMs: 1000, from: 0.5 } });
+  expect(breaker.trafficShare).toBe(0.75);
+});
+
+test("reconfigure() is heard by nobody when nobody listens, and works on a bus of the breaker's own", async () => {
+  const breaker = new CircuitBreaker("own", { failureThreshold: 3 });
+  await breaker.call(succeed);
+  breaker.reconfigure({ failureThreshold: 1 });
+  await breaker.call(fail).catch(() => {});
+  expect(breaker.state).toBe("open");
+});
+
+test("reconfigure() of a disabled breaker goes on with what its rules have counted", async () => {
+  const { breaker, told } = watch({ failureThreshold: 3, shadow: consecutive(4) });
+  breaker.disable();
+  await failTimes(breaker, 1);
+  breaker.reconfigure({ failureThreshold: 2, shadow: consecutive(3) });
+  told();
+  await failTimes(breaker, 1);
+  expect(told()).toEqual(["failure", "would_open"]);
+  await failTimes(breaker, 1);
+  expect(told()).toEqual(["failure", "would_open"]);
+});
+
+test("reconfigure() of a shadow rule goes on with what it has counted, and null ends it", async () => {
+  const { breaker, told } = watch({ failureThreshold: 100, shadow: consecutive(4) });
+  await failTimes(breaker, 2);
+  breaker.reconfigure({ shadow: consecutive(3) });
+  told();
+  await failTimes(breaker, 1);
+  expect(told()).toContain("would_open");
+  breaker.reconfigure({ shadow: null });
+  await failTimes(breaker, 10);
+  expect(told()).not.toContain("would_open");
+  breaker.reconfigure({ shadow: consecutive(3) });
+  await failTimes(breaker, 2);
+  expect(told()).not.toContain("would_open");
+});
+
+const BAD: readonly [options: unknown, error: Error][] = [
+  [undefined, new TypeError("options must be an object, received undefined")],
+  [null, new TypeError("options must be an object, received null")],
+  [[], new TypeError("options must be an object, received an array")],
+  [
+    { failureTreshold: 1 },
+    new TypeError('unknown option "failureTreshold", did you mean "failureThreshold"?'),
+  ],
+  [
+    { failureThreshold: 2, cooldownMs: -1 },
+    new RangeError("cooldownMs must be a non-negative number of milliseconds, received -1"),
+  ],
+  [
+    { failureThreshold: 2, halfOpen: { maxProbes: 0 } },
+    new RangeError("halfOpen.maxProbes must be a positive integer, received 0"),
+  ],
+  [
+    { failureThreshold: 2, halfOpen: { maxProbs: 1 } },
+    new TypeError('unknown option "halfOpen.maxProbs", did you mean "maxProbes"?'),
+  ],
+  [
+    { failureThreshold: "2" },
+    new TypeError('failureThreshold must be a positive integer, received "2"'),
+  ],
+  [
+    { bus: createEventBus() },
+    new TypeError("bus must be left out, since it cannot change, received an object"),
+  ],
+  [
+    { clock: { monotonicMs: () => 0, epochMs: () => 0 } },
+    new TypeError("clock must be left out, since it cannot change, received an object"),
+  ],
+  [
+    { random: null },
+    new TypeError("random must be left out, since it cannot change, received null"),
+  ],
+];
+
+test.each(BAD)("%# reconfigure(%o) is refused and changes nothing", async (options, error) => {
+  const { breaker, told } = watch({ failureThreshold: 4, cooldownMs: 10 });
+  const text = `Cannot reconfigure breaker "dependency": ${error.message}`;
+  const expected = error instanceof RangeError ? new RangeError(text) : new TypeError(text);
+  expect(() => breaker.reconfigure(wrong(options))).toThrow(expected);
+  expect(told()).toEqual([]);
+  expect(breaker.failureThreshold).toBe(4);
+  await failTimes(breaker, 4);
+  expect(breaker.retryAfterMs).toBe(10);
+});
+
+test("reconfigure() keeps clock, random, bus and name", async () => {
+  const bus = createEventBus();
+  const { breaker, clock } = watch({ bus, random: () => 0.5, failureThreshold: 1 });
+  breaker.reconfigure({ failureThreshold: 2 });
+  expect(breaker.bus).toBe(bus);
+  expect(breaker.name).toBe("dependency");
+  await failTimes(breaker, 2);
+  clock.advance(59_999);
+  expect(breaker.retryAfterMs).toBe(1);
+});
+
+test("what reconfigure() was given may change or be frozen afterwards", async () => {
+  const options: CircuitBreakerOptions & { halfOpen: { maxProbes: number } } = {
+    failureThreshold: 2,
+    halfOpen: { maxProbes: 2 },
+  };
+  const watched = watch(options);
+  const change = { degradation: [1, 0.5], halfOpen: { leaseMs: 10 } };
+  watched.breaker.reconfigure(change);
+  change.degradation[1] = 0;
+  change.halfOpen.leaseMs = 1;
+  options.halfOpen.maxProbes = 50;
+  watched.breaker.reconfigure(Object.freeze({ failureThreshold: 3 }));
+  expect(changeOf(watched).to).toEqual({ failureThreshold: 3 });
+  await failTimes(watched.breaker, 1);
+  expect(watched.breaker.trafficShare).toBe(0.5);
+});
+
+test("reconfigure() inside a listener is told after the step that was told", async () => {
+  const { breaker, events } = watch({ failureThreshold: 2 });
+  breaker.once("circuit.failure", () => breaker.reconfigure({ failureThreshold: 3 }));
+  await failTimes(breaker, 2);
+  expect(events.map(({ type }) => type)).toEqual([
+    "circuit.failure",
+    "circuit.progress",
+    "circuit.reconfigure",
+    "circuit.failure",
+    "circuit.progress",
+  ]);
+  expect(breaker.state).toBe("closed");
+});
