@@ -77,6 +77,7 @@ export class Circuit implements Committed {
 
   /** Tells nothing more on the bus that it shared: from now on the breaker is on its own. */
   leaveBus(): void {
+    this.journal?.drain();
     this.journal = null;
     this.#chooseAnew();
   }

@@ -126,10 +126,15 @@ export class Journal {
   flush(): void {
     if (this.#flushing) return;
     this.#flushing = true;
+    this.drain();
+    this.#flushing = false;
+  }
+
+  /** Hands what is left to the bus, also while a delivery is under way: the breaker is about to leave. */
+  drain(): void {
     for (let event = this.#take(); event !== null; event = this.#take()) {
       this.#audience.emit(event);
     }
-    this.#flushing = false;
   }
 
   #queue(event: CircuitEvent): void {
