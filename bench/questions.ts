@@ -7,6 +7,7 @@ import { failingWindows, manyBreakers, manyListeners, rateWindows } from "./grow
 import { idleCpu, idleMemory } from "./idle.ts";
 import type { Question } from "./question.ts";
 import { refused } from "./refused.ts";
+import { registryGet } from "./registry.ts";
 
 /** Everything that `npm run bench` asks, in the order of the report. */
 export const QUESTIONS: readonly Question[] = [
@@ -18,6 +19,7 @@ export const QUESTIONS: readonly Question[] = [
   manyBreakers,
   refused,
   exporters,
+  registryGet,
   bytes,
   idleMemory,
   idleCpu,

@@ -21,7 +21,7 @@ import {
   registryBounds,
 } from "./registry-options.ts";
 import { checkedBus, checkName, type Settings } from "./settings.ts";
-import { isSpared } from "./sparing.ts";
+import { Sparing } from "./sparing.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { Entry, UseOrder } from "./use-order.ts";
 
@@ -266,12 +266,13 @@ export class BreakerRegistry implements RegistryView, Iterable<CircuitBreaker> {
    * comes after those that are not. Who is passed over goes to the end, so that the next search begins behind it.
    */
   #leastUsed(): Entry | null {
+    const sparing = new Sparing(this.#bounds.spareMs);
     let held: Entry | null = null;
     for (let looks = Math.min(this.size, MOST_LOOKS); looks > 0; looks--) {
       const { oldest } = this.#order;
       if (oldest === null) return held;
       const wasHeld = oldest.wasHeld();
-      if (!isSpared(oldest.circuit, this.#bounds.spareMs)) {
+      if (!sparing.spares(oldest.circuit)) {
         if (!wasHeld) return oldest;
         held ??= oldest;
       }

@@ -34,6 +34,10 @@ class Counts {
   readonly transitions: CountsOf<Transition> = zeros(TRANSITION_WORDS);
   readonly probes: CountsOf<ProbeOutcome> = zeros(PROBE_OUTCOMES);
   readonly timeInStateMs: CountsOf<CircuitState> = zeros(STATES);
+  /** The sum of `calls`. */
+  ended = 0;
+  /** The sum of `skips`. */
+  skipped = 0;
 }
 
 /** What a breaker has counted since it was made. Counters only grow. */
@@ -47,11 +51,17 @@ export class Tally {
 
   call(outcome: CountedAs): void {
     if (outcome === "success") this.successes++;
-    else this.#counted().calls[outcome]++;
+    else {
+      const counts = this.#counted();
+      counts.calls[outcome]++;
+      counts.ended++;
+    }
   }
 
   skip(reason: SkipReason): void {
-    this.#counted().skips[reason]++;
+    const counts = this.#counted();
+    counts.skips[reason]++;
+    counts.skipped++;
   }
 
   trip(reason: FailureReason): void {
@@ -71,13 +81,12 @@ export class Tally {
 
   /** Calls that have begun and not ended. */
   get underWay(): number {
-    const ended = this.#counts === null ? 0 : sum(this.#counts.calls);
-    return this.begun - this.successes - ended;
+    return this.begun - this.successes - (this.#counts?.ended ?? 0);
   }
 
   /** Calls that were asked for: begun or refused. */
   get asked(): number {
-    return this.begun + (this.#counts === null ? 0 : sum(this.#counts.skips));
+    return this.begun + (this.#counts?.skipped ?? 0);
   }
 
   /** A copy; what was never counted is there as zeros. */
@@ -98,12 +107,6 @@ export class Tally {
     this.#counts ??= new Counts();
     return this.#counts;
   }
-}
-
-function sum(counts: CountsOf<string>): number {
-  let total = 0;
-  for (const word in counts) total += counts[word] ?? 0;
-  return total;
 }
 
 /** A copy of the counters at one moment. */
