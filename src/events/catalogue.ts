@@ -4,7 +4,7 @@ import type { EventDefinition } from "./event-definition.ts";
 import * as field from "./field.ts";
 import { REGISTRY_EVENTS } from "./registry-events.ts";
 
-/** The fields of every event that is neither a breaker's nor the bus's own: policies, quota, budget, cluster. */
+/** The fields of every event that is neither a breaker's nor the bus's own: registry, policies, quota, budget, cluster. */
 export const PLAIN_ENVELOPE = {
   v: field.word([1], "The version of the event's form"),
   instance: field.optional(field.text("Which process: set once on the bus")),
