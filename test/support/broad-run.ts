@@ -90,7 +90,7 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
 
 /** A registry with room for one breaker, which makes room, is deleted in an incident, and cannot make room. */
 function registryRun({ bus, clock }: { bus: EventBus; clock: FakeClock }): void {
-  const defaults = { clock, attributes: BROAD_ATTRIBUTES };
+  const defaults = { clock, attributes: BROAD_ATTRIBUTES, random: () => 0.75 };
   const registry = new BreakerRegistry({ bus, defaults, limit: 1 });
   registry.get("first");
   registry.get("second").forceOpen();
