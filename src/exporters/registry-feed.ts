@@ -39,11 +39,12 @@ export class RegistryFeed {
     const { bus } = this.#registry;
     const { sink, dropped } = this.#group;
     try {
-      this.#offs.push(
-        bus.on("circuit.open", (event) => this.#fed(event)?.recovery?.opened(event), sink),
+      const offs = this.#offs;
+      offs.push(bus.on("circuit.open", (event) => this.#fed(event)?.recovery?.opened(event), sink));
+      offs.push(
         bus.on("circuit.close", (event) => this.#fed(event)?.recovery?.closed(event), sink),
-        dropped.listen(bus),
       );
+      offs.push(dropped.listen(bus));
       const added = (view: BreakerView) => {
         this.#group.join(view, this);
         this.#views.add(view);
@@ -51,17 +52,19 @@ export class RegistryFeed {
       const removed = (view: BreakerView) => {
         if (this.#views.delete(view)) this.#group.leave(view, this);
       };
-      this.#offs.push(this.#registry.follow({ added, removed }, sink));
+      offs.push(this.#registry.follow({ added, removed }, sink));
     } catch (thrown) {
       for (const off of this.end()) off();
       throw thrown;
     }
   }
 
-  /** Times the calls of all breakers, from now until the feed ends. */
+  /**
+   * Times the calls of all breakers, from now until the feed ends.
+   * @throws what the bus throws; nothing is timed then
+   */
   time(): void {
     if (this.timed) return;
-    this.timed = true;
     const { bus } = this.#registry;
     const { sink } = this.#group;
     const observe = (breaker: string, outcome: string, latencyMs: number | null) => {
@@ -69,10 +72,25 @@ export class RegistryFeed {
       if (member?.feed === this && !member.timed)
         this.#group.observeCall(member, outcome, latencyMs);
     };
-    this.#offs.push(
-      bus.on("circuit.success", (e) => observe(e.breaker, "success", e.latencyMs), sink),
-      bus.on("circuit.failure", (e) => observe(e.breaker, e.reason, e.latencyMs), sink),
+    const off = bus.on(
+      "circuit.success",
+      (event) => observe(event.breaker, "success", event.latencyMs),
+      sink,
     );
+    try {
+      this.#offs.push(
+        bus.on(
+          "circuit.failure",
+          (event) => observe(event.breaker, event.reason, event.latencyMs),
+          sink,
+        ),
+      );
+    } catch (thrown) {
+      off();
+      throw thrown;
+    }
+    this.#offs.push(off);
+    this.timed = true;
   }
 
   /** Lets every breaker go; returns what ends the listening, which a bus of the user's making may refuse. */
