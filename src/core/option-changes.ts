@@ -1,5 +1,4 @@
 import type { Scalar } from "../events/field.ts";
-import { isRecord } from "./option-layers.ts";
 import type { Settings } from "./settings.ts";
 
 /** What a reconfiguration changed, by the name of the option: plain data, for its event. */
@@ -83,4 +82,8 @@ function toldItem(item: unknown): string {
   return isRecord(item)
     ? `${Reflect.get(item, "name")} ${Reflect.get(item, "threshold")}`
     : String(item);
+}
+
+function isRecord(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -2,7 +2,7 @@ import type { Check } from "../events/check.ts";
 import type { Circuit } from "./circuit.ts";
 import { commitTime } from "./control.ts";
 import { optionChanges } from "./option-changes.ts";
-import { asked, layered } from "./option-layers.ts";
+import { asked, type LaidOver, layered } from "./option-layers.ts";
 import type { CircuitBreakerOptions } from "./options.ts";
 import type { ClosedPeriod, Period } from "./period.ts";
 import { checkedSettings, OPTIONS, type Settings } from "./settings.ts";
@@ -15,11 +15,7 @@ type Fixed = "bus" | "clock" | "random";
  * Options to change, as `reconfigure` takes them. What is not named stays as it is; null goes back to the library's
  * default. Of `halfOpen`, `rampUp` and `attributes` only the parts named change.
  */
-export type Reconfiguration = {
-  readonly [Name in Exclude<keyof CircuitBreakerOptions, Fixed>]?:
-    | CircuitBreakerOptions[Name]
-    | null;
-};
+export type Reconfiguration = LaidOver<Exclude<keyof CircuitBreakerOptions, Fixed>>;
 
 const FIXED: readonly string[] = ["bus", "clock", "random"] satisfies readonly Fixed[];
 

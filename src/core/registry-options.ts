@@ -1,13 +1,10 @@
 import type { Check } from "../events/check.ts";
 import type { EventBus } from "../events/event-bus.ts";
+import type { LaidOver } from "./option-layers.ts";
 import type { CircuitBreakerOptions } from "./options.ts";
 
 /** Options of one breaker of a registry, laid over the defaults; null goes back to the library's default. */
-export type BreakerOverrides = {
-  readonly [Name in Exclude<keyof CircuitBreakerOptions, "bus">]?:
-    | CircuitBreakerOptions[Name]
-    | null;
-};
+export type BreakerOverrides = LaidOver<Exclude<keyof CircuitBreakerOptions, "bus">>;
 
 /**
  * Options of a {@link BreakerRegistry}. Unknown keys are refused. What a breaker is made with is laid in this order,

@@ -34,29 +34,22 @@ export class RegistryFeed {
     this.#group = group;
   }
 
-  /** @throws what the bus throws, or the group for a breaker that cannot join; nothing is left behind then */
+  /** @throws what the bus throws, or the group for a breaker that cannot join; `end` gives back what was taken */
   start(): void {
     const { bus } = this.#registry;
     const { sink, dropped } = this.#group;
-    try {
-      const offs = this.#offs;
-      offs.push(bus.on("circuit.open", (event) => this.#fed(event)?.recovery?.opened(event), sink));
-      offs.push(
-        bus.on("circuit.close", (event) => this.#fed(event)?.recovery?.closed(event), sink),
-      );
-      offs.push(dropped.listen(bus));
-      const added = (view: BreakerView) => {
-        this.#group.join(view, this);
-        this.#views.add(view);
-      };
-      const removed = (view: BreakerView) => {
-        if (this.#views.delete(view)) this.#group.leave(view, this);
-      };
-      offs.push(this.#registry.follow({ added, removed }, sink));
-    } catch (thrown) {
-      for (const off of this.end()) off();
-      throw thrown;
-    }
+    const offs = this.#offs;
+    offs.push(bus.on("circuit.open", (event) => this.#fed(event)?.recovery?.opened(event), sink));
+    offs.push(bus.on("circuit.close", (event) => this.#fed(event)?.recovery?.closed(event), sink));
+    offs.push(dropped.listen(bus));
+    const added = (view: BreakerView) => {
+      this.#group.join(view, this);
+      this.#views.add(view);
+    };
+    const removed = (view: BreakerView) => {
+      if (this.#views.delete(view)) this.#group.leave(view, this);
+    };
+    offs.push(this.#registry.follow({ added, removed }, sink));
   }
 
   /**
@@ -101,9 +94,9 @@ export class RegistryFeed {
     return this.#offs.splice(0);
   }
 
-  /** The member that an event is of, unless it listens on its own. */
+  /** The member that an event is of. One that listens itself is told twice, which a recovery watch does not mind. */
   #fed({ breaker }: EventOf<"circuit.open" | "circuit.close">): Member | undefined {
     const member = this.#group.memberOf(breaker);
-    return member?.feed === this && member.listeners === 0 ? member : undefined;
+    return member?.feed === this ? member : undefined;
   }
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
+  CircuitBreaker,
   failureRate,
   type RateWindow,
   slowRate,
@@ -79,6 +80,34 @@ test("a longer window of time keeps what the shorter one held, and forgets it wh
   expect(breaker.tripProgress).toBe(0.5);
   clock.advance(2_000);
   expect(breaker.tripProgress).toBe(0);
+});
+
+test("a window of time goes on with the reasons and the first moment of its failures", () => {
+  const watched = watch({ trip: rate({ durationMs: 10_000 }, 1, 5), latencyTripMs: 100 });
+  const { breaker, clock, last } = watched;
+  clock.advance(500);
+  breaker.recordFailure(BOOM, 1);
+  breaker.recordSuccess(101);
+  clock.advance(2_500);
+  breaker.recordSuccess(101);
+  breaker.recordSuccess(101);
+  breaker.reconfigure({ trip: rate({ durationMs: 20_000 }, 1, 5) });
+  clock.advance(1_000);
+  breaker.recordFailure(BOOM, 1);
+  expect(last("circuit.open")).toMatchObject({
+    reason: "latency",
+    failuresByReason: { error: 2, latency: 3 },
+    window: { calls: 5, failures: 5 },
+    detectMs: 3_500,
+  });
+});
+
+test("successes that wait to be counted are counted before the window changes", async () => {
+  const breaker = new CircuitBreaker("quiet", { trip: rate({ calls: 10 }, 1) });
+  for (let n = 0; n < 4; n++) await breaker.call(() => n);
+  breaker.reconfigure({ trip: rate({ calls: 20 }, 1) });
+  breaker.recordFailure(BOOM);
+  expect(breaker.tripProgress).toBe(1 / 5);
 });
 
 test("a shorter window of time drops what is too old for it", async () => {

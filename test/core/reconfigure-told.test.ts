@@ -83,13 +83,13 @@ test.each(Object.entries(CHANGES))(
     expect(told()).toEqual(["reconfigure"]);
     expect(changeOf(watched)).toEqual({ from, to });
     breaker.reconfigure(change);
+    breaker.reconfigure({ [option]: undefined });
+    breaker.reconfigure({});
     expect(told()).toEqual([]);
     breaker.reconfigure({ [option]: null });
     expect(told()).toEqual(["reconfigure"]);
     expect(changeOf(watched)).toEqual({ from: to, to: from });
     breaker.reconfigure({ [option]: null });
-    breaker.reconfigure({ [option]: undefined });
-    breaker.reconfigure({});
     expect(told()).toEqual([]);
   },
 );

@@ -8,6 +8,7 @@ import {
   slowRate,
 } from "../../src/index.ts";
 import { BOOM, deferred, fail, failTimes, succeed, watch } from "../support/breaker.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { generationOf, permitOf, refusalOf, watchIn } from "../support/states.ts";
 
 /** What `circuit.reconfigure` told last. */
@@ -40,6 +41,25 @@ test("reconfigure() changes only what is named, of options with parts only the p
   expect(breaker.probesInFlight).toBe(1);
   clock.advance(1);
   expect(breaker.probesInFlight).toBe(0);
+});
+
+test("reconfigure() takes a part back with null, where null is no value", () => {
+  const watched = watch({
+    halfOpen: { maxProbes: 3, leaseMs: 50 },
+    rampUp: { durationMs: 100, from: 0.5 },
+    attributes: { region: "eu" },
+  });
+  watched.breaker.reconfigure({
+    halfOpen: { maxProbes: null },
+    rampUp: { from: null },
+    attributes: { region: null },
+  });
+  expect(changeOf(watched)).toEqual({
+    from: { "halfOpen.maxProbes": 3, "rampUp.from": 0.5, "attributes.region": "eu" },
+    to: { "halfOpen.maxProbes": 1, "rampUp.from": 0.1, "attributes.region": null },
+  });
+  watched.breaker.forceOpen();
+  expect(watched.last("circuit.open").attributes).toEqual({ region: null });
 });
 
 test("reconfigure() keeps the count of failures: the next failure trips at a lowered threshold", async () => {
@@ -204,6 +224,30 @@ test("a rule that comes into force hears the successes of calls under way", asyn
   });
 });
 
+test("a rule that comes into force hears the successes of calls under way that nothing needed the time of", async () => {
+  const breaker = new CircuitBreaker("quiet", { failureThreshold: 100 });
+  const gate = deferred<number>();
+  const calls = Array.from({ length: 4 }, () => breaker.call(() => gate.promise));
+  breaker.reconfigure({ trip: failureRate({ threshold: 0.2, window: { calls: 5 } }) });
+  gate.resolve(1);
+  await Promise.all(calls);
+  await failTimes(breaker, 1);
+  expect(breaker.state).toBe("open");
+});
+
+test("the calls after reconfigure() are timed when the new options need the time, also where nobody listens", async () => {
+  const clock = new FakeClock();
+  const breaker = new CircuitBreaker("quiet", { clock });
+  const slow = () => clock.advance(100);
+  await breaker.call(slow);
+  breaker.reconfigure({ latencyTripMs: 50 });
+  await breaker.call(slow);
+  expect(breaker.stats.calls).toMatchObject({ success: 1, latency: 1 });
+  breaker.reconfigure({ latencyTripMs: null });
+  await breaker.call(slow);
+  expect(breaker.stats.calls).toMatchObject({ success: 2, latency: 1 });
+});
+
 test("reconfigure() with degradation tells the change of the traffic share after itself", async () => {
   const { breaker, told, last } = watch({ failureThreshold: 10 });
   await failTimes(breaker, 2);
@@ -281,10 +325,22 @@ test("reconfigure() of a shadow rule goes on with what it has counted, and null 
   breaker.reconfigure({ shadow: null });
   await failTimes(breaker, 10);
   expect(told()).not.toContain("would_open");
-  breaker.reconfigure({ shadow: consecutive(3) });
-  await failTimes(breaker, 2);
-  expect(told()).not.toContain("would_open");
 });
+
+test.each(["closed", "disabled"])(
+  "a shadow rule that was taken back and given again begins anew while %s",
+  async (state) => {
+    const { breaker, told } = watch({ failureThreshold: 100, shadow: consecutive(3) });
+    if (state === "disabled") breaker.disable();
+    await failTimes(breaker, 2);
+    breaker.reconfigure({ shadow: null });
+    breaker.reconfigure({ shadow: consecutive(3) });
+    await failTimes(breaker, 2);
+    expect(told()).not.toContain("would_open");
+    await failTimes(breaker, 1);
+    expect(told()).toContain("would_open");
+  },
+);
 
 test("reconfigure() keeps clock, random, bus and name", async () => {
   const bus = createEventBus();

@@ -185,6 +185,26 @@ test("a registry works on a bus of the user's making that throws", async () => {
   expect(registry.delete("b")).toBe(true);
 });
 
+test("a listener that has unsubscribed is let go at once, and not once more by the removal", () => {
+  const inner = createEventBus();
+  let ended = 0;
+  const registry = new BreakerRegistry({
+    bus: {
+      emit: (event) => inner.emit(event),
+      has: (type) => inner.has(type),
+      on: () => () => {
+        ended++;
+      },
+    },
+  });
+  const breaker = registry.get("a");
+  for (let n = 0; n < 10; n++) breaker.on("circuit.open", () => {})();
+  breaker.on("circuit.open", () => {});
+  expect(ended).toBe(10);
+  registry.delete("a");
+  expect(ended).toBe(11);
+});
+
 test("listeners of a removed breaker that the bus refuses to let go are reported", () => {
   const inner = createEventBus();
   const reports = vi.fn();

@@ -127,15 +127,28 @@ test("the overrides of a second get() are not looked at", () => {
 
 test("what a registry was given may change or be frozen afterwards", () => {
   const attributes = { tier: 1 };
-  const options = { defaults: { failureThreshold: 3 }, overrides: { a: { failureThreshold: 4 } } };
+  const halfOpen = { leaseMs: 50 };
+  const options = {
+    defaults: { failureThreshold: 3 },
+    overrides: { a: { failureThreshold: 4, halfOpen, degradation: [1, 0.5] } },
+  };
   const registry = new BreakerRegistry(options);
   const given = { failureThreshold: 6, attributes };
   registry.get("c", given);
   options.defaults.failureThreshold = 30;
   options.overrides.a.failureThreshold = 40;
   given.failureThreshold = 60;
+  halfOpen.leaseMs = 5_000;
+  options.overrides.a.degradation[1] = 0;
   registry.reconfigure({ latencyTripMs: 5 });
-  expect(registry.get("a").failureThreshold).toBe(4);
+  const a = registry.get("a");
+  expect(a.failureThreshold).toBe(4);
+  a.recordFailure(new Error("one"));
+  expect(a.trafficShare).toBe(0.5);
+  const changed = vi.fn();
+  a.on("circuit.reconfigure", changed);
+  a.reconfigure({ halfOpen: { leaseMs: 70 } });
+  expect(changed.mock.calls[0]?.[0].from).toEqual({ "halfOpen.leaseMs": 50 });
   expect(registry.get("b").failureThreshold).toBe(3);
   expect(registry.get("c").failureThreshold).toBe(6);
 });

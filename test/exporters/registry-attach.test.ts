@@ -133,8 +133,8 @@ test("Prometheus: registry.clear() lets a breaker registry go", async () => {
   const { registry } = watchRegistry();
   registry.get("a");
   const target = new Registry();
-  const detach = exportToPrometheus(registry, target);
   const counts = countListeners(registry);
+  const detach = exportToPrometheus(registry, target);
   target.clear();
   exportToPrometheus(new CircuitBreaker("b"), target);
   registry.get("c");
@@ -153,6 +153,18 @@ test("Prometheus: the metrics are there with a registry that has no breaker yet,
   detach();
   expect(target.getMetricsAsArray()).toEqual([]);
 });
+
+test.each(pipelines)(
+  "$pipeline: the budget of names cannot change while a registry is attached, also one without breakers",
+  ({ start }) => {
+    const { registry } = watchRegistry();
+    const { attach } = start();
+    const detach = attach(registry, { nameBudget: 10 });
+    expect(() => attach(registry, { nameBudget: 20 })).toThrow("nameBudget must be 10");
+    detach();
+    attach(registry, { nameBudget: 20 });
+  },
+);
 
 test("without an OpenTelemetry SDK a registry is left alone", () => {
   const { registry } = watchRegistry();

@@ -123,6 +123,9 @@ test.each(pipelines)(
     again();
     await breaker.execute(succeed);
     expect(await counts()).toBe(2);
+    attach(registry, { callDurations: true });
+    await breaker.execute(succeed);
+    expect(await counts()).toBe(3);
   },
 );
 
@@ -149,7 +152,7 @@ test.each(pipelines)(
   },
 );
 
-test("Prometheus: a removal shows in a scrape of the same turn", async () => {
+test("Prometheus: what comes and what goes shows in a scrape of the same turn", async () => {
   const { registry } = watchRegistry();
   registry.get("a");
   registry.get("b");
@@ -159,9 +162,12 @@ test("Prometheus: a removal shows in a scrape of the same turn", async () => {
     Object.keys(valuesOf(parse(await text), "circuit_breaker_failure_threshold"));
   const before = target.metrics();
   registry.delete("a");
+  const between = target.metrics();
+  registry.get("c");
   const after = target.metrics();
   expect(await names(before)).toEqual(["a", "b"]);
-  expect(await names(after)).toEqual(["b"]);
+  expect(await names(between)).toEqual(["b"]);
+  expect(await names(after)).toEqual(["b", "c"]);
 });
 
 function never(): never {
