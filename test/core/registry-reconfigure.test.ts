@@ -159,6 +159,12 @@ const BAD: readonly [args: unknown[], error: Error][] = [
       'Cannot reconfigure breaker "a": trip must be a trip rule or several, received an array',
     ),
   ],
+  [
+    ["absent", { failureThreshold: 0 }],
+    new RangeError(
+      'Cannot reconfigure breaker "absent": failureThreshold must be a positive integer, received 0',
+    ),
+  ],
   ...["bus", "clock", "random"].map((option): [unknown[], Error] => [
     [{ failureThreshold: 3, [option]: createEventBus() }],
     new TypeError(
