@@ -1,3 +1,4 @@
+import { prometheusExporter } from "./exporters.ts";
 import { awaitEach, clockEach, nsPerCall } from "./measure.ts";
 import { cockatiel, mollitia, opossumDefault, opossumLean } from "./peers.ts";
 import type { Bench, Cell, Question } from "./question.ts";
@@ -27,6 +28,22 @@ const ours: readonly Cell[] = [
     async measure(bench) {
       const { CircuitBreaker } = await telltale(bench);
       const breaker = new CircuitBreaker("subject", { latencyTripMs: 10_000 });
+      return await nsPerCall(
+        awaitEach(() => breaker.call(asyncFn), isValue),
+        bench.effort,
+      );
+    },
+  },
+  {
+    id: "closed/timed-histogram",
+    label: "telltale call, latencyTripMs and a histogram of its durations",
+    targets: [{ kind: "difference", atMost: 45, above: "closed/bare-clocked" }],
+    async measure(bench) {
+      const { CircuitBreaker } = await telltale(bench);
+      const attach = await prometheusExporter(bench, { callDurations: true });
+      if (typeof attach !== "function") return attach;
+      const breaker = new CircuitBreaker("subject", { latencyTripMs: 10_000 });
+      await attach(breaker);
       return await nsPerCall(
         awaitEach(() => breaker.call(asyncFn), isValue),
         bench.effort,

@@ -13,6 +13,7 @@ declare module "opossum" {
     fire(): Promise<R>;
     on(event: "success", listener: (result: R, latencyMs: number) => void): this;
     open(): void;
+    fallback(action: () => R): this;
     readonly opened: boolean;
     readonly closed: boolean;
   }

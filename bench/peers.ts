@@ -3,10 +3,13 @@ import { NEVER_TRIPS, STAYS_OPEN_MS } from "./subject.ts";
 // Each peer is imported only by the cell that measures it, so that none disturbs another.
 
 /** opossum without what can be turned off: time limit, snapshots, percentiles, all buckets but one. */
-export async function opossumLean<R>(action: () => Promise<R>) {
+export async function opossumLean<R>(
+  action: () => Promise<R>,
+  { timeout }: { readonly timeout: number | false } = { timeout: false },
+) {
   const { default: CircuitBreaker } = await import("opossum");
   return new CircuitBreaker(action, {
-    timeout: false,
+    timeout,
     resetTimeout: STAYS_OPEN_MS,
     rollingCountBuckets: 1,
     rollingPercentilesEnabled: false,

@@ -5,9 +5,11 @@ import { exporters } from "./exporters.ts";
 import { failing } from "./failing.ts";
 import { failingWindows, manyBreakers, manyListeners, rateWindows } from "./growth.ts";
 import { idleCpu, idleMemory } from "./idle.ts";
+import { firstTry, pipelines } from "./policies.ts";
 import type { Question } from "./question.ts";
 import { refused } from "./refused.ts";
 import { registryGet } from "./registry.ts";
+import { scrape } from "./scrape.ts";
 
 /** Everything that `npm run bench` asks, in the order of the report. */
 export const QUESTIONS: readonly Question[] = [
@@ -20,6 +22,9 @@ export const QUESTIONS: readonly Question[] = [
   refused,
   exporters,
   registryGet,
+  firstTry,
+  pipelines,
+  scrape,
   bytes,
   idleMemory,
   idleCpu,

@@ -1,3 +1,4 @@
+import { pinoExporter } from "./exporters.ts";
 import { awaitEach, catchEach, nsPerCall } from "./measure.ts";
 import { cockatiel, opossumLean } from "./peers.ts";
 import type { Bench, Cell, Question } from "./question.ts";
@@ -19,6 +20,22 @@ const ours: readonly Cell[] = [
     targets: [{ kind: "ratio", atMost: 2.2, of: "refused/plain-result" }],
     async measure(bench) {
       const breaker = await openBreaker(bench);
+      const batch = awaitEach(
+        () => breaker.execute(asyncFn),
+        (result) => result.outcome === "circuit-open" && result.skipsSinceOpened > 0,
+      );
+      return await nsPerCall(batch, bench.effort);
+    },
+  },
+  {
+    id: "refused/execute-pino",
+    label: "telltale execute, pino attached",
+    targets: [{ kind: "ratio", atMost: 2, of: "refused/execute" }],
+    async measure(bench) {
+      const breaker = await openBreaker(bench);
+      const attach = await pinoExporter(bench);
+      if (typeof attach !== "function") return attach;
+      await attach(breaker);
       const batch = awaitEach(
         () => breaker.execute(asyncFn),
         (result) => result.outcome === "circuit-open" && result.skipsSinceOpened > 0,
@@ -77,7 +94,7 @@ const peers: readonly Cell[] = [
 export const refused: Question = {
   title: "A refused call while open",
   unit: "ns",
-  note: "The plain result has the fields of ours but the error. The stackless error is made for each call and rejected at once, before anybody listens.",
+  note: "The plain result has the fields of ours but the error. The stackless error is made for each call and rejected at once, before anybody listens. pino writes at its default level to a destination that does nothing, and samples the refusals.",
   reference: "refused/plain-result",
   cells: [
     {

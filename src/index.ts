@@ -5,6 +5,7 @@ export type {
   RegistryFollower,
   RegistryView,
 } from "./core/breaker-view.ts";
+export type { DurationListener } from "./core/call-durations.ts";
 export type { CallOptions, CancelSignal } from "./core/call-options.ts";
 export {
   CircuitBreaker,
@@ -79,3 +80,57 @@ export type {
   SkipReason,
   Transition,
 } from "./events/vocabulary.ts";
+export {
+  type Backoff,
+  type ExponentialBackoffOptions,
+  exponentialBackoff,
+  type Jitter,
+} from "./policies/backoff.ts";
+export {
+  type Bulkhead,
+  type BulkheadOptions,
+  type BulkheadQueueOptions,
+  bulkhead,
+} from "./policies/bulkhead.ts";
+export type { HostSignal, PolicyCallOptions } from "./policies/call-scope.ts";
+export { type ErrorKind, errorKind, isTransient, refusalOf } from "./policies/error-kind.ts";
+export { type Fallback, fallback } from "./policies/fallback.ts";
+export type { FallbackCacheOptions } from "./policies/fallback-cache.ts";
+export type {
+  FailClosedOptions,
+  FailedCall,
+  FailOpenRunOptions,
+  FailOpenValueOptions,
+  FallbackOptions,
+  ServeOn,
+} from "./policies/fallback-options.ts";
+export { isPermanent, permanent } from "./policies/permanent.ts";
+export { type Pipeline, type PipelineMember, pipeline } from "./policies/pipeline.ts";
+export type { AnyPolicy, Policy, SignalledCallOptions } from "./policies/policy.ts";
+export type { PolicyOptions, Timers } from "./policies/policy-host.ts";
+export type {
+  DoneResult,
+  FailedResult,
+  FallbackResult,
+  PolicyResult,
+  TurnedAwayResult,
+} from "./policies/policy-result.ts";
+export type { CacheEntry, CacheStore } from "./policies/result-cache.ts";
+export { type Retry, retry } from "./policies/retry.ts";
+export { readRetryAfter } from "./policies/retry-after.ts";
+export {
+  type RatioBudgetOptions,
+  type RetryBudget,
+  ratioBudget,
+  type TokenBudgetOptions,
+  tokenBudget,
+} from "./policies/retry-budget.ts";
+export { type GiveUpReason, isRetryError, RetryError } from "./policies/retry-error.ts";
+export type { RetryOptions } from "./policies/retry-options.ts";
+export {
+  type Timeout,
+  type TimeoutMode,
+  type TimeoutOptions,
+  timeout,
+} from "./policies/timeout.ts";
+export { isTimeoutError, TimeoutError } from "./policies/timeout-error.ts";

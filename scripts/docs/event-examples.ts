@@ -43,8 +43,10 @@ const fieldsIn = (line: string): number => Object.keys(JSON.parse(line)).length;
 
 /** What tells an event from all others of its run. */
 function keyOf(event: object): string {
-  const { type, breaker, seq, atMs, sink } = { ...event } as Readonly<Record<string, unknown>>;
-  return JSON.stringify([type, breaker, seq, atMs, sink]);
+  const { type, breaker, policy, seq, atMs, sink } = { ...event } as Readonly<
+    Record<string, unknown>
+  >;
+  return JSON.stringify([type, breaker, policy, seq, atMs, sink]);
 }
 
 /** An outage of a language model as the breaker of one process tells it. */

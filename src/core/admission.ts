@@ -1,7 +1,7 @@
 import type { Scalar } from "../events/field.ts";
 import type { CircuitState, SkipReason } from "../events/vocabulary.ts";
 import type { Circuit } from "./circuit.ts";
-import type { RefusalFacts } from "./circuit-open-error.ts";
+import type { BesideReason, RefusalFacts } from "./circuit-open-error.ts";
 import { type ClosedPeriod, type HalfOpenPeriod, type Period, Probe, type Slot } from "./period.ts";
 import { settleIdle, shapesTraffic, trafficShare } from "./traffic.ts";
 
@@ -49,22 +49,27 @@ export function startOf(circuit: Circuit, slot: Slot, admittedMs: number): numbe
   return circuit.begin();
 }
 
-/** Counts and tells a refusal, after `admit` gave no slot. */
+/**
+ * Counts and tells a refusal: after `admit` gave no slot, or for the reason that something beside the breaker has.
+ */
 export function refuse(
   circuit: Circuit,
   nowMs: number,
   context: Readonly<Record<string, Scalar>> | undefined,
+  beside?: BesideReason,
 ): RefusalFacts {
   const { incident, period } = circuit;
   const { state } = period;
-  const reason = reasonOf(circuit, period, nowMs);
+  const reason = beside ?? reasonOf(circuit, period, nowMs);
+  const retryMs = retryAfterMs(circuit, nowMs);
   incident?.skip();
   circuit.tally.skip(reason);
   const facts: RefusalFacts = {
     breaker: circuit.name,
     state,
     reason,
-    retryAfterMs: retryAfterMs(circuit, nowMs),
+    // The breaker would take the call at once; when there is room beside it, it cannot know.
+    retryAfterMs: beside !== undefined && retryMs === 0 ? null : retryMs,
     openMs: incident?.openMs(nowMs) ?? 0,
     skipsSinceOpened: incident?.skipsSinceOpened ?? 0,
     incidentId: incident?.id,

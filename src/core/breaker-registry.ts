@@ -1,11 +1,11 @@
 import { Check, shown } from "../events/check.ts";
 import type { EventPattern, Matching } from "../events/event.ts";
 import {
-  checkListenOptions,
   checkSubscription,
   createEventBus,
   type EventBus,
   type ListenOptions,
+  LONGEST_SINK,
 } from "../events/event-bus.ts";
 import type { RemovalReason } from "../events/vocabulary.ts";
 import type { RegistryFollower, RegistryView } from "./breaker-view.ts";
@@ -159,13 +159,17 @@ export class BreakerRegistry implements RegistryView, Iterable<CircuitBreaker> {
    * @returns a function that ends it, without telling of removals
    * @throws whatever `added` throws for a breaker that is there; nothing is followed then
    */
-  follow(follower: RegistryFollower<CircuitBreaker>, options?: ListenOptions): () => void {
+  follow(
+    follower: RegistryFollower<CircuitBreaker>,
+    options?: Pick<ListenOptions, "sink">,
+  ): () => void {
     const check = new Check("follow registry");
     check.object("follower", follower);
     check.function("follower.added", follower.added);
     check.function("follower.removed", follower.removed);
-    if (options !== undefined) checkListenOptions(check, options);
-    const end = this.#journal.follow(follower, options);
+    const { sink = "listener" } =
+      options === undefined ? {} : check.keys(check.object("options", options), ["sink"]);
+    const end = this.#journal.follow(follower, check.text("sink", sink, LONGEST_SINK));
     try {
       // A follower may ask the registry for further breakers, of which it is told like everybody.
       for (const breaker of [...this]) {

@@ -1,5 +1,6 @@
 import type { CircuitMatching, CircuitPattern } from "../events/event.ts";
 import type { EventBus, ListenOptions } from "../events/event-bus.ts";
+import type { Scalar } from "../events/field.ts";
 import type {
   CircuitState,
   CountedAs,
@@ -8,6 +9,7 @@ import type {
   SkipReason,
   Transition,
 } from "../events/vocabulary.ts";
+import type { DurationListener } from "./call-durations.ts";
 
 /** What a breaker has counted since it was made; frozen. The counters never go back. */
 export interface BreakerStats {
@@ -45,12 +47,14 @@ export interface RegistryView {
   /** Carries the events of all its breakers. */
   readonly bus: EventBus;
   /** Tells of the breakers there are, at once, and from then on of each that comes or goes. */
-  follow(follower: RegistryFollower, options?: ListenOptions): () => void;
+  follow(follower: RegistryFollower, options?: Pick<ListenOptions, "sink">): () => void;
 }
 
 /** What may be read of a breaker; exporters need no more than this. No getter has an effect. */
 export interface BreakerView {
   readonly name: string;
+  /** The static key/values that are on every event; empty when there are none. */
+  readonly attributes: Readonly<Record<string, Scalar>>;
   /** The effective state: an open breaker whose cooldown is over reads `half_open`. */
   readonly state: CircuitState;
   /** The share of calls that pass, 0 to 1. */
@@ -71,4 +75,11 @@ export interface BreakerView {
     listener: (event: CircuitMatching<P>) => void,
     options?: ListenOptions,
   ): () => void;
+  /**
+   * Tells the length of each call that counts as success, error or latency, without an event: what a histogram needs.
+   * Calls are timed as long as somebody listens; the length of one that was not timed is not told. Runs after the
+   * listeners of the call's events. A listener that throws disturbs nobody and is reported as `bus.listener_failed`.
+   * @returns a function that ends it
+   */
+  onDuration(listener: DurationListener, options?: Pick<ListenOptions, "sink">): () => void;
 }

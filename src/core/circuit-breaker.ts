@@ -4,11 +4,14 @@ import {
   checkSubscription,
   type EventBus,
   type ListenOptions,
+  LONGEST_SINK,
   SynchronousEventBus,
 } from "../events/event-bus.ts";
+import type { Scalar } from "../events/field.ts";
 import type { CircuitState } from "../events/vocabulary.ts";
 import { admit, effectiveState, refuse, retryAfterMs, startOf } from "./admission.ts";
 import type { BreakerStats, BreakerView } from "./breaker-view.ts";
+import { type DurationListener, listenToDurations } from "./call-durations.ts";
 import {
   type CallOptions,
   type CancelSignal,
@@ -17,7 +20,7 @@ import {
   type Guarded,
 } from "./call-options.ts";
 import { Circuit } from "./circuit.ts";
-import { refusalError } from "./circuit-open-error.ts";
+import { type BesideReason, type CircuitOpenError, refusalError } from "./circuit-open-error.ts";
 import * as control from "./control.ts";
 import type { ExecuteResult } from "./execute-result.ts";
 import { guard, guardResult, guardSync } from "./guarded-call.ts";
@@ -44,6 +47,17 @@ export interface ForceOpenOptions {
 }
 
 const LONGEST_NOTE = 512;
+const NO_ATTRIBUTES = /* @__PURE__ */ Object.freeze({});
+
+/**
+ * Refuses a call on behalf of a breaker, for a reason beside its state: counted and told as its skip, once, whether the
+ * breaker stands around the call or not.
+ */
+export let refuseBeside: (
+  breaker: CircuitBreaker,
+  reason: BesideReason,
+  context: CheckedOptions["context"],
+) => CircuitOpenError;
 
 /**
  * Guards the calls to one dependency: stops them while it fails, tries it again after a cooldown, and tells every
@@ -56,6 +70,13 @@ const LONGEST_NOTE = 512;
  */
 export class CircuitBreaker implements BreakerView {
   readonly #circuit: Circuit;
+
+  static {
+    refuseBeside = (breaker, reason, context) => {
+      const circuit = breaker.#circuit;
+      return refusalError(refuse(circuit, circuit.begin(), context, reason));
+    };
+  }
 
   /**
    * @throws {TypeError} when an option is unknown or of the wrong type
@@ -209,7 +230,15 @@ export class CircuitBreaker implements BreakerView {
     // What the listener returns goes back to the bus, which reports the failure of an async one.
     const own = (event: CircuitEvent): unknown =>
       event.breaker === name ? heard(event) : undefined;
-    const off = this.bus.on<CircuitPattern>(type, own, options);
+    const declines = options?.declines;
+    // Nor does the listener need the refusals of other breakers on the bus.
+    const ownDeclines: typeof declines = (skip) =>
+      skip.breaker !== name || declines?.(skip) === true;
+    const off = this.bus.on<CircuitPattern>(
+      type,
+      own,
+      declines === undefined ? options : { ...options, declines: ownDeclines },
+    );
     return this.#circuit.journal?.subscriptions?.hold(off) ?? off;
   }
 
@@ -231,8 +260,29 @@ export class CircuitBreaker implements BreakerView {
     return off;
   }
 
+  /**
+   * Tells the length of each call that counts as success, error or latency, without an event: what a histogram needs.
+   * @returns a function that ends it
+   * @throws {TypeError} when the listener is no function or an option is unknown
+   */
+  onDuration(listener: DurationListener, options?: Pick<ListenOptions, "sink">): () => void {
+    const check = this.#check("listen to the durations of");
+    check.function("listener", listener);
+    const { sink = "listener" } =
+      options === undefined ? {} : check.keys(check.object("options", options), ["sink"]);
+    return listenToDurations(this.#circuit, {
+      listener,
+      sink: check.text("sink", sink, LONGEST_SINK),
+    });
+  }
+
   get name(): string {
     return this.#circuit.name;
+  }
+
+  /** The static key/values that are on every event; empty when there are none. */
+  get attributes(): Readonly<Record<string, Scalar>> {
+    return this.#circuit.settings.attributes ?? NO_ATTRIBUTES;
   }
 
   get bus(): EventBus {

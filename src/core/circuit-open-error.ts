@@ -1,4 +1,5 @@
 import type { CircuitState, SkipReason } from "../events/vocabulary.ts";
+import { stackless } from "./stackless.ts";
 
 const BRAND = Symbol.for("telltale.CircuitOpenError");
 
@@ -110,26 +111,10 @@ function whenToRetry(retryAfterMs: number | null): string {
   return retryAfterMs === 0 ? "may be tried again at once" : `retry in ${seconds(retryAfterMs)}`;
 }
 
-interface StackLimited {
-  stackTraceLimit?: number;
-}
+const made = (facts: RefusalFacts): CircuitOpenError => new CircuitOpenError(facts);
 
 /** Makes the error without capturing a stack, on engines that let us. */
-export function refusalError(facts: RefusalFacts): CircuitOpenError {
-  // V8 reads this property at each construction; other engines ignore it.
-  const engine: StackLimited = Error as object;
-  const limit = engine.stackTraceLimit;
-  try {
-    engine.stackTraceLimit = 0;
-  } catch {
-    // Frozen intrinsics: the error then carries a stack, and is right otherwise.
-    return new CircuitOpenError(facts);
-  }
-  const error = new CircuitOpenError(facts);
-  if (limit === undefined) delete engine.stackTraceLimit;
-  else engine.stackTraceLimit = limit;
-  return error;
-}
+export const refusalError = (facts: RefusalFacts): CircuitOpenError => stackless(made, facts);
 
 /**
  * Whether a value is a {@link CircuitOpenError}, also one of another copy of telltale or another realm.
@@ -139,6 +124,43 @@ export function refusalError(facts: RefusalFacts): CircuitOpenError {
  */
 export function isCircuitOpenError(value: unknown): value is CircuitOpenError {
   return isRefusal(value);
+}
+
+const REPORT_BRAND = Symbol.for("telltale.RetryError");
+/** Retries around retries, at the most. */
+const DEEPEST_REPORT = 8;
+
+/** What an error is about: one that only reports another, as that of a retry that gave up, is about its cause. */
+export function reported(error: unknown): unknown {
+  try {
+    let about = error;
+    for (let depth = 0; depth < DEEPEST_REPORT; depth++) {
+      if (typeof about !== "object" || about === null) return about;
+      const { [REPORT_BRAND]: brand, cause }: { [REPORT_BRAND]?: unknown; cause?: unknown } = about;
+      if (brand !== true) return about;
+      about = cause;
+    }
+    return about;
+  } catch {
+    return error;
+  }
+}
+
+/** What beside the breaker may refuse a call on its behalf. */
+export type BesideReason = Extract<SkipReason, "bulkhead">;
+
+/**
+ * The refusal, if a call of this breaker ended with one that was made on its behalf: the breaker told it as a skip, and
+ * tells no call once more.
+ */
+export function toldRefusal(breaker: string | undefined, thrown: unknown): CircuitOpenError | null {
+  const refusal = reported(thrown);
+  try {
+    if (!isCircuitOpenError(refusal) || refusal.breaker !== breaker) return null;
+    return refusal.reason === "bulkhead" ? refusal : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Whether a thrown value says that the call was refused inside this process. */

@@ -2,6 +2,7 @@ import type { EventBus } from "../events/event-bus.ts";
 import type { CloseReason, FailureReason } from "../events/vocabulary.ts";
 import { platformClock, platformEpochAt, platformRandom } from "../platform.ts";
 import type { Call } from "./call.ts";
+import type { DurationSubscription } from "./call-durations.ts";
 import type { Clock } from "./clock.ts";
 import { CooldownAttempts } from "./cooldown.ts";
 import { Incident, incidentIdOf } from "./incident.ts";
@@ -46,6 +47,8 @@ export class Circuit implements Committed {
   /** The journal's version that `timed` was worked out for. */
   heardVersion = -1;
   timed = true;
+  /** Who takes the length of each call without an event; null when nobody does. */
+  durations: readonly DurationSubscription[] | null = null;
   #attempts: CooldownAttempts | null = null;
   #sinceMs: number;
   /**
@@ -79,17 +82,17 @@ export class Circuit implements Committed {
   leaveBus(): void {
     this.journal?.drain();
     this.journal = null;
-    this.#chooseAnew();
+    this.choosePathAgain();
   }
 
   /** Puts other settings in force; the state, its period and its counts stay. */
   adopt(settings: Settings): void {
     this.settings = settings;
-    this.#chooseAnew();
+    this.choosePathAgain();
   }
 
-  /** How calls run is worked out again at the next one. */
-  #chooseAnew(): void {
+  /** How calls run, and whether they are timed, is worked out again at the next one. */
+  choosePathAgain(): void {
     this.quiet = undefined;
     this.heardVersion = -1;
   }

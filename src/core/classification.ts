@@ -1,6 +1,6 @@
 import { OUTCOMES, type Outcome } from "../events/vocabulary.ts";
 import { type CancelSignal, isAborted } from "./call-options.ts";
-import { isRefusal } from "./circuit-open-error.ts";
+import { isRefusal, reported } from "./circuit-open-error.ts";
 
 /** A finished call as a classifier sees it. */
 export type FinishedCall =
@@ -74,7 +74,7 @@ function checkAnswer(answer: unknown): Classified | undefined {
 }
 
 /** Whether an error says that a time limit ended the call: ours, `AbortSignal.timeout`'s, most libraries'. */
-function isTimeout(error: unknown): boolean {
+export function isTimeout(error: unknown): boolean {
   try {
     if (typeof error !== "object" || error === null) return false;
     const { name }: { readonly name?: unknown } = error;
@@ -86,8 +86,9 @@ function isTimeout(error: unknown): boolean {
 
 /** What a thrown value counts as when no classifier decides. */
 export function outcomeOfThrown(error: unknown): Outcome {
-  if (isTimeout(error)) return "latency";
-  return isRefusal(error) ? "unreached" : "error";
+  const about = reported(error);
+  if (isTimeout(about)) return "latency";
+  return isRefusal(about) ? "unreached" : "error";
 }
 
 /** What judging needs of the circuit. */

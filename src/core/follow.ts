@@ -11,12 +11,17 @@ export function follow<T, V, E>(
 ): Promise<V | E> {
   let returned: Promise<T>;
   try {
-    returned = Promise.resolve(fn());
-    if (returned.then !== then) returned = adopt(returned);
+    returned = promised(fn());
   } catch (thrown) {
     returned = Promise.reject(thrown);
   }
   return returned.then(onValue, onError);
+}
+
+/** A promise of the language's own for whatever a function returned. */
+export function promised<T>(returned: T | PromiseLike<T>): Promise<T> {
+  const promise = Promise.resolve(returned);
+  return promise.then === then ? promise : adopt(promise);
 }
 
 function adopt<T>(thenable: PromiseLike<T>): Promise<T> {

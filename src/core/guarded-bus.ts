@@ -1,5 +1,5 @@
 import { describeError } from "../events/describe-error.ts";
-import type { EventType, TelltaleEvent } from "../events/event.ts";
+import type { EventOf, EventType, TelltaleEvent } from "../events/event.ts";
 import { type EventBus, SynchronousEventBus } from "../events/event-bus.ts";
 
 /** What the journal asks of a bus. */
@@ -8,6 +8,8 @@ export interface Audience {
   readonly version: number;
   readonly instance?: string;
   has(type: EventType): boolean;
+  /** Whether every listener has counted the refusal and needs no event of it. */
+  declines(skip: EventOf<"circuit.skip">): boolean;
   emit(event: TelltaleEvent): void;
 }
 
@@ -31,6 +33,11 @@ class GuardedBus implements Audience {
       // A bus that cannot say who listens gets everything: better one event too many than an outage untold.
       return true;
     }
+  }
+
+  /** Such a bus has no way to ask its listeners. */
+  declines(): boolean {
+    return false;
   }
 
   emit(event: TelltaleEvent): void {

@@ -4,7 +4,7 @@ import { admit, refuse, startOf } from "./admission.ts";
 import { type Call, unjudged } from "./call.ts";
 import type { CancelSignal, CheckedOptions, Guarded } from "./call-options.ts";
 import type { Circuit } from "./circuit.ts";
-import { type RefusalFacts, refusalError } from "./circuit-open-error.ts";
+import { type RefusalFacts, refusalError, toldRefusal } from "./circuit-open-error.ts";
 import { judge } from "./classification.ts";
 import { type ErrorResult, type ExecuteResult, RefusedResult } from "./execute-result.ts";
 import { follow } from "./follow.ts";
@@ -60,12 +60,14 @@ class GuardedCall implements Call {
         }
       : { outcome: "ok", value, latencyMs, latencyTripped: false, consecutiveFailures, countedAs };
   };
-  readonly onError = (error: unknown): ErrorResult => {
+  readonly onError = (error: unknown): ErrorResult | RefusedResult => {
     const countedAs = this.#finish(false, error, this.#end());
     const { latencyMs } = this;
     const consecutiveFailures = this.circuit?.consecutiveFailures ?? 0;
+    const told = this.outcome === "unreached" ? toldRefusal(this.circuit?.name, error) : null;
     const latencyTripped = this.outcome === "latency";
     this.#release();
+    if (told !== null) return new RefusedResult(told, consecutiveFailures);
     return { outcome: "error", error, latencyMs, latencyTripped, consecutiveFailures, countedAs };
   };
 

@@ -1,5 +1,5 @@
 import { describeError } from "../events/describe-error.ts";
-import type { CircuitEvent, CircuitEventType, EventOf } from "../events/event.ts";
+import type { CircuitEventType, EventOf, EventType, TelltaleEvent } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
 import type { Scalar } from "../events/field.ts";
 import type {
@@ -102,8 +102,8 @@ export class Journal {
   readonly #audience: Audience;
   readonly #circuit: Committed;
   /** What waits for delivery: most steps tell one event, and an array for one costs more than the event. */
-  #next: CircuitEvent | null = null;
-  #rest: CircuitEvent[] | null = null;
+  #next: TelltaleEvent | null = null;
+  #rest: TelltaleEvent[] | null = null;
   #seq = 0;
   #flushing = false;
 
@@ -137,7 +137,7 @@ export class Journal {
     }
   }
 
-  #queue(event: CircuitEvent): void {
+  #queue(event: TelltaleEvent): void {
     if (this.#next === null) this.#next = event;
     else {
       this.#rest ??= [];
@@ -145,7 +145,7 @@ export class Journal {
     }
   }
 
-  #take(): CircuitEvent | null {
+  #take(): TelltaleEvent | null {
     const event = this.#next;
     if (event !== null) this.#next = this.#rest?.shift() ?? null;
     return event;
@@ -264,13 +264,19 @@ export class Journal {
   skip({ reason, openMs, retryAfterMs }: SkipFacts, context: Context): void {
     if (!this.hears("circuit.skip")) return;
     const { incident } = this.#circuit;
-    const skipsSinceOpened = incident?.skipsSinceOpened ?? 0;
-    const skipsInIncident = incident?.skips ?? 0;
-    this.#tell(
-      "circuit.skip",
-      { openMs, skipsSinceOpened, skipsInIncident, retryAfterMs, reason },
-      context,
-    );
+    // Key by key: copying an object of own fields costs as much as the rest of the refusal.
+    const skip = this.#envelope("circuit.skip", context, incident);
+    skip["openMs"] = openMs;
+    skip["skipsSinceOpened"] = incident?.skipsSinceOpened ?? 0;
+    skip["skipsInIncident"] = incident?.skips ?? 0;
+    skip["retryAfterMs"] = retryAfterMs;
+    skip["reason"] = reason;
+    // The envelope and these keys are what the type is made of.
+    const event = skip as unknown as EventOf<"circuit.skip">;
+    // What waits for delivery came first: then the listeners are not asked about this one ahead of it.
+    const first = this.#next === null && !this.#flushing;
+    if (first && this.#audience.declines(event)) return;
+    this.#queue(Object.freeze(event));
   }
 
   halfOpen(fields: OwnFields<"circuit.half_open">): void {
@@ -317,6 +323,16 @@ export class Journal {
     this.#tell("circuit.callback_failed", { callback, error: describeError(thrown) });
   }
 
+  /** A listener that is no listener of events threw; `failedType` is the event that tells the same. */
+  listenerFailed(sink: string, failedType: EventType, thrown: unknown): void {
+    if (!this.#audience.has("bus.listener_failed")) return;
+    const atMs = this.#circuit.wallMs();
+    const error = describeError(thrown);
+    this.#queue(
+      Object.freeze({ type: "bus.listener_failed", v: 1, atMs, sink, count: 1, failedType, error }),
+    );
+  }
+
   /** Whether an event has none of the optional keys of the envelope. */
   #isPlain(context: Context): boolean {
     const { settings, incident } = this.#circuit;
@@ -334,6 +350,16 @@ export class Journal {
     context?: Context,
     incident: Incident | null = this.#circuit.incident,
   ): void {
+    const envelope = this.#envelope(type, context, incident);
+    // Envelope plus own fields is what EventOf<T> is made of; the compiler cannot follow the keys set one by one.
+    this.#queue(Object.freeze(Object.assign(envelope, fields)) as unknown as EventOf<T>);
+  }
+
+  #envelope(
+    type: CircuitEventType,
+    context: Context,
+    incident: Incident | null,
+  ): Record<string, unknown> {
     const { name, settings, generation, period } = this.#circuit;
     const { instance } = this.#audience;
     // Before the number is drawn: a clock that fails tells an event of its own.
@@ -346,8 +372,7 @@ export class Journal {
     if (settings.attributes !== undefined) envelope["attributes"] = settings.attributes;
     if (context !== undefined) envelope["context"] = context;
     if (incident !== null) envelope["incidentId"] = incident.id;
-    // Envelope plus own fields is what EventOf<T> is made of; the compiler cannot follow the keys set one by one.
-    this.#queue(Object.freeze(Object.assign(envelope, fields)) as unknown as EventOf<T>);
+    return envelope;
   }
 }
 

@@ -109,8 +109,9 @@ function isQuiet(circuit: Circuit): boolean {
   return !circuit.timed;
 }
 
-function needsTime({ settings, journal }: Circuit): boolean {
+function needsTime({ settings, journal, durations }: Circuit): boolean {
   return (
+    durations !== null ||
     settings.latencyTripMs !== Number.POSITIVE_INFINITY ||
     settings.classify !== undefined ||
     settings.hearing >= HEARS_LATENCIES ||

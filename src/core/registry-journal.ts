@@ -1,6 +1,6 @@
 import { describeError } from "../events/describe-error.ts";
 import type { EventType, TelltaleEvent } from "../events/event.ts";
-import type { EventBus, ListenOptions } from "../events/event-bus.ts";
+import type { EventBus } from "../events/event-bus.ts";
 import type { CircuitState, RemovalReason } from "../events/vocabulary.ts";
 import type { RegistryFollower } from "./breaker-view.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
@@ -30,8 +30,8 @@ export class RegistryJournal {
   }
 
   /** Tells a follower of each breaker that comes or goes, from now on. */
-  follow(follower: RegistryFollower<CircuitBreaker>, options?: ListenOptions): () => void {
-    const following = { follower, sink: options?.sink ?? "listener" };
+  follow(follower: RegistryFollower<CircuitBreaker>, sink: string): () => void {
+    const following = { follower, sink };
     this.#following = [...this.#following, following];
     return () => {
       this.#following = this.#following.filter((other) => other !== following);

@@ -1,6 +1,8 @@
 import type { CountedAs, FailureReason, ProbeOutcome } from "../events/vocabulary.ts";
 import type { Call } from "./call.ts";
+import { tellDuration } from "./call-durations.ts";
 import type { Circuit } from "./circuit.ts";
+import { toldRefusal } from "./circuit-open-error.ts";
 import { FailureRun } from "./failure-run.ts";
 import { type ClosedPeriod, type DisabledPeriod, Probe, type Slot } from "./period.ts";
 import { ShadowTrip } from "./shadow-trip.ts";
@@ -20,6 +22,7 @@ export function settle(circuit: Circuit, call: Call, nowMs: number): CountedAs {
   else if (call.slot instanceof Probe) settleProbe(circuit, call.slot, call, nowMs);
   else if (period.state === "disabled") settleMeasured(circuit, period, call, nowMs);
   circuit.deliver();
+  if (current && circuit.durations !== null) tellDuration(circuit, call);
   return current ? call.outcome : "late";
 }
 
@@ -38,6 +41,7 @@ export function settleCalm(circuit: Circuit, call: Call): boolean {
     journal.success(call);
     journal.flush();
   }
+  if (circuit.durations !== null) tellDuration(circuit, call);
   return true;
 }
 
@@ -64,8 +68,11 @@ function isCurrent(circuit: Circuit, slot: Slot): boolean {
 }
 
 function settleLate(circuit: Circuit, call: Call): void {
-  circuit.tally.call("late");
-  circuit.journal?.late(call);
+  if (isTold(circuit, call)) circuit.tally.endAsSkip();
+  else {
+    circuit.tally.call("late");
+    circuit.journal?.late(call);
+  }
   // An expired probe was told when its lease ended; one that a state change orphaned ends here.
   const { slot } = call;
   if (slot instanceof Probe && !slot.expired) tellProbe(circuit, "late", call);
@@ -171,6 +178,10 @@ function forcePermanently(circuit: Circuit, { thrown }: Call, nowMs: number): vo
 /** Counts and tells what a current call counted as; the reason when it was a failure. */
 function record(circuit: Circuit, call: Call): FailureReason | null {
   const { outcome } = call;
+  if (isTold(circuit, call)) {
+    circuit.tally.endAsSkip();
+    return null;
+  }
   circuit.tally.call(outcome);
   switch (outcome) {
     case "success":
@@ -190,6 +201,11 @@ function record(circuit: Circuit, call: Call): FailureReason | null {
       circuit.journal?.ignored(outcome, call);
       return null;
   }
+}
+
+/** Whether the call was counted and told as a skip already, by a refusal on the breaker's behalf. */
+function isTold(circuit: Circuit, { outcome, thrown }: Call): boolean {
+  return outcome === "unreached" && toldRefusal(circuit.name, thrown?.value) !== null;
 }
 
 function tellProbe(circuit: Circuit, outcome: ProbeOutcome, { latencyMs, context }: Call): void {

@@ -34,11 +34,14 @@ class Counts {
   readonly transitions: CountsOf<Transition> = zeros(TRANSITION_WORDS);
   readonly probes: CountsOf<ProbeOutcome> = zeros(PROBE_OUTCOMES);
   readonly timeInStateMs: CountsOf<CircuitState> = zeros(STATES);
-  /** The sum of `calls`. */
+  /** The sum of `calls`, and those that ended as a skip that was counted on their behalf. */
   ended = 0;
-  /** The sum of `skips`. */
+  /** The sum of `skips`, without those of calls that had begun. */
   skipped = 0;
 }
+
+/** What a breaker that counted nothing reads, so that a scrape of idle ones makes no zeros. */
+const NOTHING: Readonly<Counts> = /* @__PURE__ */ new Counts();
 
 /** What a breaker has counted since it was made. Counters only grow. */
 export class Tally {
@@ -89,10 +92,16 @@ export class Tally {
     return this.begun + (this.#counts?.skipped ?? 0);
   }
 
+  /** A call that began has ended as a refusal that was counted already. */
+  endAsSkip(): void {
+    const counts = this.#counted();
+    counts.ended++;
+    counts.skipped--;
+  }
+
   /** A copy; what was never counted is there as zeros. */
   copy(): TallySnapshot {
-    const { calls, skips, trips, transitions, probes, timeInStateMs } =
-      this.#counts ?? new Counts();
+    const { calls, skips, trips, transitions, probes, timeInStateMs } = this.#counts ?? NOTHING;
     return {
       calls: Object.freeze({ ...calls, success: this.successes }),
       skips: Object.freeze({ ...skips }),

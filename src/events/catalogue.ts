@@ -2,6 +2,7 @@ import { BUS_ENVELOPE, BUS_EVENTS } from "./bus-events.ts";
 import { CIRCUIT_ENVELOPE, CIRCUIT_EVENTS } from "./circuit-events.ts";
 import type { EventDefinition } from "./event-definition.ts";
 import * as field from "./field.ts";
+import { POLICY_EVENTS } from "./policy-events.ts";
 import { REGISTRY_EVENTS } from "./registry-events.ts";
 
 /** The fields of every event that is neither a breaker's nor the bus's own: registry, policies, quota, budget, cluster. */
@@ -17,6 +18,7 @@ export const PLAIN_ENVELOPE = {
  */
 export const EVENTS = {
   ...CIRCUIT_EVENTS,
+  ...POLICY_EVENTS,
   ...REGISTRY_EVENTS,
   ...BUS_EVENTS,
 } as const satisfies Record<string, EventDefinition>;

@@ -11,6 +11,14 @@ export interface ListenOptions {
    * @default "listener"
    */
   readonly sink?: string;
+  /**
+   * Asked before a refused call is told to this listener; `true` when it has counted the refusal and needs no event of
+   * it. A storm of refusals then costs the counting alone: the event that it is asked about is not delivered to it, and
+   * to nobody when all listeners decline. Not asked while one of the listeners takes every refusal, or while other
+   * events wait: what is not declined is delivered. Only for listeners of `circuit.skip`.
+   * @default every refusal is told
+   */
+  readonly declines?: (skip: EventOf<"circuit.skip">) => boolean;
 }
 
 /**
@@ -44,13 +52,17 @@ export interface EventBusOptions {
 }
 
 const LONGEST_INSTANCE = 256;
-const LONGEST_SINK = 64;
+/** Characters of a sink's name. */
+export const LONGEST_SINK = 64;
 
 interface Subscription {
   readonly pattern: EventPattern;
   readonly listener: (event: TelltaleEvent) => unknown;
   readonly sink: string;
+  readonly declines: ListenOptions["declines"];
   active: boolean;
+  /** What it declined last, which may be delivered to others. */
+  declined: TelltaleEvent | null;
 }
 
 /**
@@ -98,7 +110,9 @@ export class SynchronousEventBus implements EventBus {
       // A listener is only ever handed events that its pattern matches, so the wider parameter type is safe.
       listener: listener as (event: TelltaleEvent) => unknown,
       sink: options?.sink ?? "listener",
+      declines: options?.declines,
       active: true,
+      declined: null,
     };
     this.#subscriptions = [...this.#subscriptions, subscription];
     this.#changed();
@@ -112,6 +126,33 @@ export class SynchronousEventBus implements EventBus {
 
   has(type: EventType): boolean {
     return this.#listeners(type).length > 0;
+  }
+
+  /** Asks the listeners about a refusal that nobody was told of yet; true when none of them needs the event. */
+  declines(skip: EventOf<"circuit.skip">): boolean {
+    if (this.#delivering) return false;
+    const listeners = this.#listeners("circuit.skip");
+    for (const { declines } of listeners) if (declines === undefined) return false;
+    let wanted = false;
+    // An event that a question raises waits until this one reached everybody.
+    this.#delivering = true;
+    for (const subscription of listeners) {
+      if (!this.#asked(subscription, skip)) wanted = true;
+      else if (listeners.length > 1) subscription.declined = skip;
+    }
+    if (!wanted && this.#queue.length > 0) this.#deliverQueue();
+    this.#delivering = false;
+    return !wanted;
+  }
+
+  /** Whether the listener needs no event. One that fails to say has failed to take it, as if it had been delivered. */
+  #asked(subscription: Subscription, skip: EventOf<"circuit.skip">): boolean {
+    try {
+      return subscription.declines?.(skip) === true;
+    } catch (thrown) {
+      this.#report(subscription, skip, thrown);
+      return true;
+    }
   }
 
   #changed(): void {
@@ -137,7 +178,7 @@ export class SynchronousEventBus implements EventBus {
 
   #deliver(event: TelltaleEvent): void {
     for (const subscription of this.#listeners(event.type)) {
-      if (!subscription.active) continue;
+      if (!subscription.active || subscription.declined === event) continue;
       try {
         const returned = subscription.listener(event);
         if (returned !== undefined) this.#catchLater(returned, subscription, event);
@@ -159,8 +200,9 @@ export class SynchronousEventBus implements EventBus {
     const report: EventOf<"bus.listener_failed"> = {
       type: "bus.listener_failed",
       v: 1,
-      // The bus has no clock of its own: the failed event's moment is when the listener was given it.
-      atMs: event.atMs,
+      // The bus has no clock of its own: the failed event's moment is when the listener was given it. A stranger's
+      // event may have none.
+      atMs: Number.isFinite(event.atMs) ? event.atMs : 0,
       sink: subscription.sink,
       count: 1,
       failedType: event.type,
@@ -213,11 +255,12 @@ export function checkSubscription(
   }
   const check = new Check(`listen to ${shown(pattern)}`);
   check.function("listener", listener);
-  if (options !== undefined) checkListenOptions(check, options);
-}
-
-/** Refuses options of a subscription that are unknown or wrong. */
-export function checkListenOptions(check: Check, options: unknown): void {
-  const { sink } = check.keys(check.object("options", options), ["sink"]);
+  if (options === undefined) return;
+  const { sink, declines } = check.keys(check.object("options", options), ["sink", "declines"]);
   if (sink !== undefined) check.text("sink", sink, LONGEST_SINK);
+  if (declines === undefined) return;
+  check.function("declines", declines);
+  if (pattern !== "circuit.skip") {
+    check.type("declines", "left out, since only refusals can be declined", declines);
+  }
 }

@@ -1,26 +1,26 @@
 import type { BreakerView, RegistryView } from "../core/breaker-view.ts";
 import type { Check } from "../events/check.ts";
-import { BREAKER_LABEL, METRICS, type MetricName, OTHER } from "../events/metrics.ts";
+import type { BREAKER_LABEL, METRICS, MetricName } from "../events/metrics.ts";
 import { DroppedEvents } from "./dropped-events.ts";
-import type { Member } from "./group-member.ts";
-import type { MetricSettings } from "./metric-arguments.ts";
+import type { CheckedSource, MetricSettings } from "./metric-arguments.ts";
 import { type Labels, labelsOf, type Row, SLOTS_OF, tryRead } from "./metric-reading.ts";
+import { beginAll, endAll, type HeldNames, PerBus } from "./per-bus.ts";
 import { RecoveryWatch } from "./recovery-watch.ts";
-import { RegistryFeed } from "./registry-feed.ts";
+import { SeriesLabels } from "./series-labels.ts";
 import { SharedRow } from "./shared-row.ts";
-
-/** Names of all ever seen that get series of their own: the OpenTelemetry SDK keeps 2 000 attribute sets. */
-const DEFAULT_NAME_BUDGET = 150;
 
 /** One number of one series. */
 export interface Sample {
+  /** The labels that say whose it is; those of one breaker, or of those that share a name, are one object. */
   readonly labels: Labels;
+  /** The further labels of the metric; those of one combination of values are one object. */
+  readonly sharedLabels: Labels;
   readonly value: number;
 }
 
-/** The numbers of the breakers that share one value of the breaker's label, at one scrape. */
+/** The numbers of the breakers that share one set of labels, at one scrape. */
 export interface LabelledRow {
-  readonly label: string;
+  readonly labels: Labels;
   readonly row: Row;
 }
 
@@ -29,15 +29,43 @@ export type HistogramName = {
   [N in MetricName]: (typeof METRICS)[N]["type"] extends "histogram" ? N : never;
 }[MetricName];
 
-/** Takes one observation of a histogram. */
-type Observe = (metric: HistogramName, labels: Labels, seconds: number) => void;
+/** What else is watched of a breaker; several attachments that ask for the same watch it once. */
+export interface Watch {
+  /** Watches of one key are the same. */
+  readonly key: string;
+  /** Begins to watch; returns a function that ends it. */
+  begin(view: BreakerView): () => void;
+}
 
 /** What the group of one exporter has to know of it. */
 export interface GroupContext {
   /** As in the message of an error: `export to Prometheus`. */
   readonly check: Check;
   readonly pipeline: keyof typeof BREAKER_LABEL;
-  readonly observe: Observe;
+  /** What takes the observations of one series of a histogram, in seconds. */
+  series(
+    metric: HistogramName,
+    labels: Labels,
+    words: readonly string[],
+  ): (seconds: number) => void;
+}
+
+/** What is known of a breaker, also while it is detached. */
+interface Member {
+  readonly view: BreakerView;
+  readonly name: string;
+  readonly labels: Labels;
+  /** Whether its name is `__other__`. */
+  readonly shared: boolean;
+  /** Calls of the exporter that asked for it and have not detached yet. */
+  holds: number;
+  /** Whether its calls are timed: from the first hold that wants it until the last hold ends. */
+  timed: boolean;
+  /** Picks the incidents that recovered; from the first hold on. */
+  recovery: RecoveryWatch | null;
+  /** The keys of what else is watched; as long as `timed`. */
+  readonly watched: Set<string>;
+  readonly offs: (() => void)[];
 }
 
 /**
@@ -47,19 +75,31 @@ export interface GroupContext {
 export class BreakerGroup {
   readonly #context: GroupContext;
   readonly #dropped: DroppedEvents;
+  readonly #incidents = new PerBus((bus, names) => {
+    const sink = { sink: this.#context.pipeline };
+    const of = (breaker: string) => this.#recoveryOf(breaker, names);
+    const end = beginAll([
+      () => bus.on("circuit.open", (event) => of(event.breaker)?.opened(event), sink),
+      () => bus.on("circuit.close", (event) => of(event.breaker)?.closed(event), sink),
+    ]);
+    return { end };
+  });
   readonly #shared = new SharedRow();
-  readonly #known = new WeakMap<BreakerView, Member>();
+  readonly #names: SeriesLabels;
+  #known = new WeakMap<BreakerView, Member>();
   readonly #attached = new Map<string, Member>();
-  readonly #feeds = new Map<RegistryView, RegistryFeed>();
-  /** Names that ever had a series of their own. */
-  readonly #named = new Set<string>();
-  #nameBudget = DEFAULT_NAME_BUDGET;
-  #overflow = 0;
+  /** What ends the following of registries. */
+  readonly #followed = new Set<() => void>();
   #version = 0;
 
   constructor(context: GroupContext) {
     this.#context = context;
+    this.#names = new SeriesLabels(context.pipeline);
     this.#dropped = new DroppedEvents({ sink: context.pipeline });
+  }
+
+  get isEmpty(): boolean {
+    return this.#attached.size === 0 && this.#followed.size === 0;
   }
 
   /** Another number than before means that other breakers are shown. */
@@ -70,22 +110,79 @@ export class BreakerGroup {
   /**
    * Adds breakers, all of them or none; of a registry those it has, and from then on those that come.
    * @returns a function that takes them out again
-   * @throws {RangeError} when another breaker of the same name is there, or the budget differs from the one that holds
+   * @throws {RangeError} when another breaker of the same name is there, or the budget or the attributes differ from
+   * those that hold
    */
-  attach(source: readonly BreakerView[] | RegistryView, settings: MetricSettings): () => void {
+  attach(
+    source: CheckedSource,
+    settings: MetricSettings,
+    watches: readonly Watch[] = [],
+  ): () => void {
     return "follow" in source
-      ? this.#attachRegistry(source, settings)
-      : this.#attachBreakers(source, settings);
+      ? this.#follow(source, settings, watches)
+      : this.#attachAll(source, settings, watches);
+  }
+
+  #follow(registry: RegistryView, settings: MetricSettings, watches: readonly Watch[]): () => void {
+    this.#agree(settings);
+    const releases = new Map<BreakerView, () => void>();
+    let unfollow = () => {};
+    const end = () => {
+      if (!this.#followed.delete(end)) return;
+      endAll([unfollow, ...releases.values()]);
+    };
+    this.#followed.add(end);
+    const follower = {
+      added: (view: BreakerView) => {
+        releases.set(view, this.#attachAll([view], settings, watches));
+      },
+      removed: (view: BreakerView) => {
+        const release = releases.get(view);
+        releases.delete(view);
+        release?.();
+      },
+    };
+    try {
+      unfollow = registry.follow(follower, { sink: this.#context.pipeline });
+    } catch (thrown) {
+      end();
+      throw thrown;
+    }
+    return end;
+  }
+
+  #agree(settings: MetricSettings): void {
+    const { check } = this.#context;
+    if (this.#names.agree(check, settings, this.isEmpty)) this.#known = new WeakMap();
+  }
+
+  #attachAll(
+    breakers: readonly BreakerView[],
+    settings: MetricSettings,
+    watches: readonly Watch[],
+  ): () => void {
+    this.#checkNames(breakers);
+    this.#agree(settings);
+    const members: Member[] = [];
+    try {
+      for (const view of breakers) {
+        const member = this.#known.get(view) ?? this.#makeMember(view);
+        members.push(member);
+        this.#hold(member, settings.callDurations);
+        for (const watch of watches) beginWatch(member, watch);
+      }
+    } catch (thrown) {
+      this.#release(members);
+      throw thrown;
+    }
+    return () => this.#release(members.splice(0));
   }
 
   /** Takes every breaker out, whoever attached it. */
   clear(): void {
-    const feeds = [...this.#feeds.values()];
-    this.#feeds.clear();
-    for (const feed of feeds) stopListening(feed.end());
+    endAll(this.#followed);
     for (const member of [...this.#attached.values()]) {
       member.holds = 1;
-      member.listeners = 1;
       this.#release([member]);
     }
   }
@@ -94,15 +191,15 @@ export class BreakerGroup {
   read(): readonly LabelledRow[] {
     const rows: LabelledRow[] = [];
     const sharing: BreakerView[] = [];
-    for (const { view, label } of this.#attached.values()) {
-      if (label === OTHER) sharing.push(view);
+    for (const { view, shared, labels } of this.#attached.values()) {
+      if (shared) sharing.push(view);
       else {
         const row = tryRead(view);
-        if (row !== null) rows.push({ label, row });
+        if (row !== null) rows.push({ labels, row });
       }
     }
-    const shared = this.#shared.read(sharing);
-    if (shared !== null) rows.push({ label: OTHER, row: shared });
+    const row = this.#shared.read(sharing);
+    if (row !== null) rows.push({ labels: this.#names.other, row });
     return rows;
   }
 
@@ -111,33 +208,33 @@ export class BreakerGroup {
     switch (metric) {
       case "circuit_breaker_events_dropped_total":
         return [...this.#dropped.bySink].map(([sink, value]) => ({
-          labels: labelsOf(metric, [sink]),
+          labels: NO_LABELS,
+          sharedLabels: labelsOf(metric, [sink]),
           value,
         }));
       case "circuit_breaker_series_overflow_total":
-        return [{ labels: {}, value: this.#overflow }];
+        return [{ labels: NO_LABELS, sharedLabels: NO_LABELS, value: this.#names.overflow }];
       default:
-        return rows.flatMap(({ label, row }) =>
-          (SLOTS_OF.get(metric) ?? []).map(({ at, labels }) => ({
-            labels: this.labelled(label, labels),
+        return rows.flatMap(({ labels, row }) =>
+          (SLOTS_OF.get(metric) ?? []).map(({ at, labels: sharedLabels }) => ({
+            labels,
+            sharedLabels,
             value: row[at] ?? 0,
           })),
         );
     }
   }
 
-  /** The breaker's label, in the spelling of the pipeline, and the others. */
-  labelled(label: string, labels: Labels): Labels {
-    return { [BREAKER_LABEL[this.#context.pipeline]]: label, ...labels };
+  /** The labels for which a histogram has series. */
+  labelsOf(metric: HistogramName): ReadonlySet<Labels> {
+    const optIn = metric === "circuit_breaker_call_duration_seconds";
+    const members = [...this.#attached.values()].filter(({ timed }) => timed || !optIn);
+    return new Set(members.map(({ labels }) => labels));
   }
 
-  /** The values of the breaker's label for which a histogram has series. */
-  labelsOf(metric: HistogramName): ReadonlySet<string> {
-    const optIn = metric === "circuit_breaker_call_duration_seconds";
-    const members = [...this.#attached.values()].filter(
-      ({ timed, feed }) => !optIn || timed || feed?.timed === true,
-    );
-    return new Set(members.map(({ label }) => label));
+  /** The labels of an attached breaker; undefined when none has that name. */
+  labelsOfName(name: string): Labels | undefined {
+    return this.#attached.get(name)?.labels;
   }
 
   #checkNames(breakers: readonly BreakerView[]): void {
@@ -153,172 +250,71 @@ export class BreakerGroup {
     }
   }
 
-  #setBudget(nameBudget: number | undefined): void {
-    if (nameBudget === undefined || nameBudget === this.#nameBudget) return;
-    if (this.#attached.size > 0 || this.#feeds.size > 0) {
-      const allowed = `${this.#nameBudget} as for the breakers attached before`;
-      this.#context.check.range("nameBudget", allowed, nameBudget);
-    }
-    this.#nameBudget = nameBudget;
-  }
-
   #makeMember(view: BreakerView): Member {
-    const { name } = view;
-    const fits = this.#named.has(name) || this.#named.size < this.#nameBudget;
-    const label = fits ? name : OTHER;
-    if (label === OTHER) this.#overflow++;
-    else this.#named.add(name);
+    const labels = this.#names.labelsOf(view);
     const member: Member = {
-      ...{ view, name, label, holds: 0, listeners: 0, timed: false },
-      ...{ feed: null, recovery: null, callLabels: null, offs: [] },
+      ...{ view, name: view.name, labels, shared: labels === this.#names.other },
+      ...{ holds: 0, timed: false, recovery: null, watched: new Set<string>(), offs: [] },
     };
     this.#known.set(view, member);
     return member;
   }
 
-  #attachBreakers(breakers: readonly BreakerView[], settings: MetricSettings): () => void {
-    this.#checkNames(breakers);
-    this.#setBudget(settings.nameBudget);
-    const members: Member[] = [];
-    try {
-      for (const view of breakers) {
-        const member = this.#known.get(view) ?? this.#makeMember(view);
-        this.#hold(member);
-        members.push(member);
-        member.listeners++;
-        if (member.listeners === 1) this.#listen(member);
-        if (settings.callDurations) this.#timeCalls(member);
-      }
-    } catch (thrown) {
-      this.#release(members);
-      throw thrown;
-    }
-    return () => this.#release(members.splice(0));
-  }
-
-  #attachRegistry(registry: RegistryView, settings: MetricSettings): () => void {
-    this.#setBudget(settings.nameBudget);
-    const feed = this.#feeds.get(registry) ?? this.#makeFeed(registry);
-    const end = () => {
-      if (this.#feeds.get(registry) !== feed || --feed.holds > 0) return;
-      this.#feeds.delete(registry);
-      stopListening(feed.end());
-    };
-    this.#feeds.set(registry, feed);
-    feed.holds++;
-    try {
-      if (feed.holds === 1) feed.start();
-      if (settings.callDurations) feed.time();
-    } catch (thrown) {
-      end();
-      throw thrown;
-    }
-    return end;
-  }
-
-  #makeFeed(registry: RegistryView): RegistryFeed {
-    return new RegistryFeed(registry, {
-      sink: { sink: this.#context.pipeline },
-      dropped: this.#dropped,
-      memberOf: (name) => this.#attached.get(name),
-      join: (view, feed) => {
-        this.#checkNames([view]);
-        const member = this.#known.get(view) ?? this.#makeMember(view);
-        this.#hold(member);
-        member.feed = feed;
-      },
-      leave: (view, feed) => {
-        const member = this.#known.get(view);
-        if (member?.feed !== feed) return;
-        member.feed = null;
-        this.#unhold(member);
-      },
-      observeCall: (member, outcome, latencyMs) => this.#observeCall(member, outcome, latencyMs),
-    });
-  }
-
-  #hold(member: Member): void {
-    if (member.holds === 0) {
-      const labels = this.labelled(member.label, {});
-      // It reads the breaker, which may throw: nothing is held then.
-      member.recovery = new RecoveryWatch(member.view, (seconds) =>
-        this.#context.observe("circuit_breaker_recovery_duration_seconds", labels, seconds),
-      );
-      this.#attached.set(member.name, member);
-      if (member.label === OTHER) this.#shared.join(member.view);
-    }
+  #hold(member: Member, callDurations: boolean): void {
     member.holds++;
     this.#version++;
-  }
-
-  #unhold(member: Member): void {
-    member.holds--;
-    this.#version++;
-    if (member.holds > 0) return;
-    this.#attached.delete(member.name);
-    if (member.label === OTHER) this.#shared.leave(member.view);
-    member.recovery = null;
+    if (member.holds === 1) {
+      this.#attached.set(member.name, member);
+      if (member.shared) this.#shared.join(member.view);
+      this.#watchIncidents(member);
+    }
+    if (callDurations && !member.timed) this.#watchCalls(member);
   }
 
   #release(members: readonly Member[]): void {
     const offs: (() => void)[] = [];
+    this.#version++;
     for (const member of members) {
-      this.#unhold(member);
-      member.listeners--;
-      if (member.listeners > 0) continue;
+      member.holds--;
+      if (member.holds > 0) continue;
+      this.#attached.delete(member.name);
+      if (member.shared) this.#shared.leave(member.view);
       member.timed = false;
+      member.watched.clear();
       offs.push(...member.offs.splice(0));
     }
     // Last, because a bus of the user's making may throw: the breakers are out all the same.
-    stopListening(offs);
+    endAll(offs);
   }
 
-  #listen(member: Member): void {
-    const { view, offs } = member;
+  #watchIncidents(member: Member): void {
+    const { view, name, labels, offs } = member;
+    const metric = "circuit_breaker_recovery_duration_seconds";
+    member.recovery = new RecoveryWatch(view, this.#context.series(metric, labels, []));
+    offs.push(this.#incidents.hold(view.bus, name));
+    offs.push(this.#dropped.listen(view.bus, name));
+  }
+
+  /** Who watches the incidents of a breaker of this name; null when it is not attached with this bus. */
+  #recoveryOf(name: string, names: HeldNames): RecoveryWatch | null {
+    return (names.has(name) ? this.#attached.get(name)?.recovery : null) ?? null;
+  }
+
+  #watchCalls(member: Member): void {
+    const { view, labels, offs } = member;
+    const of = (outcome: string) =>
+      this.#context.series("circuit_breaker_call_duration_seconds", labels, [outcome]);
+    const series = { success: of("success"), error: of("error"), latency: of("latency") };
     const sink = { sink: this.#context.pipeline };
-    offs.push(view.on("circuit.open", (event) => member.recovery?.opened(event), sink));
-    offs.push(view.on("circuit.close", (event) => member.recovery?.closed(event), sink));
-    offs.push(this.#dropped.listen(view.bus));
-  }
-
-  #timeCalls(member: Member): void {
-    if (member.timed) return;
+    offs.push(view.onDuration((outcome, latencyMs) => series[outcome](latencyMs / 1000), sink));
     member.timed = true;
-    const { view, offs } = member;
-    const sink = { sink: this.#context.pipeline };
-    const observe = (outcome: string, latencyMs: number | null) =>
-      this.#observeCall(member, outcome, latencyMs);
-    offs.push(view.on("circuit.success", ({ latencyMs }) => observe("success", latencyMs), sink));
-    offs.push(
-      view.on("circuit.failure", ({ reason, latencyMs }) => observe(reason, latencyMs), sink),
-    );
-  }
-
-  #observeCall(member: Member, outcome: string, latencyMs: number | null): void {
-    const metric = "circuit_breaker_call_duration_seconds";
-    member.callLabels ??= new Map(
-      METRICS[metric].values.map(([word = ""]) => [
-        word,
-        this.labelled(member.label, labelsOf(metric, [word])),
-      ]),
-    );
-    const labels = member.callLabels.get(outcome);
-    // The latency is null when a result was recorded without it.
-    if (labels === undefined || latencyMs === null) return;
-    this.#context.observe(metric, labels, latencyMs / 1000);
   }
 }
 
-/** @throws {AggregateError} when a bus refused to let a listener go; the others have gone */
-function stopListening(offs: readonly (() => void)[]): void {
-  const failures: unknown[] = [];
-  for (const off of offs) {
-    try {
-      off();
-    } catch (thrown) {
-      failures.push(thrown);
-    }
-  }
-  if (failures.length === 0) return;
-  throw new AggregateError(failures, "Cannot stop listening: a bus refused to let a listener go");
+const NO_LABELS: Labels = Object.freeze({});
+
+function beginWatch(member: Member, { key, begin }: Watch): void {
+  if (member.watched.has(key)) return;
+  member.offs.push(begin(member.view));
+  member.watched.add(key);
 }

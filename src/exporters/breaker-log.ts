@@ -9,8 +9,8 @@ export interface Trail {
   readonly suppressed: number;
 }
 
-/** Writes one line; may throw. */
-export type WriteLine = (event: CircuitEvent, trail: Trail) => void;
+/** Writes one line; may throw. Returns false when the destination takes no such line at present. */
+export type WriteLine = (event: CircuitEvent, trail: Trail) => unknown;
 
 /** The lines of one breaker: numbered, with its skips sampled. */
 export class BreakerLog {
@@ -31,22 +31,27 @@ export class BreakerLog {
     return last === null ? null : { last, count };
   }
 
+  /** Whether a skip that is about to be told makes no line; it is counted then, and need not be told. */
+  declines(skip: SkipEvent): boolean {
+    if (!this.#sampled || this.#sampling.isDue(skip)) return false;
+    this.#sampling.suppress(skip);
+    return true;
+  }
+
   /** Whether the event was tried as a line; if not, it is a skip that was counted. */
   take(event: CircuitEvent): boolean {
     if (event.type !== "circuit.skip") {
       if (event.type === "circuit.open") this.#sampling.restart(event.generation);
       this.#sampling.trying(event.atMs);
-      const trail = { prevSeq: this.#prevSeq, suppressed: this.#sampling.suppressed };
+      const prevSeq = this.#prevSeq;
       // Set before the logger is tried: a line that it loses shows as a number that no line has.
       this.#prevSeq = event.seq;
-      this.#write(event, trail);
-      this.#sampling.carried();
+      const trail = { prevSeq, suppressed: this.#sampling.suppressed };
+      if (this.#write(event, trail) === false) this.#prevSeq = prevSeq;
+      else this.#sampling.carried();
       return true;
     }
-    if (this.#sampled && !this.#sampling.isDue(event)) {
-      this.#sampling.suppress(event);
-      return false;
-    }
+    if (this.declines(event)) return false;
     this.#writeSkip(event);
     return true;
   }
@@ -59,14 +64,16 @@ export class BreakerLog {
   }
 
   #writeSkip(skip: SkipEvent): void {
-    this.#sampling.trying(skip.atMs);
+    this.#sampling.tryingSkip(skip);
+    const trail = { prevSeq: this.#prevSeq, suppressed: this.#sampling.suppressed };
+    let isWritten = false;
     try {
-      this.#write(skip, { prevSeq: this.#prevSeq, suppressed: this.#sampling.suppressed });
-    } catch (thrown) {
-      // Counted as not written, so that the next line carries it; the bus reports the failure.
-      this.#sampling.suppress(skip);
-      throw thrown;
+      isWritten = this.#write(skip, trail) !== false;
+    } finally {
+      // What was not written is carried by the next line; when the logger threw, the bus reports it.
+      if (!isWritten) this.#sampling.suppress(skip);
     }
+    if (!isWritten) return;
     this.#prevSeq = skip.seq;
     this.#sampling.carried();
   }

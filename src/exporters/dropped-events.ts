@@ -1,22 +1,19 @@
 import type { EventBus, ListenOptions } from "../events/event-bus.ts";
 import { OTHER, SINKS } from "../events/metrics.ts";
-
-interface Heard {
-  listeners: number;
-  readonly off: () => void;
-}
+import { PerBus } from "./per-bus.ts";
 
 /** The sinks whose own names are kept; the names come from the code that listens, and could be made per connection. */
 const SINK_LIMIT = 50;
 
 /** Counts the events that sinks failed to take, as the buses of the breakers report it. */
 export class DroppedEvents {
-  readonly #options: ListenOptions;
   readonly #bySink = new Map<string, number>(SINKS.map((sink) => [sink, 0]));
-  readonly #buses = new Map<EventBus, Heard>();
+  readonly #buses: PerBus;
 
   constructor(options: ListenOptions) {
-    this.#options = options;
+    this.#buses = new PerBus((bus) => ({
+      end: bus.on("bus.listener_failed", (event) => this.#add(event), options),
+    }));
   }
 
   /** The count of each sink, zeros included. */
@@ -24,23 +21,9 @@ export class DroppedEvents {
     return this.#bySink;
   }
 
-  /** Listens to a bus, once however many breakers share it; returns a function that gives this share back. */
-  listen(bus: EventBus): () => void {
-    const heard = this.#buses.get(bus) ?? this.#subscribe(bus);
-    heard.listeners++;
-    return () => {
-      heard.listeners--;
-      if (heard.listeners > 0) return;
-      this.#buses.delete(bus);
-      heard.off();
-    };
-  }
-
-  #subscribe(bus: EventBus): Heard {
-    const off = bus.on("bus.listener_failed", (event) => this.#add(event), this.#options);
-    const heard = { listeners: 0, off };
-    this.#buses.set(bus, heard);
-    return heard;
+  /** Listens to the bus of a breaker, once however many share it; returns a function that gives this share back. */
+  listen(bus: EventBus, name: string): () => void {
+    return this.#buses.hold(bus, name);
   }
 
   /** A stranger's bus may say anything: such a report is one of the bus, so that the counters stay numbers. */

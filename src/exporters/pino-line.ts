@@ -15,12 +15,16 @@ export function lineFields(
 ): Record<string, unknown> {
   const line: Record<string, unknown> = { [eventKey]: `${prefix}${event.type}` };
   for (const [key, value] of Object.entries(event)) {
-    if (key !== "type" && key !== "error") line[key] = value;
+    if (key !== "type" && key !== "error") line[key] = own(value);
   }
   if ("note" in event && event.note !== undefined) line["note"] = printable(event.note);
   if ("error" in event && event.error !== undefined) line["err"] = logged(event.error);
   return line;
 }
+
+/** A copy of a nested record, such as the context: a logger redacts in place, and events are frozen. */
+const own = (value: unknown): unknown =>
+  typeof value === "object" && value !== null ? { ...value } : value;
 
 /**
  * The error as pino prints it unchanged. Its standard serializer takes every object whose `message` is a primitive

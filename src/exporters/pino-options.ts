@@ -27,7 +27,8 @@ export interface LogOptions {
   readonly severities?: Readonly<Partial<Record<EventType, LogLevel>>>;
   /**
    * Whether refused calls are sampled without loss: the 1st, 2nd, 4th, 8th … of an open window and one every 10 s
-   * are written, and `suppressed` on the next line is the number of the others. `false` writes a line for each.
+   * are written, and `suppressed` on the next line is the number of the others; the events of policies likewise.
+   * `false` writes a line for each.
    * @default true
    */
   readonly sampleSkips?: boolean;

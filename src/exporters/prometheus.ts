@@ -1,4 +1,3 @@
-import type { BreakerView, RegistryView } from "../core/breaker-view.ts";
 import { Check } from "../events/check.ts";
 import {
   type Combine,
@@ -7,22 +6,20 @@ import {
   type MetricDefinition,
   type MetricName,
 } from "../events/metrics.ts";
-import {
-  BreakerGroup,
-  type HistogramName,
-  type LabelledRow,
-  type Sample,
-} from "./breaker-group.ts";
+import { BreakerGroup, type HistogramName, type LabelledRow } from "./breaker-group.ts";
+import { type ExemplarSource, Exemplars, isExemplarSource } from "./exemplars.ts";
 import { HistogramSet } from "./histogram-set.ts";
 import {
+  type CheckedSource,
   checkedMetricOptions,
   checkedSource,
   type MetricOptions,
   type MetricSettings,
   type MetricSource,
 } from "./metric-arguments.ts";
-import { labelsOf } from "./metric-reading.ts";
+import { type PrintedSample, PulledMetric } from "./prometheus-metric.ts";
 
+export type { ActiveSpans, ExemplarSource } from "./exemplars.ts";
 export type { MetricOptions, MetricSource } from "./metric-arguments.ts";
 
 /** What the exporter uses of a registry: prom-client's has it. */
@@ -30,23 +27,20 @@ export interface PrometheusRegistry {
   registerMetric(metric: object): void;
   getSingleMetric(name: string): unknown;
   removeSingleMetric(name: string): void;
+  /** Tells whether it prints the OpenMetrics format, in which names and exemplars differ. */
+  readonly contentType?: unknown;
 }
 
-/** A number of a metric, in prom-client's shape. */
-interface MetricValue extends Sample {
-  /** The name of a histogram's series, where it differs from the metric's. */
-  readonly metricName?: string;
-}
-
-/** A metric as prom-client keeps it; it is asked for its numbers and given none. */
-interface PulledMetric {
-  /** In OpenMetrics mode prom-client cuts `_total` off, and reads the name back. */
-  name: string;
-  readonly help: string;
-  readonly type: string;
-  readonly aggregator: string;
-  get(): Promise<Omit<PulledMetric, "get" | "reset"> & { readonly values: MetricValue[] }>;
-  reset(): void;
+/** Options of {@link exportToPrometheus}. Unknown keys are refused. */
+export interface PrometheusOptions extends MetricOptions {
+  /**
+   * Exemplars of refused and failed calls, for a registry in OpenMetrics mode: `trace` of `@opentelemetry/api`, or a
+   * function that returns the labels of the present call. One call is kept for each number until a scrape has shown it.
+   * Calls are then timed, since failures are listened to. One source for each registry, set by the first breakers
+   * that come with one.
+   * @default none
+   */
+  readonly exemplars?: ExemplarSource;
 }
 
 const CHECK = new Check("export to Prometheus");
@@ -65,6 +59,7 @@ class PrometheusExport {
   readonly #group: BreakerGroup;
   readonly #metrics = new Map<MetricName, PulledMetric>();
   readonly #histograms = new Map<HistogramName, HistogramSet>();
+  #exemplars: { readonly source: ExemplarSource; readonly kept: Exemplars } | null = null;
   /** The reading that the metrics of one scrape share. */
   #rows: readonly LabelledRow[] | null = null;
   #readVersion = 0;
@@ -75,7 +70,7 @@ class PrometheusExport {
     this.#group = new BreakerGroup({
       check: CHECK,
       pipeline: "prometheus",
-      observe: (metric, labels, seconds) => this.#histogram(metric).observe(labels, seconds),
+      series: (metric, labels, words) => this.#histogram(metric).observer(labels, words),
     });
   }
 
@@ -84,10 +79,15 @@ class PrometheusExport {
     return this.#metrics.size > 0 && ![...this.#metrics].some(([name]) => this.#isOurs(name));
   }
 
-  attach(source: readonly BreakerView[] | RegistryView, settings: MetricSettings): () => void {
+  attach(
+    source: CheckedSource,
+    settings: MetricSettings,
+    exemplars: ExemplarSource | undefined,
+  ): () => void {
+    const watches = exemplars === undefined ? [] : [this.#exemplarsFrom(exemplars).watch];
     const missing = METRIC_NAMES.filter((name) => this.#isMissing(name, settings.callDurations));
     for (const name of missing) this.#refuseTaken(name);
-    const release = this.#group.attach(source, settings);
+    const release = this.#group.attach(source, settings, watches);
     for (const name of missing) {
       const metric = this.#makeMetric(name);
       this.#metrics.set(name, metric);
@@ -130,31 +130,41 @@ class PrometheusExport {
     this.#metrics.clear();
   }
 
-  #makeMetric(metricName: MetricName): PulledMetric {
-    const { help, type, combine } = METRICS[metricName];
-    const values = () => this.#values(metricName);
-    const aggregator = AGGREGATORS[combine];
-    const metric: PulledMetric = {
-      name: metricName,
-      help,
-      type,
-      aggregator,
-      async get() {
-        return { name: metric.name, help, type, aggregator, values: values() };
-      },
-      // `registry.resetMetrics()` calls it. The counters are the breakers', which never go back.
-      reset() {},
-    };
-    return metric;
+  #makeMetric(name: MetricName): PulledMetric {
+    const { help, type, combine } = METRICS[name];
+    const described = { name, help, type, aggregator: AGGREGATORS[combine] };
+    return new PulledMetric(described, this.#registry, () => this.#samples(name));
   }
 
   /** Never throws: one failing metric would fail the whole scrape. */
-  #values(name: MetricName): MetricValue[] {
+  #samples(name: MetricName): PrintedSample[] {
     try {
-      return isHistogram(name) ? this.#distribution(name) : this.#group.samples(name, this.#read());
+      const samples = isHistogram(name)
+        ? this.#distribution(name)
+        : this.#group.samples(name, this.#read());
+      return this.#exemplars === null ? samples : withExemplars(samples, this.#exemplars.kept);
     } catch {
       return [];
     }
+  }
+
+  /** The exemplars of the registry, made for the first breakers that want some. */
+  #exemplarsFrom(source: ExemplarSource): Exemplars {
+    if (this.#exemplars !== null && this.#exemplars.source !== source) {
+      if (!this.#group.isEmpty) {
+        CHECK.range("exemplars", "the source of the breakers attached before", source);
+      }
+      this.#exemplars = null;
+    }
+    const durations = "circuit_breaker_call_duration_seconds";
+    this.#exemplars ??= {
+      source,
+      kept: new Exemplars(source, {
+        labels: (breaker) => this.#group.labelsOfName(breaker),
+        bucket: (outcome, seconds) => this.#histogram(durations).bucketLabels([outcome], seconds),
+      }),
+    };
+    return this.#exemplars.kept;
   }
 
   #read(): readonly LabelledRow[] {
@@ -173,20 +183,24 @@ class PrometheusExport {
   #histogram(metric: HistogramName): HistogramSet {
     let histogram = this.#histograms.get(metric);
     if (histogram === undefined) {
-      histogram = new HistogramSet(metric, METRICS[metric].buckets);
+      histogram = new HistogramSet(metric);
       this.#histograms.set(metric, histogram);
     }
     return histogram;
   }
 
-  #distribution(metric: HistogramName): MetricValue[] {
+  #distribution(metric: HistogramName): PrintedSample[] {
     const histogram = this.#histogram(metric);
-    return [...this.#group.labelsOf(metric)].flatMap((label) =>
-      METRICS[metric].values.flatMap((words) =>
-        histogram.values(this.#group.labelled(label, labelsOf(metric, words))),
-      ),
-    );
+    return [...this.#group.labelsOf(metric)].flatMap((labels) => histogram.samples(labels));
   }
+}
+
+/** Adds the calls that are kept for some of the numbers. */
+function withExemplars(samples: readonly PrintedSample[], kept: Exemplars): PrintedSample[] {
+  return samples.map((sample) => {
+    const exemplar = kept.of(sample.labels, sample.sharedLabels);
+    return exemplar === undefined ? sample : { ...sample, exemplar };
+  });
 }
 
 const isHistogram = (name: MetricName): name is HistogramName => METRICS[name].type === "histogram";
@@ -231,14 +245,19 @@ function exportOf(registry: PrometheusRegistry): PrometheusExport {
 export function exportToPrometheus(
   source: MetricSource,
   promRegistry: PrometheusRegistry,
-  options: MetricOptions = {},
+  options: PrometheusOptions = {},
 ): () => void {
   const checked = checkedSource(CHECK, source);
   if (!isRegistry(promRegistry)) {
     return CHECK.type("promRegistry", "a prom-client registry", promRegistry);
   }
-  const settings = checkedMetricOptions(CHECK, options);
-  return exportOf(promRegistry).attach(checked, settings);
+  const settings = checkedMetricOptions(CHECK, options, ["exemplars"]);
+  const { exemplars } = options;
+  if (exemplars !== undefined && !isExemplarSource(exemplars)) {
+    const allowed = "`trace` of @opentelemetry/api or a function that returns labels";
+    return CHECK.type("exemplars", allowed, exemplars);
+  }
+  return exportOf(promRegistry).attach(checked, settings, exemplars);
 }
 
 function isRegistry(value: unknown): value is PrometheusRegistry {

@@ -20,7 +20,10 @@ export class SkipSampling {
   #generation = 0;
   #triedAtMs = Number.NEGATIVE_INFINITY;
 
-  /** Whether this skip is written; if not, `suppress` has to count it. Reads no clock: the event has the time. */
+  /**
+   * Whether this skip is written; if not, `suppress` has to count it. Asking twice is asking once. Reads no clock: the
+   * event has the time.
+   */
   isDue({ skipsSinceOpened, generation, atMs }: SkipEvent): boolean {
     if (generation > this.#generation) {
       // A count that did not grow is a window that began without `restart` having been told. Only a newer
@@ -31,9 +34,7 @@ export class SkipSampling {
     this.#seen = skipsSinceOpened;
     // A wall clock that was set back must not silence the heartbeat for as long as it was set back.
     this.#triedAtMs = Math.min(this.#triedAtMs, atMs);
-    if (skipsSinceOpened < this.#nextLine && atMs - this.#triedAtMs < HEARTBEAT_MS) return false;
-    while (this.#nextLine <= skipsSinceOpened) this.#nextLine *= 2;
-    return true;
+    return skipsSinceOpened >= this.#nextLine || atMs - this.#triedAtMs >= HEARTBEAT_MS;
   }
 
   /** An open window begins: its first skip is written. */
@@ -52,6 +53,12 @@ export class SkipSampling {
   /** A line is tried: the next heartbeat is due 10 s later, whether the logger takes the line or throws. */
   trying(atMs: number): void {
     this.#triedAtMs = atMs;
+  }
+
+  /** The line of a skip is tried: the next one is due at twice the number. */
+  tryingSkip({ skipsSinceOpened, atMs }: SkipEvent): void {
+    while (this.#nextLine <= skipsSinceOpened) this.#nextLine *= 2;
+    this.trying(atMs);
   }
 
   /** A line has carried the suppressed skips. */

@@ -261,3 +261,17 @@ test("trap 33: the default budget of 150 names keeps every OpenTelemetry instrum
   expect(total(page, "circuit_breaker_transitions_total")).toBe(4000);
   expect(page.series.get("circuit_breaker_series_overflow_total")).toBe(850);
 });
+
+test("trap 33: more names fit when the budget and the limit of the SDK are raised together", async () => {
+  const { breakers } = tenants(500);
+  // 13 state changes a name, as docs/metrics.md says.
+  const sdk = startSdk({ cardinalitySelector: () => 13 * 501 + 1 });
+  exportToOpenTelemetry(breakers, { meterProvider: sdk.meterProvider, nameBudget: 500 });
+  for (const breaker of breakers) breaker.disable();
+  const text = await sdk.text();
+  expect(text).not.toContain("otel_metric_overflow");
+  const page = parse(text);
+  expect(namesOf(page)).toHaveLength(500);
+  expect(total(page, "circuit_breaker_transitions_total")).toBe(500);
+  expect(page.series.get("circuit_breaker_series_overflow_total")).toBe(0);
+});

@@ -1,6 +1,9 @@
 import { Registry } from "prom-client";
 import { expect, test } from "vitest";
-import { exportToOpenTelemetry } from "../../src/exporters/opentelemetry.ts";
+import {
+  createHistogramProducer,
+  exportToOpenTelemetry,
+} from "../../src/exporters/opentelemetry.ts";
 import { exportToPrometheus } from "../../src/exporters/prometheus.ts";
 import { CircuitBreaker, type CircuitBreakerOptions, type EventBus } from "../../src/index.ts";
 import { BOOM } from "../support/breaker.ts";
@@ -15,6 +18,11 @@ const histogramOf = (key: string) => {
   const labels = key.replace(/^[^{]*/, "").replace(/le="[^"]*",?/, "");
   return `${HISTOGRAM.exec(key)?.[0]} ${labels.replace(",}", "}")}`;
 };
+
+const sorted = ({ series, families }: Page): Page => ({
+  series: new Map([...series].sort()),
+  families: new Map([...families].sort()),
+});
 
 /** A page without the histograms that have counted nothing: OpenTelemetry cannot show those. */
 function withoutEmpty({ series, families }: Page): Page {
@@ -31,14 +39,21 @@ function withoutEmpty({ series, families }: Page): Page {
   };
 }
 
-/** Both pipelines over the same breakers; `compare` scrapes them and expects the same. */
-function twoPipelines(breakers: readonly CircuitBreaker[], options = {}) {
+/**
+ * Both pipelines over the same breakers; `compare` scrapes them and expects the same. Histograms that are pulled exist
+ * from the start as Prometheus' do; those that are pushed appear with their first observation.
+ */
+function twoPipelines(breakers: readonly CircuitBreaker[], options = {}, pulled = false) {
   const registry = new Registry();
-  const sdk = startSdk();
+  const histograms = createHistogramProducer();
+  const sdk = startSdk({ metricProducers: [histograms] });
+  const { meterProvider } = sdk;
+  const where = pulled ? { meterProvider, histograms } : { meterProvider };
   exportToPrometheus(breakers, registry, options);
-  exportToOpenTelemetry(breakers, { meterProvider: sdk.meterProvider, ...options });
+  exportToOpenTelemetry(breakers, { ...where, ...options });
   return async function compare(): Promise<Page> {
-    const fromPrometheus = withoutEmpty(parse(await registry.metrics()));
+    const page = parse(await registry.metrics());
+    const fromPrometheus = pulled ? sorted(page) : withoutEmpty(page);
     const fromOpenTelemetry = parse(await sdk.text());
     expect(new Map([...fromOpenTelemetry.series].sort())).toEqual(fromPrometheus.series);
     expect(new Map([...fromOpenTelemetry.families].sort())).toEqual(fromPrometheus.families);
@@ -54,71 +69,74 @@ const OPTIONS: CircuitBreakerOptions = {
 };
 
 // The clock moves by quarters of a second, which binary fractions hold exactly: the SDK adds up differences.
-test("a whole life reads the same from prom-client and from OpenTelemetry", async () => {
-  const clock = new FakeClock();
-  const breaker = new CircuitBreaker("payments", { clock, ...OPTIONS });
-  const idle = new CircuitBreaker('has "quotes"\\', { clock });
-  const compare = twoPipelines([breaker, idle], { callDurations: true });
-  const skip = () => expect(breaker.admit().ok).toBe(false);
-  const end = (latencyMs: number) => permitOf({ breaker }).success(latencyMs);
-  await compare();
+test.each(["pushed", "pulled"])(
+  "a whole life reads the same from prom-client and from OpenTelemetry, histograms %s",
+  async (way) => {
+    const clock = new FakeClock();
+    const breaker = new CircuitBreaker("payments", { clock, ...OPTIONS });
+    const idle = new CircuitBreaker('has "quotes"\\', { clock });
+    const compare = twoPipelines([breaker, idle], { callDurations: true }, way === "pulled");
+    const skip = () => expect(breaker.admit().ok).toBe(false);
+    const end = (latencyMs: number) => permitOf({ breaker }).success(latencyMs);
+    await compare();
 
-  end(250);
-  permitOf({ breaker }).ignore();
-  permitOf({ breaker }).cancel();
-  permitOf({ breaker }).release();
-  permitOf({ breaker }).failure(BOOM, 500);
-  await compare();
+    end(250);
+    permitOf({ breaker }).ignore();
+    permitOf({ breaker }).cancel();
+    permitOf({ breaker }).release();
+    permitOf({ breaker }).failure(BOOM, 500);
+    await compare();
 
-  const late = permitOf({ breaker });
-  permitOf({ breaker }).failure(BOOM, 500);
-  for (let n = 0; n < 3; n++) skip();
-  clock.advance(2250);
-  late.success(2250);
-  await compare();
+    const late = permitOf({ breaker });
+    permitOf({ breaker }).failure(BOOM, 500);
+    for (let n = 0; n < 3; n++) skip();
+    clock.advance(2250);
+    late.success(2250);
+    await compare();
 
-  clock.advance(7750);
-  await compare();
-  permitOf({ breaker }).failure(BOOM, 750);
-  clock.advance(10_000);
-  const expired = permitOf({ breaker });
-  skip();
-  await compare();
+    clock.advance(7750);
+    await compare();
+    permitOf({ breaker }).failure(BOOM, 750);
+    clock.advance(10_000);
+    const expired = permitOf({ breaker });
+    skip();
+    await compare();
 
-  clock.advance(5000);
-  await compare();
-  end(500);
-  expired.failure(BOOM, 5500);
-  expect(breaker.state).toBe("closed");
-  await compare();
+    clock.advance(5000);
+    await compare();
+    end(500);
+    expired.failure(BOOM, 5500);
+    expect(breaker.state).toBe("closed");
+    await compare();
 
-  end(2000);
-  end(2000);
-  breaker.forceOpen("drill");
-  skip();
-  clock.advance(1250);
-  await compare();
-  breaker.reset();
-  breaker.forceOpen("drill", { forMs: 1000 });
-  breaker.disable();
-  end(60_500);
-  permitOf({ breaker }).failure(BOOM, 0);
-  await compare();
-  breaker.forceOpen();
-  breaker.disable();
-  breaker.enable();
+    end(2000);
+    end(2000);
+    breaker.forceOpen("drill");
+    skip();
+    clock.advance(1250);
+    await compare();
+    breaker.reset();
+    breaker.forceOpen("drill", { forMs: 1000 });
+    breaker.disable();
+    end(60_500);
+    permitOf({ breaker }).failure(BOOM, 0);
+    await compare();
+    breaker.forceOpen();
+    breaker.disable();
+    breaker.enable();
 
-  const { series } = await compare();
-  const of = (metric: string, labels = "") =>
-    series.get(`circuit_breaker_${metric}{circuit_breaker_name="payments"${labels}}`);
-  expect(of("calls_total", ',outcome="late"')).toBe(2);
-  expect(of("trips_total", ',reason="latency"')).toBe(1);
-  expect(of("probes_total", ',outcome="expired"')).toBe(1);
-  expect(of("open_seconds_total")).toBe(21.25);
-  expect(of("recovery_duration_seconds_count")).toBe(1);
-  expect(of("recovery_duration_seconds_sum")).toBe(25);
-  expect(of("call_duration_seconds_sum", ',outcome="latency"')).toBe(64.5);
-});
+    const { series } = await compare();
+    const of = (metric: string, labels = "") =>
+      series.get(`circuit_breaker_${metric}{circuit_breaker_name="payments"${labels}}`);
+    expect(of("calls_total", ',outcome="late"')).toBe(2);
+    expect(of("trips_total", ',reason="latency"')).toBe(1);
+    expect(of("probes_total", ',outcome="expired"')).toBe(1);
+    expect(of("open_seconds_total")).toBe(21.25);
+    expect(of("recovery_duration_seconds_count")).toBe(1);
+    expect(of("recovery_duration_seconds_sum")).toBe(25);
+    expect(of("call_duration_seconds_sum", ',outcome="latency"')).toBe(64.5);
+  },
+);
 
 test("both pipelines share __other__ alike and count what sinks lose alike", async () => {
   const clock = new FakeClock();

@@ -7,7 +7,10 @@ import {
   MetricReader,
 } from "@opentelemetry/sdk-metrics";
 import { expect, test } from "vitest";
-import { exportToOpenTelemetry } from "../../src/exporters/opentelemetry.ts";
+import {
+  createHistogramProducer,
+  exportToOpenTelemetry,
+} from "../../src/exporters/opentelemetry.ts";
 import { CircuitBreaker } from "../../src/index.ts";
 import { BOOM, failTimes, succeed } from "../support/breaker.ts";
 import { packageVersion, parse, startSdk, valuesOf } from "../support/scrape.ts";
@@ -158,6 +161,29 @@ test("exportToOpenTelemetry() without an SDK does nothing and costs nothing", ()
   // So that an application tested without an SDK may make its breakers again and again.
   exportToOpenTelemetry(new CircuitBreaker("payments"));
   exportToOpenTelemetry(new CircuitBreaker("payments"));
+});
+
+test("exportToOpenTelemetry() without an SDK is harmless with every option, again and again", async () => {
+  const histograms = createHistogramProducer();
+  const options = {
+    ...{ histograms, callDurations: true, attributes: ["team"] },
+    ...{ spanEvents: true, spanAttributes: true, logs: "trace" as const },
+  };
+  for (let round = 0; round < 3; round++) {
+    const breaker = new CircuitBreaker("payments", { failureThreshold: 1 });
+    const failed: unknown[] = [];
+    breaker.bus.on("bus.listener_failed", (event) => void failed.push(event));
+    exportToOpenTelemetry(breaker, options);
+    const detach = exportToOpenTelemetry(breaker, options);
+    expect(await breaker.call(succeed)).toBe("value");
+    await failTimes(breaker, 1);
+    expect(await breaker.execute(succeed)).toMatchObject({ outcome: "circuit-open" });
+    detach();
+    breaker.reset();
+    expect(failed).toEqual([]);
+  }
+  // Nothing collects what nobody would show.
+  expect((await histograms.collect()).resourceMetrics.scopeMetrics).toEqual([]);
 });
 
 test("exportToOpenTelemetry() works with a provider that gives another no-op meter", () => {

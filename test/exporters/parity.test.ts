@@ -1,95 +1,46 @@
-import { Registry } from "prom-client";
 import { expect, test } from "vitest";
-import { exportToOpenTelemetry } from "../../src/exporters/opentelemetry.ts";
 import { logCircuitEvents } from "../../src/exporters/pino.ts";
-import { exportToPrometheus } from "../../src/exporters/prometheus.ts";
-import { CircuitBreaker } from "../../src/index.ts";
+import type { CircuitEvent } from "../../src/index.ts";
 import { foldIncidents } from "../../src/report/index.ts";
-import { BOOM } from "../support/breaker.ts";
-import { FakeClock } from "../support/fake-clock.ts";
-import { parse, startSdk, valuesOf } from "../support/scrape.ts";
-import { type Line, memoryLog } from "./pino-destination.ts";
+import { live, makeWorld } from "./contract-suite.ts";
+import { memoryLog } from "./pino-destination.ts";
+import { totalsOfEvents, totalsOfStats } from "./totals.ts";
+import { EXPORTERS } from "./under-test.ts";
 
 const CALLS = 100_000;
 
-/** Every outcome and every way to open, in a fixed order. */
-async function live(breaker: CircuitBreaker, clock: FakeClock): Promise<void> {
-  for (let n = 0; n < CALLS; n++) {
-    clock.advance(n % 7 === 0 ? 250 : 0);
-    if (n % 20_011 === 0) breaker.forceOpen("drill", { forMs: 3_000 });
-    if (n % 30_011 === 0) breaker.reset("drill over");
-    const permit = breaker.admit();
-    if (!permit.ok) continue;
-    if (n % 11 < 2) permit.failure(BOOM);
-    else if (n % 29 < 2) permit.success(900);
-    else if (n % 101 === 6) permit.ignore();
-    else if (n % 103 === 7) permit.cancel();
-    else permit.success(10);
-  }
-}
-
-/** The totals as somebody would count them who has the log alone. */
-function totalsOf(lines: readonly Line[]) {
-  const calls: Record<string, number> = {};
-  let skips = 0;
-  const trips: Record<string, number> = { error: 0, latency: 0 };
-  let transitions = 0;
-  const count = (word: unknown) => {
-    calls[String(word)] = (calls[String(word)] ?? 0) + 1;
-  };
-  for (const line of lines) {
-    skips += Number(line["suppressed"] ?? 0);
-    if ("from" in line) transitions++;
-    if (line["type"] === "circuit.skip") skips++;
-    else if (line["type"] === "circuit.success") count("success");
-    else if (line["type"] === "circuit.failure") count(line["reason"]);
-    else if (line["type"] === "circuit.ignored") count(line["countedAs"]);
-    else if (line["type"] === "circuit.late") count("late");
-    else if (line["type"] === "circuit.open" && String(line["reason"]) in trips) {
-      trips[String(line["reason"])] = (trips[String(line["reason"])] ?? 0) + 1;
-    }
-  }
-  return { calls, skips, trips, transitions };
-}
-
-const sum = (counts: Readonly<Record<string, number>>): number =>
-  Object.values(counts).reduce((total, count) => total + count, 0);
-
-test("one trace of 100 000 calls gives the same totals in pino, OpenTelemetry and Prometheus", async () => {
-  const clock = new FakeClock();
-  const breaker = new CircuitBreaker("payments", {
-    clock,
-    failureThreshold: 2,
-    latencyTripMs: 500,
-    cooldownMs: 1_000,
+test("100 000 calls give the same totals in the breaker, in its events and in every exporter, all attached", async () => {
+  const world = makeWorld();
+  const events: CircuitEvent[] = [];
+  world.bus.on("circuit.*", (event) => void events.push(event));
+  const attached = EXPORTERS.map(({ name, tells, open }) => {
+    const destination = open();
+    const detach = destination.attach([world.breaker], world.bus);
+    return { name, tells, destination, detach };
   });
-  const { logger, lines } = memoryLog({ level: "trace", base: null, timestamp: false });
-  const registry = new Registry();
-  const sdk = startSdk();
-  const detach = logCircuitEvents(breaker.bus, logger);
-  exportToPrometheus(breaker, registry);
-  exportToOpenTelemetry(breaker, { meterProvider: sdk.meterProvider });
-  await live(breaker, clock);
-  detach();
+  live(world, CALLS);
 
-  const told = totalsOf(lines());
-  const pages = [parse(await registry.metrics()), parse(await sdk.text())];
-  for (const page of pages) {
-    const calls = valuesOf(page, "circuit_breaker_calls_total");
-    expect(sum(calls) + sum(valuesOf(page, "circuit_breaker_skips_total"))).toBe(CALLS);
-    expect(sum(calls)).toBe(sum(told.calls));
-    for (const [key, value] of Object.entries(calls)) {
-      const outcome = Object.keys(told.calls).find((word) => key.includes(word));
-      expect([key, value]).toEqual([key, outcome === undefined ? 0 : told.calls[outcome]]);
-    }
-    expect(sum(valuesOf(page, "circuit_breaker_skips_total"))).toBe(told.skips);
-    expect(sum(valuesOf(page, "circuit_breaker_transitions_total"))).toBe(told.transitions);
-    for (const [key, value] of Object.entries(valuesOf(page, "circuit_breaker_trips_total"))) {
-      expect(value).toBe(told.trips[key.includes("latency") ? "latency" : "error"]);
-    }
+  const expected = totalsOfStats(world.breaker.stats);
+  expect(totalsOfEvents(events.map((event) => ({ ...event })))).toEqual(expected);
+  for (const { name, tells, destination, detach } of attached) {
+    if (tells === "events") await detach();
+    expect([name, await destination.totals()]).toEqual([name, expected]);
   }
-  expect(Math.min(told.skips, ...Object.values(told.trips), told.transitions)).toBeGreaterThan(100);
+  const { calls, skips, trips, transitions } = expected;
+  const made = Object.values(calls).reduce((sum, count) => sum + count, 0);
+  expect(made + skips).toBe(CALLS);
+  expect(Object.keys(calls)).toEqual(["cancelled", "error", "ignored", "latency", "success"]);
+  expect(Math.min(skips, trips.error, trips.latency, transitions)).toBeGreaterThan(100);
+});
 
-  const { breakers } = foldIncidents(lines());
-  expect(breakers["payments"]?.skips).toBe(told.skips);
+test("100 000 calls give the same totals when pino alone listens, and in the incidents of its lines", () => {
+  const world = makeWorld();
+  const { logger, lines } = memoryLog({ level: "trace", base: null, timestamp: false });
+  const detach = logCircuitEvents(world.bus, logger);
+  live(world, CALLS);
+  detach();
+  const expected = totalsOfStats(world.breaker.stats);
+  expect(totalsOfEvents(lines())).toEqual(expected);
+  expect(lines("circuit.skip").length).toBeLessThan(expected.skips);
+  expect(foldIncidents(lines()).breakers["payments"]?.skips).toBe(expected.skips);
 });

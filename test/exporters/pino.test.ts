@@ -4,6 +4,7 @@ import { type CircuitLogger, logCircuitEvents } from "../../src/exporters/pino.t
 import { BreakerRegistry, CircuitBreaker, EVENTS, type EventType } from "../../src/index.ts";
 import { fail, failTimes, succeed, watch } from "../support/breaker.ts";
 import { FakeClock, START_AT_MS } from "../support/fake-clock.ts";
+import { policyRun } from "../support/policy-run.ts";
 import { type Line, memoryLog, quietLogger } from "./pino-destination.ts";
 
 /** Numbers as pino writes levels. */
@@ -81,6 +82,7 @@ test("logCircuitEvents() writes every type with the catalogue's sentence and sev
   breaker.disable();
   await failTimes(breaker, 2);
   breaker.enable();
+  await policyRun(breaker.bus, undefined);
   breaker.reconfigure({ failureThreshold: 9 });
   const registry = new BreakerRegistry({ bus: breaker.bus, limit: 1 });
   registry.get("first");
@@ -175,6 +177,74 @@ test("an error is logged under err as the event has it, whatever serializer and 
     name: "RangeError",
     code: "E_CARD",
   });
+});
+
+test("redaction reaches the context, the attributes and the numbers of a line, and the event keeps them", async () => {
+  const { breaker, last } = watch({
+    failureThreshold: 1,
+    attributes: { team: "checkout", key: "k-1" },
+  });
+  const paths = ["context.token", "attributes.key", "window.calls", "*.error"];
+  const { logger, lines } = memoryLog({ base: null, timestamp: false, redact: paths });
+  logCircuitEvents(breaker.bus, logger);
+  await breaker.execute(fail, { context: { token: "t-1", order: 7 } });
+  expect(lines("circuit.failure")[0]).toMatchObject({
+    context: { token: "[Redacted]", order: 7 },
+    attributes: { team: "checkout", key: "[Redacted]" },
+  });
+  expect(lines("circuit.open")[0]).toMatchObject({
+    window: { calls: "[Redacted]", failures: 1 },
+    failuresByReason: { error: "[Redacted]", latency: 0 },
+  });
+  expect(last("circuit.failure").context).toEqual({ token: "t-1", order: 7 });
+});
+
+test("a logger that redacts in place may write to everything in a line", async () => {
+  const { breaker } = watch({ failureThreshold: 1, attributes: { team: "checkout" } });
+  const scrub = (fields: object) => {
+    for (const value of Object.values(fields)) {
+      if (typeof value !== "object" || value === null) continue;
+      for (const key of Object.keys(value)) Reflect.set(value, key, "gone");
+      expect(new Set(Object.values(value))).toEqual(new Set(["gone"]));
+    }
+  };
+  logCircuitEvents(breaker.bus, { ...quietLogger(), warn: scrub, error: scrub });
+  const failed: unknown[] = [];
+  breaker.bus.on("bus.listener_failed", (event) => void failed.push(event));
+  await breaker.execute(fail, { context: { order: 7 } });
+  await breaker.execute(succeed, { context: { order: 8 } });
+  expect(failed).toEqual([]);
+});
+
+test("a long message is cut, in the error and in nothing else of the line", async () => {
+  const { breaker } = watch();
+  const { logger, lines } = memoryLog();
+  logCircuitEvents(breaker.bus, logger);
+  const message = "x".repeat(100_000);
+  await breaker.execute(() => Promise.reject(new Error(message)));
+  const err = lines("circuit.failure")[0]?.["err"] as { message: string };
+  expect(err.message).toBe(`${"x".repeat(511)}…`);
+});
+
+test("circuit.progress is written once for each level of a climb, however the failures swing around it", async () => {
+  // With degradation the count falls by one at a success, so it can swing.
+  const { breaker } = watch({ failureThreshold: 10, degradation: [1] });
+  const { logger, lines } = memoryLog();
+  logCircuitEvents(breaker.bus, logger);
+  const ratios = () => lines("circuit.progress").map(({ ratio }) => ratio);
+  await failTimes(breaker, 5);
+  expect(ratios()).toEqual([0.1, 0.2, 0.3, 0.4, 0.5]);
+  for (let swing = 0; swing < 50; swing++) {
+    await breaker.execute(succeed);
+    await breaker.execute(fail);
+  }
+  expect(ratios()).toHaveLength(5);
+  await failTimes(breaker, 1);
+  expect(ratios().at(-1)).toBe(0.6);
+  // Down to half of its peak the climb is over, and the next one is told again.
+  for (let n = 0; n < 3; n++) await breaker.execute(succeed);
+  await failTimes(breaker, 1);
+  expect(ratios().at(-1)).toBe(0.4);
 });
 
 test("an error of a line carries no control characters, and the event keeps them", async () => {

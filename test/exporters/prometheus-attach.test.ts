@@ -1,7 +1,12 @@
 import { Counter, Registry } from "prom-client";
 import { expect, test } from "vitest";
 import { exportToPrometheus } from "../../src/exporters/prometheus.ts";
-import { type BreakerView, CircuitBreaker, createEventBus } from "../../src/index.ts";
+import {
+  type BreakerView,
+  CircuitBreaker,
+  createEventBus,
+  type EventBus,
+} from "../../src/index.ts";
 import { BOOM, failTimes, succeed } from "../support/breaker.ts";
 import { parse, valuesOf } from "../support/scrape.ts";
 import { breakable, scraped } from "../support/scraped.ts";
@@ -144,6 +149,24 @@ test("exportToPrometheus() leaves nothing behind when a bus refuses its listener
   exportToPrometheus(good, registry);
   const page = parse(await registry.metrics());
   expect(valuesOf(page, "circuit_breaker_failure_threshold")).toEqual({ good: 5 });
+});
+
+test("exportToPrometheus() leaves nothing behind when a bus refuses one of its listeners", () => {
+  const held = new Set<string>();
+  const bus: EventBus = {
+    emit() {},
+    has: (type) => held.has(type),
+    on(type) {
+      if (type === "circuit.close") throw BOOM;
+      held.add(type);
+      return () => void held.delete(type);
+    },
+  };
+  const registry = new Registry();
+  const breaker = new CircuitBreaker("bad", { bus });
+  expect(() => exportToPrometheus(breaker, registry)).toThrow(BOOM);
+  expect([...held]).toEqual([]);
+  expect(registry.getMetricsAsArray()).toEqual([]);
 });
 
 test("a detach and an attach show in a scrape of the same turn", async () => {

@@ -1,4 +1,4 @@
-import { AggregatorRegistry, Registry } from "prom-client";
+import { AggregatorRegistry, Counter, Registry } from "prom-client";
 import { expect, test } from "vitest";
 import { exportToPrometheus } from "../../src/exporters/prometheus.ts";
 import { CircuitBreaker } from "../../src/index.ts";
@@ -37,6 +37,61 @@ test("an OpenMetrics registry is left empty by the detach", async () => {
   expect(registry.getMetricsAsArray()).toEqual([]);
   exportToPrometheus(new CircuitBreaker("payments"), registry);
   expect(await registry.metrics()).toContain("circuit_breaker_calls_total{");
+});
+
+test("a registry may print both formats in turn, each with its own names", async () => {
+  const registry = new Registry();
+  exportToPrometheus(new CircuitBreaker("payments"), registry);
+  const printed = async (type: string) => {
+    registry.setContentType(type as never);
+    const text = await registry.metrics();
+    const found = [/^circuit_breaker_calls\w*(?=\{)/m, /^# TYPE circuit_breaker_calls\w*/m];
+    return found.map((pattern) => pattern.exec(text)?.[0]);
+  };
+  for (let turn = 0; turn < 2; turn++) {
+    expect(await printed(Registry.PROMETHEUS_CONTENT_TYPE)).toEqual([
+      "circuit_breaker_calls_total",
+      "# TYPE circuit_breaker_calls_total",
+    ]);
+    expect(await printed(Registry.OPENMETRICS_CONTENT_TYPE)).toEqual([
+      "circuit_breaker_calls_total",
+      "# TYPE circuit_breaker_calls",
+    ]);
+    expect(await registry.getSingleMetricAsString("circuit_breaker_calls_total")).toContain(
+      "\ncircuit_breaker_calls_total{",
+    );
+  }
+});
+
+test("several registries show the same breaker, each until its own detach", async () => {
+  const { breaker, registry, detach } = scraped();
+  const other = new Registry();
+  exportToPrometheus(breaker, other);
+  permitOf({ breaker }).success();
+  const successes = async (page: Promise<string>) =>
+    valuesOf(parse(await page), "circuit_breaker_calls_total")["payments success"];
+  expect(await successes(registry.metrics())).toBe(1);
+  expect(await successes(other.metrics())).toBe(1);
+  detach();
+  permitOf({ breaker }).success();
+  expect(await successes(registry.metrics())).toBeUndefined();
+  expect(await successes(other.metrics())).toBe(2);
+});
+
+test("Registry.merge() shows the metrics beside those of another registry, in both formats", async () => {
+  const { registry, breaker } = scraped();
+  permitOf({ breaker }).success();
+  const other = new Registry();
+  new Counter({ name: "orders_total", help: "Orders", registers: [other] });
+  const merged = Registry.merge([registry, other]);
+  const lines = [
+    'circuit_breaker_calls_total{circuit_breaker_name="payments",outcome="success"} 1',
+    "orders_total 0",
+  ];
+  for (const type of [Registry.PROMETHEUS_CONTENT_TYPE, Registry.OPENMETRICS_CONTENT_TYPE]) {
+    merged.setContentType(type as never);
+    expect((await merged.metrics()).split("\n")).toEqual(expect.arrayContaining(lines));
+  }
 });
 
 test("registry.resetMetrics() does not fail, and breakers go on counting", async () => {
@@ -91,4 +146,17 @@ test("trap 35: a cluster sums counters and states, and takes the worst of the ot
   expect(of("open_seconds_total")).toEqual({ payments: 20 });
   expect(of("recovery_duration_seconds_count")).toEqual({ payments: 0 });
   expect(of("recovery_duration_seconds_bucket")).toMatchObject({ "payments +Inf": 0 });
+});
+
+test("trap 35: a cluster in either format names its counters once", async () => {
+  for (const type of [Registry.PROMETHEUS_CONTENT_TYPE, Registry.OPENMETRICS_CONTENT_TYPE]) {
+    const workers = [scraped(), scraped()];
+    for (const { registry } of workers) registry.setContentType(type as never);
+    const pages = await Promise.all(workers.map(({ registry }) => registry.getMetricsAsJSON()));
+    const primary = AggregatorRegistry.aggregate(pages);
+    primary.setContentType(type as never);
+    expect((await primary.metrics()).split("\n")).toContain(
+      'circuit_breaker_calls_total{circuit_breaker_name="payments",outcome="success"} 0',
+    );
+  }
 });

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
@@ -82,9 +82,11 @@ describe("the packed package on the machine's own Node", () => {
       ],
       { cwd: folder },
     );
-    expect(stdout.trim()).toBe(
-      "CircuitBreaker,CircuitOpenError,EVENTS,consecutive,createEventBus,exponentialCooldown,failureRate,isCircuitOpenError,slowRate",
-    );
+    // The checked-in list of the public API, without types and members.
+    const listed = readFileSync(join(root, "test", "api.txt"), "utf8");
+    const values = [...listed.matchAll(/^telltale (\w+): (?!type$)\w+$/gm)].map(([, name]) => name);
+    expect(values).toContain("CircuitBreaker");
+    expect(stdout.trim()).toBe(values.join());
   });
 
   test("the schema of the events is one of its files", async () => {

@@ -148,7 +148,7 @@ export class Sightings {
 
   /** A listener of `guarded`, or of the whole bus, was given an event. */
   sawEvent(event: TelltaleEvent, { name, reference }: Guarded): void {
-    if (event.type === "bus.listener_failed") return;
+    if (!("breaker" in event)) return;
     if (event.breaker !== name) this.#hit("event of another breaker on the bus");
     switch (event.type) {
       case "circuit.success":

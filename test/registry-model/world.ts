@@ -259,7 +259,7 @@ export class RegistryWorld {
         return;
       default:
         if (event.type === "circuit.reconfigure") this.#hearChange(event);
-        this.#hearSeq(event);
+        if ("seq" in event) this.#hearSeq(event);
     }
   }
 

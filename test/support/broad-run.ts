@@ -9,6 +9,7 @@ import {
 } from "../../src/index.ts";
 import { BOOM, deferred, fail, failTimes, succeed } from "./breaker.ts";
 import { FakeClock } from "./fake-clock.ts";
+import { policyRun } from "./policy-run.ts";
 import { permitOf, refusalOf } from "./states.ts";
 
 export const BROAD_ATTRIBUTES = { region: "eu-1", tier: 2, canary: false, note: null };
@@ -21,6 +22,10 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   const events: TelltaleEvent[] = [];
   bus.on("circuit.*", (event) => events.push(event));
   bus.on("bus.*", (event) => events.push(event));
+  bus.on("retry.*", (event) => events.push(event));
+  bus.on("timeout.*", (event) => events.push(event));
+  bus.on("fallback.*", (event) => events.push(event));
+  bus.on("policy.*", (event) => events.push(event));
   bus.on("registry.*", (event) => events.push(event));
   bus.on("circuit.enable", () => {
     throw BOOM;
@@ -84,6 +89,7 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   breaker.forceOpen();
   breaker.reconfigure({ halfOpen: { leaseMs: 600 } });
   await degradedRun({ bus, clock });
+  await policyRun(bus, BROAD_CONTEXT);
   registryRun({ bus, clock });
   return events;
 }

@@ -1,7 +1,12 @@
 import { readFileSync } from "node:fs";
 import type { MeterProvider as ApiMeterProvider } from "@opentelemetry/api";
 import { PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
-import { MeterProvider, MetricReader, type ResourceMetrics } from "@opentelemetry/sdk-metrics";
+import {
+  MeterProvider,
+  MetricReader,
+  type MetricReaderOptions,
+  type ResourceMetrics,
+} from "@opentelemetry/sdk-metrics";
 
 /** A page of metrics, read as Prometheus reads it. */
 export interface Page {
@@ -67,8 +72,9 @@ export interface Sdk {
   text(): Promise<string>;
 }
 
-export function startSdk(): Sdk {
-  const reader = new PullReader();
+/** `options` are those of its reader, such as the producers that it pulls beside the meters. */
+export function startSdk(options: MetricReaderOptions = {}): Sdk {
+  const reader = new PullReader(options);
   const meterProvider = new MeterProvider({ readers: [reader] });
   const serializer = new PrometheusSerializer();
   const collect = async () => {

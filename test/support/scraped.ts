@@ -43,7 +43,8 @@ export function breakable(
 ): BreakerView {
   return {
     ...{ name: "broken", state: "closed", trafficShare: 1, tripProgress: 0, failureThreshold: 3 },
-    ...{ probesInFlight: 0, openedAtMs: null, bus: breaker.bus },
+    ...{ probesInFlight: 0, openedAtMs: null, bus: breaker.bus, attributes: {} },
+    onDuration: (listener, options) => breaker.onDuration(listener, options),
     on: (type, listener, options) => breaker.on(type, listener, options),
     get stats() {
       if (reading.broken) throw BOOM;

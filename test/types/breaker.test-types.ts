@@ -126,7 +126,16 @@ export function label(event: TelltaleEvent): string {
     case "circuit.reconfigure":
       return Object.keys(event.to).join();
     case "circuit.callback_failed":
+    case "policy.callback_failed":
       return event.callback;
+    case "retry.attempt":
+      return event.delayMs.toFixed();
+    case "retry.give_up":
+      return event.reason;
+    case "timeout.expired":
+      return String(event.abandoned);
+    case "fallback.served":
+      return event.source;
     case "registry.added":
     case "registry.removed":
       return event.size.toFixed();

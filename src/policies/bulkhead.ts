@@ -1,0 +1,183 @@
+import { CircuitBreaker, refuseBeside } from "../core/circuit-breaker.ts";
+import type { Clock } from "../core/clock.ts";
+import { rejection } from "../core/rejection.ts";
+import { Check } from "../events/check.ts";
+import { followNext, type Next, type Scope } from "./call-scope.ts";
+import { CLOCK, Policy, RUN } from "./policy.ts";
+import {
+  checkedCommon,
+  checkedTimerMs,
+  labelOf,
+  PolicyHost,
+  type PolicyOptions,
+} from "./policy-host.ts";
+
+/** The queue of a {@link bulkhead}. */
+export interface BulkheadQueueOptions {
+  /** Calls that may wait, 1 or more. */
+  readonly limit: number;
+  /** How long one may wait, in milliseconds; above 0, at most 2 147 483 646. */
+  readonly maxWaitMs: number;
+}
+
+/** Options of {@link bulkhead}. Unknown keys are refused. */
+export interface BulkheadOptions extends Omit<PolicyOptions, "bus"> {
+  /** Calls that may run at the same time, 1 or more. */
+  readonly limit: number;
+  /**
+   * Where calls wait for a place, first come first served. While the breaker is open nobody waits: a call that finds
+   * no place is refused at once.
+   * @default none: a call that finds no place is refused at once
+   */
+  readonly queue?: BulkheadQueueOptions;
+}
+
+/** A call that waits for a place. */
+interface Waiter {
+  /** Takes the place that became free. */
+  enter(): void;
+}
+
+/** The policy that {@link bulkhead} makes. */
+export class Bulkhead extends Policy {
+  readonly #breaker: CircuitBreaker;
+  readonly #host: PolicyHost;
+  readonly #limit: number;
+  readonly #queue: BulkheadQueueOptions | undefined;
+  readonly #waiting = new Set<Waiter>();
+  #running = 0;
+
+  constructor(breaker: CircuitBreaker, host: PolicyHost, { limit, queue }: BulkheadOptions) {
+    super();
+    this.#breaker = breaker;
+    this.#host = host;
+    this.#limit = limit;
+    this.#queue = queue;
+  }
+
+  /** The name of its breaker. */
+  get name(): string {
+    return this.#breaker.name;
+  }
+
+  /** Calls that run now. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Calls that wait for a place now. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  get [CLOCK](): Clock {
+    return this.#host.clock;
+  }
+
+  [RUN]<T>(next: Next<T>, scope: Scope): Promise<T> {
+    const { signal } = scope;
+    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    if (this.#running < this.#limit) {
+      this.#running++;
+      return followNext(next, scope, this.#onValue<T>, this.#onThrow);
+    }
+    const queue = this.#queue;
+    if (queue === undefined || this.#waiting.size >= queue.limit || this.#breaker.isOpen) {
+      return Promise.reject(this.#refuse(scope));
+    }
+    return this.#wait(queue.maxWaitMs, scope).then((): PromiseLike<T> => {
+      // The place was handed over: it is counted already.
+      if (signal?.aborted === true) return this.#onThrow(signal.reason);
+      return followNext(next, scope, this.#onValue<T>, this.#onThrow);
+    });
+  }
+
+  readonly #onValue = <T>(value: T): T => {
+    this.#leave();
+    return value;
+  };
+
+  readonly #onThrow = (thrown: unknown): PromiseLike<never> => {
+    this.#leave();
+    return rejection(thrown);
+  };
+
+  /** Hands the place to the call that waits longest, or gives it back. */
+  #leave(): void {
+    for (const waiter of this.#waiting) {
+      this.#waiting.delete(waiter);
+      waiter.enter();
+      return;
+    }
+    this.#running--;
+  }
+
+  /** Waits for a place. Leaves no timer and no listener behind, however it ends. */
+  #wait(maxWaitMs: number, scope: Scope): Promise<void> {
+    const { timers } = this.#host;
+    const { signal } = scope;
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        this.#waiting.delete(waiter);
+        timers.stop(timer);
+        signal?.removeEventListener("abort", abort);
+      };
+      const waiter: Waiter = {
+        enter: () => {
+          end();
+          resolve();
+        },
+      };
+      const abort = (): void => {
+        end();
+        reject(signal?.reason);
+      };
+      const late = (): void => {
+        end();
+        reject(this.#refuse(scope));
+      };
+      const timer = timers.start(late, maxWaitMs);
+      signal?.addEventListener("abort", abort);
+      this.#waiting.add(waiter);
+    });
+  }
+
+  #refuse({ context }: Scope): Error {
+    return refuseBeside(this.#breaker, "bulkhead", context);
+  }
+}
+
+/**
+ * Limits how many calls run at the same time, on behalf of a breaker: a call that finds no place is a skip of that
+ * breaker with reason `bulkhead`, counted and told once by it, and rejects with its {@link CircuitOpenError}. Other
+ * breakers around it count the call as `unreached`. Put it around its breaker, so that time spent waiting is not taken
+ * for the dependency's.
+ *
+ * @throws {TypeError|RangeError} when an option is of the wrong type or outside its range
+ * @example
+ * const places = bulkhead(breaker, { limit: 10, queue: { limit: 20, maxWaitMs: 500 } });
+ * const guarded = pipeline(places, breaker);
+ */
+export function bulkhead(breaker: CircuitBreaker, options: BulkheadOptions): Bulkhead {
+  if (!(breaker instanceof CircuitBreaker)) {
+    return new Check("create bulkhead").type("breaker", "a CircuitBreaker", breaker);
+  }
+  const check = new Check(`create ${labelOf("bulkhead", breaker.name)}`);
+  check.object("options", options);
+  check.keys(options, ["limit", "queue", "clock", "timers"]);
+  checkedCommon(check, options, ["limit", "queue"]);
+  const limit = check.positiveInteger("limit", options.limit);
+  const { queue } = options;
+  if (queue === undefined)
+    return new Bulkhead(breaker, new PolicyHost(breaker.name, options), { limit });
+  check.object("queue", queue);
+  check.keys(queue, ["limit", "maxWaitMs"], "queue.");
+  const checkedQueue = {
+    limit: check.positiveInteger("queue.limit", queue.limit),
+    maxWaitMs: checkedTimerMs(check, "queue.maxWaitMs", queue.maxWaitMs),
+  };
+  return new Bulkhead(breaker, new PolicyHost(breaker.name, options), {
+    limit,
+    queue: checkedQueue,
+  });
+}

@@ -1,0 +1,143 @@
+import type { CircuitOpenError } from "../core/circuit-open-error.ts";
+import { isCircuitOpenError, reported } from "../core/circuit-open-error.ts";
+import { isTimeout } from "../core/classification.ts";
+import { isPermanent } from "./permanent.ts";
+
+/**
+ * What an error says of another try.
+ *
+ * - `refused`: a breaker or a bulkhead refused the call; it did not run
+ * - `unsent`: the request never reached the dependency, or was turned away unread
+ * - `timeout`: a time limit ended it; it may have been done
+ * - `transient`: known to pass, such as a reset connection or HTTP 503; it may have been done
+ * - `permanent`: marked so, or known to stay, such as HTTP 404
+ * - `cancelled`: somebody ended it on purpose
+ * - `unknown`: anything else
+ */
+export type ErrorKind =
+  | "refused"
+  | "unsent"
+  | "timeout"
+  | "transient"
+  | "permanent"
+  | "cancelled"
+  | "unknown";
+
+/** No connection was made, so nothing was sent. */
+const UNSENT_CODES = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"]);
+/** The connection broke, or could not be made: which of the two, `syscall` says. */
+const TRANSIENT_CODES = new Set([
+  "ECONNRESET",
+  "ECONNABORTED",
+  "EHOSTDOWN",
+  "EHOSTUNREACH",
+  "ENETDOWN",
+  "ENETRESET",
+  "ENETUNREACH",
+  "EPIPE",
+  "ESOCKETTIMEDOUT",
+  "ETIMEDOUT",
+  "ERR_NETWORK",
+  "ERR_STREAM_PREMATURE_CLOSE",
+  "UND_ERR_BODY_TIMEOUT",
+  "UND_ERR_HEADERS_TIMEOUT",
+  "UND_ERR_SOCKET",
+]);
+/** Wrong certificates and addresses stay wrong. */
+const PERMANENT_CODES = new Set([
+  "CERT_HAS_EXPIRED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "ERR_INVALID_URL",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+]);
+
+/** Causes within causes, at the most. */
+const DEEPEST = 6;
+
+/** What an error says of another try. Never throws, whatever was thrown. */
+export function errorKind(error: unknown): ErrorKind {
+  try {
+    const about = reported(error);
+    if (isPermanent(error) || isPermanent(about)) return "permanent";
+    if (isCircuitOpenError(about)) return "refused";
+    if (isTimeout(about)) return "timeout";
+    if (typeof about !== "object" || about === null) return "unknown";
+    if (textOf(about, "name") === "AbortError") return "cancelled";
+    const status = statusOf(about);
+    return status === undefined ? kindOfCode(about) : kindOfStatus(status);
+  } catch {
+    return "unknown";
+  }
+}
+
+/** Whether an error is known to pass by itself: refused, too slow, a broken connection, HTTP 408, 425, 429 and 5xx. */
+export function isTransient(error: unknown): boolean {
+  const kind = errorKind(error);
+  return kind === "refused" || kind === "unsent" || kind === "timeout" || kind === "transient";
+}
+
+/**
+ * The refusal of a breaker that an error is about: the error itself, or the cause of a retry that gave up.
+ *
+ * @example
+ * const refusal = refusalOf(error);
+ * if (refusal !== undefined) reply(503, { "Retry-After": Math.ceil((refusal.retryAfterMs ?? 1000) / 1000) });
+ */
+export function refusalOf(error: unknown): CircuitOpenError | undefined {
+  const about = reported(error);
+  return isCircuitOpenError(about) ? about : undefined;
+}
+
+/**
+ * 408, 425 and 429 say that the request was not worked on.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-15 and RFC 6585 (429), RFC 8470 (425)
+ */
+function kindOfStatus(status: number): ErrorKind {
+  if (status === 408 || status === 425 || status === 429) return "unsent";
+  if (status === 501 || status === 505) return "permanent";
+  if (status >= 500) return "transient";
+  return status >= 400 ? "permanent" : "unknown";
+}
+
+/** The HTTP status in the error of a client: `status`, `statusCode`, or those of its `response`. */
+function statusOf(error: object): number | undefined {
+  const own = numberOf(error, "status") ?? numberOf(error, "statusCode");
+  if (own !== undefined) return own;
+  const response: unknown = Reflect.get(error, "response");
+  if (typeof response !== "object" || response === null) return undefined;
+  return numberOf(response, "status") ?? numberOf(response, "statusCode");
+}
+
+/** `fetch` hides the network error in the cause of its `TypeError`, and several of them in an `AggregateError`. */
+function kindOfCode(error: object): ErrorKind {
+  let about: unknown = error;
+  for (let depth = 0; depth < DEEPEST; depth++) {
+    if (typeof about !== "object" || about === null) return "unknown";
+    const code = textOf(about, "code");
+    if (code !== undefined) {
+      if (UNSENT_CODES.has(code)) return "unsent";
+      if (TRANSIENT_CODES.has(code)) {
+        return textOf(about, "syscall") === "connect" ? "unsent" : "transient";
+      }
+      if (PERMANENT_CODES.has(code)) return "permanent";
+    }
+    const cause: unknown = Reflect.get(about, "cause");
+    const errors: unknown = Reflect.get(about, "errors");
+    about = cause ?? (Array.isArray(errors) ? errors[0] : undefined);
+  }
+  return "unknown";
+}
+
+function textOf(held: object, key: string): string | undefined {
+  const value: unknown = Reflect.get(held, key);
+  return typeof value === "string" ? value : undefined;
+}
+
+function numberOf(held: object, key: string): number | undefined {
+  const value: unknown = Reflect.get(held, key);
+  return typeof value === "number" && value >= 100 && value <= 599 ? value : undefined;
+}

@@ -1,0 +1,240 @@
+import type { Clock } from "../core/clock.ts";
+import { rejection } from "../core/rejection.ts";
+import { Check } from "../events/check.ts";
+import { describeError } from "../events/describe-error.ts";
+import { followNext, type Next, rescueNext, type Scope, type Served } from "./call-scope.ts";
+import { errorKind, refusalOf } from "./error-kind.ts";
+import { type CacheSettings, checkedCache, type FallbackCacheOptions } from "./fallback-cache.ts";
+import {
+  checkedFallback,
+  type FailOpenRunOptions,
+  type FallbackOptions,
+  type FallbackSettings,
+} from "./fallback-options.ts";
+import { CLOCK, Policy, RUN } from "./policy.ts";
+import { labelOf, PolicyHost } from "./policy-host.ts";
+import type { Found } from "./result-cache.ts";
+import { SingleFlight } from "./single-flight.ts";
+
+type ServeReason = "refusal" | "timeout" | "error";
+
+/** A call that failed, and that something else is served for. */
+interface Failed {
+  readonly thrown: unknown;
+  readonly reason: ServeReason;
+  readonly scope: Scope;
+}
+
+/** The policy that {@link fallback} makes. */
+export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
+  readonly #host: PolicyHost;
+  readonly #settings: FallbackSettings<V>;
+  readonly #cache: CacheSettings<V> | null;
+  readonly #flights: SingleFlight<V> | null;
+
+  constructor(host: PolicyHost, settings: FallbackSettings<V>, cache: CacheSettings<V> | null) {
+    super();
+    this.#host = host;
+    this.#settings = settings;
+    this.#cache = cache;
+    this.#flights = cache === null ? null : new SingleFlight(host.clock, cache.leaseMs);
+  }
+
+  get name(): string {
+    return this.#host.name;
+  }
+
+  get [CLOCK](): Clock {
+    return this.#host.clock;
+  }
+
+  [RUN]<T>(next: Next<T>, scope: Scope): Promise<T> {
+    // What is served is a V, and the public types of `call` say `T | V`.
+    const run = next as unknown as Next<V>;
+    return this.#run(run, scope) as Promise<unknown> as Promise<T>;
+  }
+
+  #run(next: Next<V>, scope: Scope): Promise<V> {
+    if (scope.report !== undefined) scope.report.served = null;
+    const cache = this.#cache;
+    const flights = this.#flights;
+    if (cache === null || flights === null) {
+      return rescueNext(next, scope, (thrown) => this.#rescue(thrown, scope, undefined));
+    }
+    const { key = cache.key } = scope;
+    if (key === undefined) {
+      return Promise.reject(
+        new TypeError(
+          `Cannot call fallback "${this.name}": key must be given with the call or as cache.key, received undefined`,
+        ),
+      );
+    }
+    const live: Next<V> = (inner) => this.#live(cache, key, { next, scope: inner });
+    return flights
+      .run(key, live, scope)
+      .then(undefined, (thrown) => this.#rescue(thrown, scope, key));
+  }
+
+  /** Makes the call and keeps its result, if it is its own and good. */
+  #live(
+    cache: CacheSettings<V>,
+    key: string,
+    { next, scope }: { readonly next: Next<V>; readonly scope: Scope },
+  ): Promise<V> {
+    const { results } = cache;
+    const sinceMs = results.nowMs();
+    return followNext(
+      next,
+      scope,
+      (value) => {
+        const own = (scope.report?.served ?? null) === null;
+        if (own && this.#isGood(cache, value, scope)) results.write(key, value, sinceMs, scope);
+        return value;
+      },
+      (thrown) => {
+        // What the dependency now denies for good must not be served in its next outage.
+        if (errorKind(thrown) === "permanent") results.remove(key, scope);
+        return rejection(thrown);
+      },
+    );
+  }
+
+  #isGood({ keep }: CacheSettings<V>, value: V, scope: Scope): boolean {
+    if (keep === undefined) return true;
+    try {
+      return Boolean(keep(value));
+    } catch (thrown) {
+      this.#host.failed("cache.keep", thrown, scope);
+      return false;
+    }
+  }
+
+  #rescue(thrown: unknown, scope: Scope, key: string | undefined): V | PromiseLike<V> {
+    if (scope.signal?.aborted === true) return rejection(thrown);
+    const reason = this.#reasonToServe(thrown, scope);
+    if (reason === null) return rejection(thrown);
+    const failed = { thrown, reason, scope };
+    const cache = this.#cache;
+    if (cache === null || key === undefined) return this.#serveOther(failed);
+    const found = cache.results.read(key, scope);
+    if (found instanceof Promise)
+      return found.then((late) => this.#serveFound(late, cache, failed));
+    return this.#serveFound(found, cache, failed);
+  }
+
+  /** Why something is served for a failed call; null when nothing is. */
+  #reasonToServe(thrown: unknown, scope: Scope): ServeReason | null {
+    const { serveRefusal, serveTimeout, serveError } = this.#settings;
+    const kind = errorKind(thrown);
+    switch (kind) {
+      case "permanent":
+        return null;
+      case "refused":
+        return serveRefusal ? "refusal" : null;
+      case "timeout":
+        return serveTimeout ? "timeout" : null;
+      case "unsent":
+      case "transient":
+      case "cancelled":
+      case "unknown": {
+        const passes = kind === "unsent" || kind === "transient";
+        return this.#isChosen(serveError ?? passes, thrown, scope) ? "error" : null;
+      }
+    }
+  }
+
+  #isChosen(
+    chosen: boolean | ((error: unknown) => boolean),
+    thrown: unknown,
+    scope: Scope,
+  ): boolean {
+    if (typeof chosen === "boolean") return chosen;
+    try {
+      return Boolean(chosen(thrown));
+    } catch (failure) {
+      this.#host.failed("serveOn.error", failure, scope);
+      return false;
+    }
+  }
+
+  #serveFound(
+    found: Found<V> | undefined,
+    cache: CacheSettings<V>,
+    failed: Failed,
+  ): V | PromiseLike<V> {
+    if (found === undefined) return this.#serveOther(failed);
+    const limitMs = isShut(failed) ? cache.openAgeMs : cache.maxAgeMs;
+    if (found.ageMs > limitMs) return this.#serveOther(failed);
+    this.#tell("cache", found.ageMs, failed);
+    return found.value;
+  }
+
+  #serveOther(failed: Failed): V | PromiseLike<V> {
+    const { substitute } = this.#settings;
+    if (substitute === null) return rejection(failed.thrown);
+    if (substitute.source === "function") return this.#runInstead(substitute.run, failed);
+    this.#tell("value", null, failed);
+    return substitute.value;
+  }
+
+  #runInstead(run: FailOpenRunOptions<V>["run"], failed: Failed): PromiseLike<V> {
+    const { signal, context, key } = failed.scope;
+    return followNext<V, V, never>(
+      () => run(failed.thrown, { signal, context, key }),
+      failed.scope,
+      (value) => {
+        this.#tell("function", null, failed);
+        return value;
+      },
+      (failure) => {
+        this.#host.failed("run", failure, failed.scope);
+        return rejection(failed.thrown);
+      },
+    );
+  }
+
+  #tell(source: Served["source"], ageMs: number | null, { thrown, reason, scope }: Failed): void {
+    if (scope.report !== undefined) scope.report.served = { source, ageMs, error: thrown };
+    const host = this.#host;
+    if (!host.hears("fallback.served")) return;
+    host.tell("fallback.served", scope, { source, ageMs, reason, error: describeError(thrown) });
+  }
+}
+
+/** Whether a breaker refuses because the dependency fails. */
+function isShut({ thrown, reason }: Failed): boolean {
+  if (reason !== "refusal") return false;
+  const state = refusalOf(thrown)?.reason;
+  return state === "open" || state === "half_open" || state === "forced_open";
+}
+
+/**
+ * Gives something else when a call fails: the last good result of its key, a value, or what a function makes. `fail`
+ * says what happens when there is no such result: `"closed"` lets the call fail, `"open"` serves `value` or `run`. It
+ * never hides an error that is known to be permanent.
+ *
+ * With a cache, `call` needs a `key`, unless `cache.key` is given: results of different keys never stand in for each
+ * other. The same object is handed to every caller of a key: do not change it.
+ *
+ * @throws {TypeError|RangeError} when an option is of the wrong type or outside its range
+ * @example
+ * const rates = fallback<Rates>("rates", { fail: "closed", cache: { maxAgeMs: 60_000, key: "all" } });
+ * const result = await rates.execute(fetchRates);
+ * if (result.outcome === "fallback") console.warn("rates are", result.ageMs, "ms old");
+ */
+export function fallback<V>(
+  name: string,
+  options: FallbackOptions<V> & { readonly cache: FallbackCacheOptions<V> },
+): Fallback<V, V>;
+export function fallback<V>(name: string, options: FallbackOptions<V>): Fallback<V>;
+export function fallback<V>(name: string, options: FallbackOptions<V>): Fallback<V, never> {
+  const check = new Check(`create ${labelOf("fallback", name)}`);
+  const settings = checkedFallback(check, name, options);
+  const host = new PolicyHost(name, options);
+  const { cache } = options;
+  return new Fallback(
+    host,
+    settings,
+    cache === undefined ? null : checkedCache(check, host, cache),
+  );
+}

@@ -1,0 +1,109 @@
+import type { Clock } from "../core/clock.ts";
+import { Check } from "../events/check.ts";
+import {
+  type CallReport,
+  checkedScope,
+  followNext,
+  type Given,
+  type HostSignal,
+  invoke,
+  type Next,
+  PLAIN_SCOPE,
+  type PolicyCallOptions,
+  type Scope,
+  withReport,
+} from "./call-scope.ts";
+import { type AnyResult, type PolicyResult, returned, threw } from "./policy-result.ts";
+
+/** The door by which a pipeline runs its members. */
+export const RUN = Symbol("run");
+/** The clock of a policy, which a pipeline measures with, too. */
+export const CLOCK = Symbol("clock");
+
+declare const traits: unique symbol;
+
+/** Options with a signal, which the function then receives. */
+export type SignalledCallOptions = PolicyCallOptions & { readonly signal: HostSignal };
+
+/**
+ * Runs calls under a rule. `V` is what it may give instead of a call's own value, `Taken` what the values of calls must
+ * be, `Args` what the function receives when no signal was given with the call.
+ */
+export abstract class Policy<V = never, Taken = unknown, Args extends readonly unknown[] = []> {
+  declare readonly [traits]?: { value: V; taken: (value: Taken) => void; args: Args };
+  /** The name that its events and errors carry. */
+  abstract readonly name: string;
+  /** What `execute` measures with. */
+  abstract readonly [CLOCK]: Clock;
+
+  /** Runs the rest of the call under the rule of this policy. */
+  abstract [RUN]<T>(next: Next<T>, scope: Scope): Promise<T>;
+
+  /**
+   * Runs `fn` under the policy. `fn` may return a value, a promise or any thenable, or throw at once; it receives a
+   * signal when one was given, or when a time limit applies.
+   * @throws whatever `fn` threw, unless the policy says otherwise; the signal's reason when that ended the call
+   */
+  call<T extends Taken>(
+    fn: (signal: HostSignal) => T | PromiseLike<T>,
+    options: SignalledCallOptions,
+  ): Promise<T | V>;
+  call<T extends Taken>(
+    fn: (...args: Args) => T | PromiseLike<T>,
+    options?: PolicyCallOptions,
+  ): Promise<T | V>;
+  call<T>(fn: Given<T>, options?: PolicyCallOptions): Promise<T> {
+    try {
+      const scope = this.#scopeOf(fn, options);
+      if (scope.signal?.aborted === true) return Promise.reject(scope.signal.reason);
+      return this[RUN]((inner) => invoke(fn, inner), scope);
+    } catch (refused) {
+      return Promise.reject(refused);
+    }
+  }
+
+  /**
+   * Runs `fn` under the policy and describes how it ended instead of throwing: told apart by `outcome`.
+   * @throws {TypeError} only when `fn` or an option is of the wrong type
+   */
+  execute<T extends Taken>(
+    fn: (signal: HostSignal) => T | PromiseLike<T>,
+    options: SignalledCallOptions,
+  ): Promise<PolicyResult<T, V>>;
+  execute<T extends Taken>(
+    fn: (...args: Args) => T | PromiseLike<T>,
+    options?: PolicyCallOptions,
+  ): Promise<PolicyResult<T, V>>;
+  execute<T>(fn: Given<T>, options?: PolicyCallOptions): Promise<AnyResult<T>> {
+    const report: CallReport = { retries: 0, served: null };
+    let scope: Scope;
+    try {
+      scope = withReport(this.#scopeOf(fn, options), report);
+    } catch (refused) {
+      return Promise.reject(refused);
+    }
+    const clock = this[CLOCK];
+    const startMs = clock.monotonicMs();
+    const latencyMs = (): number => Math.max(0, clock.monotonicMs() - startMs);
+    const run = (given: Scope): T | PromiseLike<T> => {
+      if (given.signal?.aborted === true) throw given.signal.reason;
+      return this[RUN]((inner) => invoke(fn, inner), given);
+    };
+    return followNext(
+      run,
+      scope,
+      (value) => returned(value, report, latencyMs()),
+      (thrown) => threw(thrown, report, latencyMs()),
+    );
+  }
+
+  #scopeOf(fn: unknown, options: PolicyCallOptions | undefined): Scope {
+    if (typeof fn === "function" && options === undefined) return PLAIN_SCOPE;
+    const check = new Check(`call "${this.name}"`);
+    check.function("fn", fn);
+    return options === undefined ? PLAIN_SCOPE : checkedScope(check, options);
+  }
+}
+
+/** A policy of any kind. */
+export type AnyPolicy = Policy<unknown, never, readonly unknown[]>;

@@ -1,0 +1,66 @@
+import { platformDate } from "../platform.ts";
+
+/** The three forms of a date in HTTP; the last has no zone and means GMT. */
+const DATES = [
+  /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/,
+  /^[A-Z][a-z]+, \d{2}-[A-Z][a-z]{2}-\d{2} \d{2}:\d{2}:\d{2} GMT$/,
+  /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/,
+];
+
+/**
+ * How long the dependency asks to wait, in milliseconds; undefined when it does not. Read from a `retryAfterMs`
+ * property, else from the `retry-after-ms` or `Retry-After` header (seconds or a date, in the past 0) of the value's
+ * own `headers` or those of its `response`. The value may be an error, or a response that was returned.
+ *
+ * @param nowAtMs the present moment in epoch milliseconds, for dates
+ * @example
+ * const classify: Classify = (call) =>
+ *   call.ok ? undefined : { outcome: "error", retryAfterMs: readRetryAfter(call.error, Date.now()) ?? 0 };
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+ */
+export function readRetryAfter(value: unknown, nowAtMs: number): number | undefined {
+  try {
+    if (typeof value !== "object" || value === null) return undefined;
+    const own: unknown = Reflect.get(value, "retryAfterMs");
+    if (typeof own === "number" && own >= 0 && Number.isFinite(own)) return own;
+    const headers: unknown = Reflect.get(value, "headers");
+    const asked = ofHeaders(headers, nowAtMs);
+    if (asked !== undefined) return asked;
+    const response: unknown = Reflect.get(value, "response");
+    if (typeof response !== "object" || response === null) return undefined;
+    return ofHeaders(Reflect.get(response, "headers"), nowAtMs);
+  } catch {
+    return undefined;
+  }
+}
+
+function ofHeaders(headers: unknown, nowAtMs: number): number | undefined {
+  if (typeof headers !== "object" || headers === null) return undefined;
+  const millis = header(headers, "retry-after-ms", "Retry-After-Ms");
+  if (millis !== undefined && /^\d+(\.\d+)?$/.test(millis)) return Number(millis);
+  const asked = header(headers, "retry-after", "Retry-After");
+  return asked === undefined ? undefined : parseRetryAfter(asked, nowAtMs);
+}
+
+/** The value of a `Retry-After` header in milliseconds from now; undefined when it is neither seconds nor a date. */
+function parseRetryAfter(text: string, nowAtMs: number): number | undefined {
+  const trimmed = text.trim();
+  if (/^\d+$/.test(trimmed)) return Number(trimmed) * 1000;
+  const form = DATES.findIndex((date) => date.test(trimmed));
+  if (form < 0) return undefined;
+  const atMs = platformDate(form === 2 ? `${trimmed} GMT` : trimmed);
+  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - nowAtMs);
+}
+
+/** One header of a `Headers`, or of the plain objects that Node and clients make. */
+function header(headers: object, ...names: readonly string[]): string | undefined {
+  const get: unknown = Reflect.get(headers, "get");
+  for (const name of names) {
+    const value: unknown =
+      typeof get === "function" ? Reflect.apply(get, headers, [name]) : Reflect.get(headers, name);
+    const first: unknown = Array.isArray(value) ? value[0] : value;
+    if (typeof first === "string") return first;
+    if (typeof first === "number") return String(first);
+  }
+  return undefined;
+}

@@ -1,0 +1,178 @@
+import { Check } from "../events/check.ts";
+
+/**
+ * How many retries all callers together may make, so that retries never multiply an outage. Share one between every
+ * retry policy of one dependency. `ratioBudget` and `tokenBudget` make one; one of your own must answer at once.
+ */
+export interface RetryBudget {
+  /** A call begins its first attempt. */
+  begin(): void;
+  /** Takes what a retry costs and returns it; null when there is not enough, and the retry may not be made. */
+  withdraw(timedOut: boolean): number | null;
+  /** A call succeeded; `withdrawn` is what its last retry cost, 0 when the first attempt did it. */
+  succeed(withdrawn: number): void;
+  /** What is left. */
+  readonly balance: number;
+}
+
+/** Options of {@link ratioBudget}. */
+export interface RatioBudgetOptions {
+  /**
+   * Retries for each call, above 0, at most 1.
+   * @default 0.1
+   */
+  readonly ratio?: number;
+  /**
+   * Retries that are there before the first call, so that a process with little traffic can retry at all. 0 or more.
+   * @default 0
+   */
+  readonly reserve?: number;
+  /**
+   * The most retries that calls can save up, 1 or more: what a sudden outage may use at once.
+   * @default 100
+   */
+  readonly capacity?: number;
+}
+
+const RATIO_DEFAULTS = { ratio: 0.1, reserve: 0, capacity: 100 };
+
+/** Retries as a share of the calls. */
+class RatioBudget implements RetryBudget {
+  readonly #ratio: number;
+  readonly #capacity: number;
+  #calls = 0;
+  /** What was there when the count of calls began, less what was withdrawn. */
+  #base: number;
+
+  constructor({ ratio, reserve, capacity }: Required<RatioBudgetOptions>) {
+    this.#ratio = ratio;
+    this.#capacity = Math.max(capacity, reserve);
+    this.#base = reserve;
+  }
+
+  /** The product, not a sum: a thousand times 0.1 added up is not 100. */
+  get balance(): number {
+    return this.#base + this.#calls * this.#ratio;
+  }
+
+  begin(): void {
+    this.#calls++;
+    if (this.balance > this.#capacity) this.#restart(this.#capacity);
+  }
+
+  withdraw(): number | null {
+    if (this.balance < 1) return null;
+    this.#base--;
+    return 1;
+  }
+
+  succeed(): void {}
+
+  #restart(balance: number): void {
+    this.#base = balance;
+    this.#calls = 0;
+  }
+}
+
+/**
+ * The budget of Google's SRE book: retries are at most a share of the calls. Each call pays in `ratio`, each retry
+ * takes 1, so that `retries <= reserve + ratio * calls` at any time, whatever the dependency does.
+ *
+ * @throws {TypeError|RangeError} when an option is of the wrong type or outside its range
+ * @example
+ * const budget = ratioBudget({ ratio: 0.1, reserve: 10 });
+ * const orders = retry("orders", { budget });
+ * const refunds = retry("refunds", { budget });
+ * @see https://sre.google/sre-book/handling-overload/ "Deciding to Retry": per-client retry budget of 10 %
+ */
+export function ratioBudget(options: RatioBudgetOptions = {}): RetryBudget {
+  const check = new Check("make a ratio budget");
+  check.object("options", options);
+  check.keys(options, Object.keys(RATIO_DEFAULTS));
+  const settings = { ...RATIO_DEFAULTS, ...options };
+  check.share("ratio", settings.ratio);
+  checkedAmount(check, "reserve", settings.reserve, 0);
+  checkedAmount(check, "capacity", settings.capacity, 1);
+  return new RatioBudget(settings);
+}
+
+/** Options of {@link tokenBudget}. */
+export interface TokenBudgetOptions {
+  /**
+   * Tokens at first, and at the most.
+   * @default 500
+   */
+  readonly capacity?: number;
+  /**
+   * Tokens that a retry takes; a success after it gives them back.
+   * @default 5
+   */
+  readonly retryCost?: number;
+  /**
+   * Tokens that a retry after a timeout takes.
+   * @default 10
+   */
+  readonly timeoutCost?: number;
+  /**
+   * Tokens that a success at the first attempt gives back.
+   * @default 1
+   */
+  readonly refund?: number;
+}
+
+const TOKEN_DEFAULTS = { capacity: 500, retryCost: 5, timeoutCost: 10, refund: 1 };
+
+/** Tokens that retries take and successes give back. */
+class TokenBudget implements RetryBudget {
+  readonly #settings: Required<TokenBudgetOptions>;
+  balance: number;
+
+  constructor(settings: Required<TokenBudgetOptions>) {
+    this.#settings = settings;
+    this.balance = settings.capacity;
+  }
+
+  begin(): void {}
+
+  withdraw(timedOut: boolean): number | null {
+    const { retryCost, timeoutCost } = this.#settings;
+    const cost = timedOut ? timeoutCost : retryCost;
+    if (this.balance < cost) return null;
+    this.balance -= cost;
+    return cost;
+  }
+
+  succeed(withdrawn: number): void {
+    const { capacity, refund } = this.#settings;
+    const given = withdrawn === 0 ? refund : withdrawn;
+    this.balance = Math.min(capacity, this.balance + given);
+  }
+}
+
+/**
+ * The retry quota of the AWS SDKs: a bucket of tokens. A retry takes `retryCost`, after a timeout `timeoutCost`; a
+ * success gives back what its last retry took, or `refund` when the first attempt did it. A dependency that is dead
+ * gives nothing back: it sees at most `capacity / retryCost` retries, however many calls there are.
+ *
+ * @throws {TypeError|RangeError} when an option is of the wrong type or outside its range
+ * @example
+ * const budget = tokenBudget();
+ * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html (500, 5, 10 and 1, before 2026)
+ */
+export function tokenBudget(options: TokenBudgetOptions = {}): RetryBudget {
+  const check = new Check("make a token budget");
+  check.object("options", options);
+  check.keys(options, Object.keys(TOKEN_DEFAULTS));
+  const settings = { ...TOKEN_DEFAULTS, ...options };
+  checkedAmount(check, "capacity", settings.capacity, 1);
+  checkedAmount(check, "retryCost", settings.retryCost, 1);
+  checkedAmount(check, "timeoutCost", settings.timeoutCost, 1);
+  checkedAmount(check, "refund", settings.refund, 0);
+  return new TokenBudget(settings);
+}
+
+function checkedAmount(check: Check, field: string, value: unknown, least: number): void {
+  const allowed = `a number, ${least} or more`;
+  if (typeof value !== "number") check.type(field, allowed, value);
+  else if (!(value >= least && Number.isFinite(value))) check.range(field, allowed, value);
+}

@@ -1,0 +1,123 @@
+import type { Check } from "../events/check.ts";
+import { type Backoff, type ExponentialBackoffOptions, exponentialBackoff } from "./backoff.ts";
+import { checkedPolicy, checkedTimerMs, checkedWaitMs, type PolicyOptions } from "./policy-host.ts";
+import type { RetryBudget } from "./retry-budget.ts";
+
+/** Options of {@link retry}. Unknown keys are refused. */
+export interface RetryOptions extends PolicyOptions {
+  /**
+   * Attempts in all, the first included.
+   * @default 3
+   */
+  readonly attempts?: number;
+  /**
+   * The wait before each retry: options of `exponentialBackoff`, or a function of your own. When that fails, the
+   * default holds and `policy.callback_failed` says so.
+   * @default exponentialBackoff()
+   */
+  readonly backoff?: ExponentialBackoffOptions | Backoff;
+  /**
+   * The time that all attempts and waits have together, in milliseconds. At its end the signal that `fn` receives is
+   * aborted and the call rejects; a retry whose wait would not end before is not begun.
+   * @default no limit
+   */
+  readonly totalMs?: number;
+  /**
+   * The longest wait that a dependency or a breaker may ask for, in milliseconds: if it asks for more, the call is
+   * given up at once, because it must not be tried earlier. 0 or more, at most 2 147 483 646.
+   * @default 30_000
+   */
+  readonly maxRetryAfterMs?: number;
+  /**
+   * How many retries all callers together may make; share one between the policies of a dependency.
+   * @default no limit
+   */
+  readonly budget?: RetryBudget;
+  /**
+   * Whether a call may be made twice. If not, it is tried again only when it is known not to have been done: it was
+   * refused in this process, no connection was made, or the answer was HTTP 408, 425 or 429. The option of the same
+   * name of a call wins.
+   * @default true
+   */
+  readonly idempotent?: boolean;
+  /**
+   * Whether an error is worth another try. Undefined leaves it to the defaults: everything is, but what `permanent`
+   * marked, HTTP 4xx other than 408, 425 and 429, HTTP 501 and 505, wrong certificates and addresses, and an
+   * `AbortError`. An error that `permanent` marked is never asked about. If it throws, the defaults hold and
+   * `policy.callback_failed` says so.
+   * @default the defaults above
+   */
+  readonly shouldRetry?: (error: unknown, attempt: number) => boolean | undefined;
+  /**
+   * Whether a returned value is worth another try, such as a `Response` of status 503. When no retry is left, the
+   * caller gets the value. If it throws, the value counts as good.
+   * @default every value is good
+   */
+  readonly shouldRetryResult?: (value: unknown, attempt: number) => boolean;
+  /**
+   * Where chance comes from: a number in [0, 1).
+   * @default Math.random
+   */
+  readonly random?: () => number;
+}
+
+/** The options after the check, with every default in place. */
+export interface RetrySettings {
+  readonly attempts: number;
+  readonly backoff: Backoff;
+  /** Undefined without a limit. */
+  readonly totalMs: number | undefined;
+  readonly maxRetryAfterMs: number;
+  readonly budget: RetryBudget | undefined;
+  readonly idempotent: boolean;
+  readonly shouldRetry: RetryOptions["shouldRetry"];
+  readonly shouldRetryResult: RetryOptions["shouldRetryResult"];
+}
+
+const KEYS = [
+  "attempts",
+  "backoff",
+  "totalMs",
+  "maxRetryAfterMs",
+  "budget",
+  "idempotent",
+  "shouldRetry",
+  "shouldRetryResult",
+  "random",
+];
+const DEFAULT_ATTEMPTS = 3;
+const DEFAULT_MAX_RETRY_AFTER_MS = 30_000;
+
+/** Checks the options of a retry policy. */
+export function checkedRetry(check: Check, name: unknown, options: RetryOptions): RetrySettings {
+  const given = checkedPolicy(check, name, options, KEYS);
+  const { attempts, backoff, totalMs, maxRetryAfterMs, budget, idempotent = true } = given;
+  const { shouldRetry, shouldRetryResult, random } = given;
+  if (typeof idempotent !== "boolean") check.type("idempotent", "true or false", idempotent);
+  if (random !== undefined) check.function("random", random);
+  return {
+    attempts:
+      attempts === undefined ? DEFAULT_ATTEMPTS : check.positiveInteger("attempts", attempts),
+    backoff: typeof backoff === "function" ? backoff : exponentialBackoff(backoff),
+    totalMs: totalMs === undefined ? undefined : checkedTimerMs(check, "totalMs", totalMs),
+    maxRetryAfterMs:
+      maxRetryAfterMs === undefined
+        ? DEFAULT_MAX_RETRY_AFTER_MS
+        : checkedWaitMs(check, "maxRetryAfterMs", maxRetryAfterMs),
+    budget: budget === undefined ? undefined : checkedBudget(check, budget),
+    idempotent,
+    shouldRetry: shouldRetry === undefined ? undefined : check.function("shouldRetry", shouldRetry),
+    shouldRetryResult:
+      shouldRetryResult === undefined
+        ? undefined
+        : check.function("shouldRetryResult", shouldRetryResult),
+  };
+}
+
+function checkedBudget(check: Check, budget: RetryBudget): RetryBudget {
+  check.object("budget", budget);
+  for (const method of ["begin", "withdraw", "succeed"] as const) {
+    check.function(`budget.${method}`, budget[method]);
+  }
+  return budget;
+}

@@ -1,0 +1,214 @@
+import { rejection } from "../core/rejection.ts";
+import { describeError } from "../events/describe-error.ts";
+import { LONGEST_TIMER_MS } from "../platform.ts";
+import { exponentialBackoff } from "./backoff.ts";
+import { followNext, type Next, type Scope } from "./call-scope.ts";
+import { type ErrorKind, errorKind, refusalOf } from "./error-kind.ts";
+import { isPermanent } from "./permanent.ts";
+import type { PolicyHost } from "./policy-host.ts";
+import { readRetryAfter } from "./retry-after.ts";
+import { type GiveUpReason, retryError } from "./retry-error.ts";
+import type { RetrySettings } from "./retry-options.ts";
+import { sleep } from "./sleep.ts";
+
+/** How an attempt ended that may be tried again: what it threw, or a value that asks for another. */
+type Failure<T> =
+  | { readonly threw: true; readonly held: unknown }
+  | { readonly threw: false; readonly held: T };
+
+/** The wait before the next attempt. */
+interface Wait {
+  readonly delayMs: number;
+  readonly retryAfterMs: number | null;
+}
+
+/** The attempts of one call. */
+export class RetryRun<T> {
+  readonly #host: PolicyHost;
+  readonly #settings: RetrySettings;
+  readonly #next: Next<T>;
+  readonly #scope: Scope;
+  /** NaN when nothing needed the time at the start. */
+  readonly #startMs: number;
+  #attempts = 1;
+  #previousMs = 0;
+  #withdrawn = 0;
+  /** The caller was answered: what still comes is nobody's. */
+  #over = false;
+  #lastThrown: { readonly value: unknown } | undefined;
+
+  constructor(
+    { host, settings }: { host: PolicyHost; settings: RetrySettings },
+    call: { readonly next: Next<T>; readonly scope: Scope; readonly startMs: number },
+  ) {
+    this.#host = host;
+    this.#settings = settings;
+    this.#next = call.next;
+    this.#scope = call.scope;
+    this.#startMs = call.startMs;
+  }
+
+  attempt(): Promise<T> {
+    return followNext(this.#next, this.#scope, this.onValue, this.onThrow);
+  }
+
+  readonly onValue = (value: T): T | PromiseLike<T> => {
+    if (this.#over) return value;
+    if (this.#wantsMore(value)) return this.#decide({ threw: false, held: value });
+    const { budget } = this.#settings;
+    if (budget !== undefined) this.#guard("budget.succeed", () => budget.succeed(this.#withdrawn));
+    return value;
+  };
+
+  readonly onThrow = (thrown: unknown): T | PromiseLike<T> => {
+    if (this.#over) return rejection(thrown);
+    return this.#decide({ threw: true, held: thrown });
+  };
+
+  /** The time is over, in the middle of an attempt. Returns what the attempt before it threw. */
+  expire(): { readonly value: unknown } | undefined {
+    this.#over = true;
+    return this.#lastThrown;
+  }
+
+  /** Tells that the call is not tried again, and returns the error for its caller. */
+  giveUp(reason: GiveUpReason, thrown: unknown): unknown {
+    this.#tellGiveUp(reason, { threw: true, held: thrown });
+    if (reason === "permanent" || reason === "not_idempotent" || reason === "aborted") {
+      return thrown;
+    }
+    const { name: policy } = this.#host;
+    return retryError({ policy, reason, ...this.#summary(), cause: thrown });
+  }
+
+  #decide(failure: Failure<T>): T | PromiseLike<T> {
+    const wait = this.#judge(failure);
+    if (typeof wait === "string") {
+      if (failure.threw) return rejection(this.giveUp(wait, failure.held));
+      this.#tellGiveUp(wait, failure);
+      return failure.held;
+    }
+    this.#lastThrown = failure.threw ? { value: failure.held } : undefined;
+    this.#previousMs = wait.delayMs;
+    this.#tellAttempt(wait, failure);
+    return sleep(this.#host.timers, wait.delayMs, this.#scope.signal).then(
+      () => {
+        this.#attempts++;
+        const { report } = this.#scope;
+        if (report !== undefined) report.retries++;
+        return this.attempt();
+      },
+      (reason: unknown) => rejection(this.#over ? reason : this.giveUp("aborted", reason)),
+    );
+  }
+
+  /** The wait before another attempt, or why there is none. */
+  #judge({ threw, held }: Failure<T>): Wait | GiveUpReason {
+    const { attempts, totalMs, maxRetryAfterMs, idempotent } = this.#settings;
+    const { signal, idempotent: asked = idempotent } = this.#scope;
+    if (signal?.aborted === true) return "aborted";
+    const kind = errorKind(held);
+    if (threw && this.#isFinal(held, kind)) return "permanent";
+    if (!asked && kind !== "refused" && kind !== "unsent") return "not_idempotent";
+    if (this.#attempts >= attempts) return "attempts";
+    const retryAfterMs = this.#askedMs(held, kind);
+    if (retryAfterMs === undefined) return "refused";
+    if (retryAfterMs !== null && retryAfterMs > maxRetryAfterMs) return "retry_after";
+    const delayMs = Math.max(this.#backoffMs(), retryAfterMs ?? 0);
+    const elapsedMs = this.#elapsedMs() ?? 0;
+    if (totalMs !== undefined && elapsedMs + delayMs >= totalMs) return "time";
+    return this.#withdraw(kind) ? { delayMs, retryAfterMs } : "budget";
+  }
+
+  #isFinal(thrown: unknown, kind: ErrorKind): boolean {
+    const { shouldRetry } = this.#settings;
+    if (shouldRetry !== undefined && !isPermanent(thrown)) {
+      const answer = this.#guard("shouldRetry", () => {
+        const given: unknown = shouldRetry(thrown, this.#attempts);
+        if (given === undefined || typeof given === "boolean") return given;
+        throw new TypeError(`shouldRetry must answer true, false or undefined, received ${given}`);
+      });
+      if (answer !== undefined) return !answer;
+    }
+    return kind === "permanent" || kind === "cancelled";
+  }
+
+  #wantsMore(value: T): boolean {
+    const { shouldRetryResult } = this.#settings;
+    if (shouldRetryResult === undefined) return false;
+    return (
+      this.#guard("shouldRetryResult", () => shouldRetryResult(value, this.#attempts)) === true
+    );
+  }
+
+  /** The wait that was asked for; null when none was, undefined when it has no end. */
+  #askedMs(held: unknown, kind: ErrorKind): number | null | undefined {
+    const refusal = kind === "refused" ? refusalOf(held) : undefined;
+    if (refusal === undefined) return readRetryAfter(held, this.#host.epochMs()) ?? null;
+    if (refusal.retryAfterMs !== null) return refusal.retryAfterMs;
+    // Nothing that this call waits for ends it; a probe or a place in a bulkhead may be free at any time.
+    return refusal.reason === "forced_open" ? undefined : null;
+  }
+
+  #backoffMs(): number {
+    const retry = this.#attempts;
+    const random = (): number => this.#host.chance();
+    const { backoff } = this.#settings;
+    const delayMs = this.#guard("backoff", () => {
+      const asked = backoff(retry, random, this.#previousMs);
+      if (asked >= 0 && asked <= LONGEST_TIMER_MS) return asked;
+      throw new RangeError(
+        `backoff must return a number of milliseconds from 0 to ${LONGEST_TIMER_MS}, received ${String(asked)}`,
+      );
+    });
+    return delayMs ?? exponentialBackoff()(retry, random, this.#previousMs);
+  }
+
+  /** A budget that fails lets nothing through: it is there to keep load away. */
+  #withdraw(kind: ErrorKind): boolean {
+    const { budget } = this.#settings;
+    if (budget === undefined) return true;
+    const cost = this.#guard("budget.withdraw", () => budget.withdraw(kind === "timeout"));
+    if (typeof cost !== "number") return false;
+    this.#withdrawn = cost;
+    return true;
+  }
+
+  #elapsedMs(): number | null {
+    const startMs = this.#startMs;
+    return Number.isNaN(startMs) ? null : Math.max(0, this.#host.clock.monotonicMs() - startMs);
+  }
+
+  #summary(): { readonly attempts: number; readonly elapsedMs: number | null } {
+    return { attempts: this.#attempts, elapsedMs: this.#elapsedMs() };
+  }
+
+  #tellAttempt({ delayMs, retryAfterMs }: Wait, failure: Failure<T>): void {
+    const host = this.#host;
+    if (!host.hears("retry.attempt")) return;
+    const { attempts } = this.#settings;
+    const fields = { attempt: this.#attempts + 1, attempts, delayMs, retryAfterMs };
+    host.tell("retry.attempt", this.#scope, { ...fields, ...described(failure) });
+  }
+
+  #tellGiveUp(reason: GiveUpReason, failure: Failure<T>): void {
+    const host = this.#host;
+    if (!host.hears("retry.give_up")) return;
+    const fields = { reason, ...this.#summary() };
+    host.tell("retry.give_up", this.#scope, { ...fields, ...described(failure) });
+  }
+
+  /** Asks something that the user gave; undefined when it fails, which is told. */
+  #guard<R>(callback: string, ask: () => R): R | undefined {
+    try {
+      return ask();
+    } catch (thrown) {
+      this.#host.failed(callback, thrown, this.#scope);
+      return undefined;
+    }
+  }
+}
+
+function described<T>({ threw, held }: Failure<T>) {
+  return threw ? { error: describeError(held) } : {};
+}

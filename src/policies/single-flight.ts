@@ -1,0 +1,118 @@
+import type { Clock } from "../core/clock.ts";
+import { rejection } from "../core/rejection.ts";
+import { type AbortSource, type HostSignal, platformAbort } from "../platform.ts";
+import {
+  type CallReport,
+  followNext,
+  type Next,
+  type Scope,
+  withReport,
+  withSignal,
+} from "./call-scope.ts";
+
+/** One call that several callers wait for. */
+class Flight<T> {
+  readonly startedMs: number;
+  readonly report: CallReport = { retries: 0, served: null };
+  readonly #source: AbortSource | null;
+  readonly #landing: Promise<T>;
+  readonly #landed: () => void;
+  #waiting = 0;
+
+  /** `landed` is called once: when the call ends, or when nobody waits for it any more. */
+  constructor(next: Next<T>, scope: Scope, { startedMs, landed }: FlightPlan<T>) {
+    this.startedMs = startedMs;
+    this.#landed = () => landed(this);
+    // The signal of one caller must not end the call for the others: it has one of its own.
+    this.#source = scope.signal === undefined ? null : platformAbort();
+    const inner = withReport(withSignal(scope, this.#source?.signal), this.report);
+    this.#landing = followNext(
+      next,
+      inner,
+      (value) => {
+        this.#landed();
+        return value;
+      },
+      (thrown) => {
+        this.#landed();
+        return rejection(thrown);
+      },
+    );
+  }
+
+  /** The result for one more caller, who may leave. */
+  join({ signal, report }: Scope): Promise<T> {
+    this.#waiting++;
+    const noted = (): void => {
+      if (report === undefined) return;
+      report.retries += this.report.retries;
+      report.served = this.report.served;
+    };
+    if (signal === undefined && report === undefined) return this.#landing;
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        // It is the signal that calls this.
+        const { reason } = signal as HostSignal;
+        end();
+        reject(reason);
+        this.#leave(reason);
+      };
+      const end = (): void => signal?.removeEventListener("abort", leave);
+      signal?.addEventListener("abort", leave);
+      this.#landing.then(
+        (value) => {
+          end();
+          noted();
+          resolve(value);
+        },
+        (thrown) => {
+          end();
+          noted();
+          reject(thrown);
+        },
+      );
+    });
+  }
+
+  #leave(reason: unknown): void {
+    this.#waiting--;
+    if (this.#waiting > 0) return;
+    this.#landed();
+    this.#source?.abort(reason);
+  }
+}
+
+interface FlightPlan<T> {
+  readonly startedMs: number;
+  readonly landed: (flight: Flight<T>) => void;
+}
+
+/**
+ * Lets callers of one key share a call that is under way. A call that does not end is shared only for a time: those
+ * who come later begin another.
+ */
+export class SingleFlight<T> {
+  readonly #clock: Clock;
+  readonly #leaseMs: number;
+  readonly #flights = new Map<string, Flight<T>>();
+
+  /** With a lease of 0 nothing is shared. */
+  constructor(clock: Clock, leaseMs: number) {
+    this.#clock = clock;
+    this.#leaseMs = leaseMs;
+  }
+
+  run(key: string, next: Next<T>, scope: Scope): Promise<T> {
+    const startedMs = this.#clock.monotonicMs();
+    const known = this.#flights.get(key);
+    if (known !== undefined && startedMs - known.startedMs < this.#leaseMs) {
+      return known.join(scope);
+    }
+    const landed = (done: Flight<T>): void => {
+      if (this.#flights.get(key) === done) this.#flights.delete(key);
+    };
+    const flight = new Flight(next, scope, { startedMs, landed });
+    this.#flights.set(key, flight);
+    return flight.join(scope);
+  }
+}

@@ -1,0 +1,366 @@
+import fc from "fast-check";
+import { expect, test, vi } from "vitest";
+import {
+  type CacheEntry,
+  type CacheStore,
+  CircuitBreaker,
+  fallback,
+  permanent,
+  pipeline,
+} from "../../src/index.ts";
+import { deferred } from "../support/breaker.ts";
+import { START_AT_MS } from "../support/fake-clock.ts";
+import { networkError, type Surroundings, surroundings } from "../support/policies.ts";
+
+const reset = networkError("ECONNRESET");
+const broken = (): Promise<never> => Promise.reject(reset);
+const give = (value: string) => async () => value;
+
+const cached = (
+  { options }: Surroundings,
+  cache: Parameters<typeof fallback<string>>[1]["cache"],
+) => fallback<string>("rates", { ...options, fail: "closed", cache: cache ?? { maxAgeMs: 1_000 } });
+
+test("the last good result of the key is served, with its age, in event and result", async () => {
+  const around = surroundings();
+  const { time, last } = around;
+  const policy = cached(around, { maxAgeMs: 1_000 });
+  await policy.call(give("eur 1"), { key: "eur" });
+  await policy.call(give("usd 1"), { key: "usd" });
+  await time.pass(400);
+  await policy.call(give("usd 2"), { key: "usd" });
+  await time.pass(100);
+  await expect(policy.call(broken, { key: "eur" })).resolves.toBe("eur 1");
+  expect(last("fallback.served")).toMatchObject({ source: "cache", ageMs: 500, reason: "error" });
+  expect(await policy.execute(broken, { key: "usd" })).toEqual({
+    outcome: "fallback",
+    value: "usd 2",
+    source: "cache",
+    ageMs: 100,
+    error: reset,
+    latencyMs: 0,
+    attempts: 1,
+  });
+});
+
+test("nothing is served for a key that had no good result: it fails closed", async () => {
+  const around = surroundings();
+  const policy = cached(around, { maxAgeMs: 1_000 });
+  await policy.call(give("eur 1"), { key: "eur" });
+  await expect(policy.call(broken, { key: "usd" })).rejects.toBe(reset);
+  expect(around.told()).toEqual([]);
+});
+
+test("fail open: value or run is served where no last good result can be", async () => {
+  const { time, options, last } = surroundings();
+  const cache = { maxAgeMs: 100, key: "all" };
+  const valued = fallback<string>("rates", { ...options, fail: "open", value: "none", cache });
+  await expect(valued.call(broken)).resolves.toBe("none");
+  await valued.call(give("one"));
+  await expect(valued.call(broken)).resolves.toBe("one");
+  await time.pass(101);
+  await expect(valued.call(broken)).resolves.toBe("none");
+  expect(last("fallback.served").source).toBe("value");
+  const made = fallback<string>("rates", { ...options, fail: "open", run: () => "made", cache });
+  await expect(made.call(broken)).resolves.toBe("made");
+});
+
+test("maxAgeMs is the bound: a result is served at that age and not beyond", async () => {
+  const around = surroundings();
+  const policy = cached(around, { maxAgeMs: 1_000, key: "all" });
+  await policy.call(give("one"));
+  await around.time.pass(1_000);
+  await expect(policy.call(broken)).resolves.toBe("one");
+  await around.time.pass(1);
+  await expect(policy.call(broken)).rejects.toBe(reset);
+});
+
+test("the age counts from when the call that brought the result began", async () => {
+  const around = surroundings();
+  const policy = cached(around, { maxAgeMs: 1_000, key: "all" });
+  const answer = deferred<string>();
+  const call = policy.call(() => answer.promise);
+  await around.time.pass(700);
+  answer.resolve("one");
+  await call;
+  expect(await policy.execute(broken)).toMatchObject({ ageMs: 700 });
+  await around.time.pass(301);
+  await expect(policy.call(broken)).rejects.toBe(reset);
+});
+
+test("an age does not change when the wall clock is set", async () => {
+  const around = surroundings();
+  const policy = cached(around, { maxAgeMs: 1_000, key: "all" });
+  await policy.call(give("one"));
+  around.time.jumpWall(-3_600_000);
+  await around.time.pass(1_001);
+  await expect(policy.call(broken)).rejects.toBe(reset);
+});
+
+test("staleWhileOpenMs serves longer while the breaker refuses, up to its own bound", async () => {
+  const around = surroundings();
+  const { time, last } = around;
+  const breaker = new CircuitBreaker("guarded", { clock: time });
+  const policy = pipeline(
+    cached(around, { maxAgeMs: 1_000, staleWhileOpenMs: 500, key: "all" }),
+    breaker,
+  );
+  await policy.call(give("one"));
+  breaker.forceOpen();
+  await time.pass(1_500);
+  await expect(policy.call(give("two"))).resolves.toBe("one");
+  expect(last("fallback.served")).toMatchObject({ reason: "refusal", ageMs: 1_500 });
+  await time.pass(1);
+  await expect(policy.call(give("two"))).rejects.toMatchObject({ name: "CircuitOpenError" });
+});
+
+test("staleWhileOpenMs does not count for other failures, nor for a bulkhead that is full", async () => {
+  const around = surroundings();
+  const policy = cached(around, { maxAgeMs: 1_000, staleWhileOpenMs: 500, key: "all" });
+  await policy.call(give("one"));
+  await around.time.pass(1_001);
+  await expect(policy.call(broken)).rejects.toBe(reset);
+});
+
+test("a key is needed: of the call, or of the cache", async () => {
+  const around = surroundings();
+  const policy = cached(around, { maxAgeMs: 1_000 });
+  const fn = vi.fn(give("one"));
+  await expect(policy.call(fn)).rejects.toThrow(
+    'Cannot call fallback "rates": key must be given with the call or as cache.key, received undefined',
+  );
+  expect(fn).not.toHaveBeenCalled();
+  const keyed = cached(around, { maxAgeMs: 1_000, key: "eur" });
+  await keyed.call(fn);
+  await keyed.call(give("usd 1"), { key: "usd" });
+  await expect(keyed.call(broken)).resolves.toBe("one");
+});
+
+test("keep decides what is good enough to be kept", async () => {
+  const around = surroundings();
+  const policy = cached(around, { maxAgeMs: 1_000, key: "all", keep: (value) => value !== "bad" });
+  await policy.call(give("good"));
+  await expect(policy.call(give("bad"))).resolves.toBe("bad");
+  await expect(policy.call(broken)).resolves.toBe("good");
+});
+
+test("keep that throws keeps nothing, harms no call and is told", async () => {
+  const around = surroundings();
+  const keep = () => {
+    throw new Error("broken");
+  };
+  const policy = cached(around, { maxAgeMs: 1_000, key: "all", keep });
+  await expect(policy.call(give("one"))).resolves.toBe("one");
+  expect(around.last("policy.callback_failed").callback).toBe("cache.keep");
+  await expect(policy.call(broken)).rejects.toBe(reset);
+});
+
+test("a permanent error takes the last good result away", async () => {
+  const around = surroundings();
+  const policy = cached(around, { maxAgeMs: 1_000, key: "all" });
+  await policy.call(give("one"));
+  const revoked = permanent(new Error("revoked"));
+  await expect(policy.call(() => Promise.reject(revoked))).rejects.toBe(revoked);
+  await expect(policy.call(broken)).rejects.toBe(reset);
+});
+
+test("what an inner fallback served is not kept as a good result", async () => {
+  const around = surroundings();
+  const { options } = around;
+  const policy = pipeline(
+    cached(around, { maxAgeMs: 1_000, key: "all" }),
+    fallback<string>("inner", { ...options, fail: "open", value: "none" }),
+  );
+  expect(await policy.execute(broken)).toMatchObject({ outcome: "fallback", source: "value" });
+  const alone = cached(around, { maxAgeMs: 1_000, key: "all" });
+  await expect(alone.call(broken)).rejects.toBe(reset);
+  // An error that the inner one does not serve for reaches the outer one, which has nothing.
+  const policyAgain = pipeline(
+    policy,
+    fallback<string>("never", { ...options, fail: "open", value: "x", serveOn: { error: false } }),
+  );
+  expect(await policyAgain.execute(broken)).toMatchObject({ outcome: "fallback", value: "none" });
+});
+
+test("maxEntries bounds the keys: the one used longest ago goes first", async () => {
+  const around = surroundings();
+  const policy = cached(around, { maxAgeMs: 1_000, maxEntries: 2 });
+  for (const key of ["a", "b"]) await policy.call(give(key), { key });
+  await expect(policy.call(broken, { key: "a" })).resolves.toBe("a");
+  await policy.call(give("c"), { key: "c" });
+  await expect(policy.call(broken, { key: "b" })).rejects.toBe(reset);
+  await expect(policy.call(broken, { key: "a" })).resolves.toBe("a");
+  await expect(policy.call(broken, { key: "c" })).resolves.toBe("c");
+});
+
+test("maxEntries is 1 000 when none is given", async () => {
+  const around = surroundings();
+  const policy = cached(around, { maxAgeMs: 1_000 });
+  for (let n = 0; n < 1_001; n++) await policy.call(give(String(n)), { key: String(n) });
+  await expect(policy.call(broken, { key: "0" })).rejects.toBe(reset);
+  await expect(policy.call(broken, { key: "1" })).resolves.toBe("1");
+});
+
+test("of two calls that end in the other order the younger result stays", async () => {
+  const around = surroundings();
+  const policy = cached(around, { maxAgeMs: 1_000, key: "all", singleFlight: false });
+  const first = deferred<string>();
+  const older = policy.call(() => first.promise);
+  await around.time.pass(10);
+  await policy.call(give("younger"));
+  first.resolve("older");
+  await older;
+  await expect(policy.call(broken)).resolves.toBe("younger");
+});
+
+test("the least recently used key goes first, as a reference of it says", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 4 }),
+      fc.array(
+        fc.record({ key: fc.constantFrom("a", "b", "c", "d", "e", "f"), fails: fc.boolean() }),
+        {
+          maxLength: 60,
+        },
+      ),
+      async (maxEntries, calls) => {
+        const around = surroundings();
+        const policy = cached(around, { maxAgeMs: 1_000, maxEntries });
+        let used: string[] = [];
+        for (const { key, fails } of calls) {
+          const result = await policy.execute(fails ? broken : give(key), { key });
+          const held = used.includes(key);
+          if (fails) expect(result.outcome).toBe(held ? "fallback" : "error");
+          if (!fails || held) used = [...used.filter((other) => other !== key), key];
+          used = used.slice(-maxEntries);
+        }
+      },
+    ),
+  );
+});
+
+// Stores of the user's.
+
+test("store may be a Map: it is given the entry, its key and its time to live", async () => {
+  const around = surroundings();
+  const store = new Map<string, CacheEntry<string>>();
+  const set = vi.spyOn(store, "set");
+  const policy = cached(around, { maxAgeMs: 1_000, staleWhileOpenMs: 500, store });
+  await around.time.pass(10);
+  await policy.call(give("one"), { key: "eur" });
+  expect(set).toHaveBeenCalledWith("eur", { value: "one", atMs: START_AT_MS + 10 }, 1_500);
+  await around.time.pass(90);
+  expect(await policy.execute(broken, { key: "eur" })).toMatchObject({ value: "one", ageMs: 90 });
+});
+
+test("store may be asynchronous and shared by processes", async () => {
+  const held = new Map<string, string>();
+  const store: CacheStore<string> = {
+    get: async (key) => {
+      const text = held.get(key);
+      return text === undefined ? null : JSON.parse(text);
+    },
+    set: async (key, entry) => void held.set(key, JSON.stringify(entry)),
+  };
+  const around = surroundings();
+  await cached(around, { maxAgeMs: 1_000, store }).call(give("one"), { key: "eur" });
+  await around.time.pass(600);
+  const other = cached(around, { maxAgeMs: 1_000, store });
+  expect(await other.execute(broken, { key: "eur" })).toMatchObject({ value: "one", ageMs: 600 });
+  expect(around.time.pending).toBe(0);
+});
+
+test("a permanent error is remembered in a store without delete, and deletes in one with it", async () => {
+  const around = surroundings();
+  const gone = permanent(new Error("revoked"));
+  const held = new Map<string, CacheEntry<string>>();
+  const plain: CacheStore<string> = {
+    get: (key) => held.get(key),
+    set: (key, entry) => held.set(key, entry),
+  };
+  for (const store of [plain, new Map<string, CacheEntry<string>>()]) {
+    const policy = cached(around, { maxAgeMs: 1_000, store });
+    await policy.call(give("one"), { key: "eur" });
+    await policy.execute(() => Promise.reject(gone), { key: "eur" });
+    await expect(policy.call(broken, { key: "eur" })).rejects.toBe(reset);
+  }
+  expect(held.get("eur")).toEqual({ gone: true, atMs: START_AT_MS });
+});
+
+const failing = {
+  "throws at once": () => {
+    throw new Error("store is down");
+  },
+  rejects: () => Promise.reject(new Error("store is down")),
+};
+
+test.each(Object.entries(failing))(
+  "a store whose set %s harms no call and is told",
+  async (_, set) => {
+    const around = surroundings();
+    const policy = cached(around, { maxAgeMs: 1_000, store: { get: () => undefined, set } });
+    await expect(policy.call(give("one"), { key: "eur" })).resolves.toBe("one");
+    await around.time.pass(0);
+    expect(around.last("policy.callback_failed")).toMatchObject({
+      callback: "cache.store.set",
+      error: { message: "store is down" },
+    });
+  },
+);
+
+test.each(Object.entries(failing))(
+  "a store whose delete %s harms no call and is told",
+  async (_, remove) => {
+    const around = surroundings();
+    const store = { get: () => undefined, set: () => {}, delete: remove };
+    const policy = cached(around, { maxAgeMs: 1_000, store });
+    const gone = permanent(new Error("revoked"));
+    await expect(policy.call(() => Promise.reject(gone), { key: "eur" })).rejects.toBe(gone);
+    await around.time.pass(0);
+    expect(around.last("policy.callback_failed").callback).toBe("cache.store.delete");
+  },
+);
+
+test.each([
+  ...Object.entries(failing),
+  ["answers nonsense", () => 5],
+  ["answers an entry without a moment", () => ({ value: "one" })],
+  ["answers an entry without a value", () => ({ atMs: START_AT_MS })],
+  ["answers an entry from the future", () => ({ value: "one", atMs: START_AT_MS + 60_000 })],
+])("a store whose get %s has nothing to serve and is told", async (_, get) => {
+  const around = surroundings();
+  // The store is wrong on purpose.
+  const store = { get: get as () => undefined, set: () => {} };
+  const policy = cached(around, { maxAgeMs: 1_000, store });
+  await expect(policy.call(broken, { key: "eur" })).rejects.toBe(reset);
+  expect(around.last("policy.callback_failed").callback).toBe("cache.store.get");
+  expect(around.time.pending).toBe(0);
+});
+
+test("an entry that is a little ahead of this process's clock is as young as can be", async () => {
+  const around = surroundings();
+  const store = { get: () => ({ value: "one", atMs: START_AT_MS + 5_000 }), set: () => {} };
+  const policy = cached(around, { maxAgeMs: 1_000, store });
+  expect(await policy.execute(broken, { key: "eur" })).toMatchObject({ value: "one", ageMs: 0 });
+});
+
+test("storeLimitMs is how long the store may take: 1 000 ms when not given", async () => {
+  const around = surroundings();
+  const { time, last } = around;
+  const store: CacheStore<string> = { get: () => new Promise(() => {}), set: () => {} };
+  for (const [storeLimitMs, expected] of [
+    [50, 50],
+    [undefined, 1_000],
+  ] as const) {
+    const given = storeLimitMs === undefined ? {} : { storeLimitMs };
+    const policy = cached(around, { maxAgeMs: 1_000, store, ...given });
+    const startMs = time.nowMs;
+    await expect(time.until(policy.call(broken, { key: "eur" }))).rejects.toBe(reset);
+    expect(time.nowMs - startMs).toBe(expected);
+    expect(last("policy.callback_failed")).toMatchObject({
+      callback: "cache.store.get",
+      error: { name: "TimeoutError" },
+    });
+    expect(time.pending).toBe(0);
+  }
+});
