@@ -35,6 +35,12 @@ async function oursObserved(bench: Bench): Promise<Make> {
   };
 }
 
+async function oursInRegistry(bench: Bench): Promise<Make> {
+  const { BreakerRegistry } = await telltale(bench);
+  const registry = new BreakerRegistry({ limit: 2 * BREAKERS });
+  return (name) => registry.get(name);
+}
+
 async function cockatielConsecutive(): Promise<Make> {
   const { circuitBreaker, ConsecutiveBreaker, handleAll } = await import("cockatiel");
   return () =>
@@ -56,6 +62,7 @@ const MAKERS = [
   { id: "ours", label: "telltale, default options", prepare: oursDefault, bytes: 400 },
   { id: "ours-used", label: "telltale, after one call", prepare: oursUsed },
   { id: "ours-observed", label: "telltale, with a listener", prepare: oursObserved, bytes: 1100 },
+  { id: "ours-registry", label: "telltale, in a registry", prepare: oursInRegistry },
   { id: "cockatiel", label: "cockatiel consecutive", prepare: cockatielConsecutive },
   { id: "opossum-default", label: "opossum default", prepare: opossumWithDefaults },
   { id: "mollitia", label: "mollitia count", prepare: mollitiaCount },

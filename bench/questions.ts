@@ -8,6 +8,7 @@ import { idleCpu, idleMemory } from "./idle.ts";
 import { firstTry, pipelines } from "./policies.ts";
 import type { Question } from "./question.ts";
 import { refused } from "./refused.ts";
+import { registryGet } from "./registry.ts";
 import { scrape } from "./scrape.ts";
 
 /** Everything that `npm run bench` asks, in the order of the report. */
@@ -20,6 +21,7 @@ export const QUESTIONS: readonly Question[] = [
   manyBreakers,
   refused,
   exporters,
+  registryGet,
   firstTry,
   pipelines,
   scrape,

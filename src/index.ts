@@ -1,4 +1,10 @@
-export type { BreakerStats, BreakerView } from "./core/breaker-view.ts";
+export { BreakerRegistry, type RegistryStats } from "./core/breaker-registry.ts";
+export type {
+  BreakerStats,
+  BreakerView,
+  RegistryFollower,
+  RegistryView,
+} from "./core/breaker-view.ts";
 export type { DurationListener } from "./core/call-durations.ts";
 export type { CallOptions, CancelSignal } from "./core/call-options.ts";
 export {
@@ -22,6 +28,8 @@ export type {
 } from "./core/execute-result.ts";
 export type { CircuitBreakerOptions, HalfOpenOptions, RampUpOptions } from "./core/options.ts";
 export type { Permit, Refusal } from "./core/permit.ts";
+export type { Reconfiguration } from "./core/reconfiguration.ts";
+export type { BreakerOverrides, BreakerRegistryOptions } from "./core/registry-options.ts";
 export type {
   Hearing,
   Situation,
@@ -73,6 +81,7 @@ export type {
   OpenReason,
   Outcome,
   ProbeOutcome,
+  RemovalReason,
   Severity,
   SkipReason,
   Transition,

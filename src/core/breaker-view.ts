@@ -36,6 +36,20 @@ export interface BreakerStats {
   readonly timeInStateMs: Readonly<Record<CircuitState, number>>;
 }
 
+/** Is told which breakers a registry holds. */
+export interface RegistryFollower<Breaker = BreakerView> {
+  added(breaker: Breaker): void;
+  removed(breaker: Breaker): void;
+}
+
+/** What exporters need of a registry. */
+export interface RegistryView {
+  /** Carries the events of all its breakers. */
+  readonly bus: EventBus;
+  /** Tells of the breakers there are, at once, and from then on of each that comes or goes. */
+  follow(follower: RegistryFollower, options?: Pick<ListenOptions, "sink">): () => void;
+}
+
 /** What may be read of a breaker; exporters need no more than this. No getter has an effect. */
 export interface BreakerView {
   readonly name: string;

@@ -28,18 +28,12 @@ export function listenToDurations(
   subscription: DurationSubscription,
 ): () => void {
   circuit.durations = [...(circuit.durations ?? []), subscription];
-  choosePathAgain(circuit);
+  circuit.choosePathAgain();
   return () => {
     const left = circuit.durations?.filter((other) => other !== subscription) ?? [];
     circuit.durations = left.length === 0 ? null : left;
-    choosePathAgain(circuit);
+    circuit.choosePathAgain();
   };
-}
-
-/** Whether calls are timed was decided without or with this listener. */
-function choosePathAgain(circuit: Circuit): void {
-  circuit.quiet = undefined;
-  circuit.heardVersion = -1;
 }
 
 /** Ends a step: who listens to durations is told that of its call. A failure harms nobody and is reported. */

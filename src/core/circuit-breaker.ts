@@ -29,6 +29,12 @@ import { guard, guardResult, guardSync } from "./guarded-call.ts";
 import type { CircuitBreakerOptions } from "./options.ts";
 import { AdmittedPermit, failed, type Permit, type Refusal, recordResult } from "./permit.ts";
 import { quietPath } from "./quiet-path.ts";
+import {
+  changedSettings,
+  checkedChanges,
+  type Reconfiguration,
+  reconfigure,
+} from "./reconfiguration.ts";
 import { settingsOf } from "./settings.ts";
 import { readStats, tripProgress } from "./stats.ts";
 import { trafficShare } from "./traffic.ts";
@@ -79,7 +85,9 @@ export class CircuitBreaker implements BreakerView {
    * @throws {RangeError} when an option is outside its range
    */
   constructor(name: string, options?: CircuitBreakerOptions) {
-    this.#circuit = new Circuit(name, settingsOf(name, options));
+    // As `breakerOf` calls it.
+    this.#circuit =
+      options instanceof Circuit ? options : new Circuit(name, settingsOf(name, options));
   }
 
   /**
@@ -188,6 +196,26 @@ export class CircuitBreaker implements BreakerView {
   }
 
   /**
+   * Changes options while the breaker works: all of them, or on bad input none. State, generation, incident, counters
+   * and the count of failures stay, and calls under way count by the new options. A rule in the place of one of its
+   * name goes on with that one's window, as far as the new one reaches: rates do so when the window is of the same
+   * kind and judges by the same limit, else they begin anew. What changes is decided at the next result: nothing opens
+   * or closes now, an open breaker keeps the end of its cooldown, a probe its lease. Told as `circuit.reconfigure`,
+   * when anything changed.
+   *
+   * @throws {TypeError} when an option is unknown, of the wrong type, or one of `bus`, `clock` and `random`
+   * @throws {RangeError} when an option is outside its range
+   * @example
+   * breaker.reconfigure({ failureThreshold: 10, latencyTripMs: null, halfOpen: { maxProbes: 3 } });
+   */
+  reconfigure(options: Reconfiguration): void {
+    const circuit = this.#circuit;
+    const check = this.#check("reconfigure");
+    reconfigure(circuit, changedSettings(check, circuit.settings, checkedChanges(check, options)));
+    circuit.deliver();
+  }
+
+  /**
    * Listens to this breaker's events, also when its bus is shared: breakers on one bus are told apart by name.
    * @returns a function that unsubscribes
    * @throws {TypeError} when no event has that name
@@ -215,7 +243,7 @@ export class CircuitBreaker implements BreakerView {
           { ...passed, declines: (skip) => skip.breaker !== name || declines(skip) },
     );
     // Here, because a bus of the user's making need not know signals.
-    return endWith(signal, off);
+    return endWith(signal, this.#circuit.journal?.subscriptions?.hold(off) ?? off);
   }
 
   /** Listens to the next such event of this breaker, once. */
@@ -349,6 +377,12 @@ export class CircuitBreaker implements BreakerView {
       this.#check("record a result of").durationMs("latencyMs", latencyMs);
     recordResult(this.#circuit, { outcome, latencyMs, thrown });
   }
+}
+
+/** The breaker around a circuit that a registry made, its options checked before. */
+export function breakerOf(circuit: Circuit): CircuitBreaker {
+  // The constructor takes a circuit as well, which is nothing that its signature tells users.
+  return new CircuitBreaker(circuit.name, circuit as object as CircuitBreakerOptions);
 }
 
 function noteOf(check: Check, reason: unknown): string | undefined {

@@ -5,8 +5,9 @@ import type { Call } from "./call.ts";
 import type { DurationSubscription } from "./call-durations.ts";
 import type { Clock } from "./clock.ts";
 import { CooldownAttempts } from "./cooldown.ts";
+import type { Left, Opening } from "./facts.ts";
 import { Incident, incidentIdOf } from "./incident.ts";
-import { type Committed, Journal, type Left, type Opening } from "./journal.ts";
+import { type Committed, Journal } from "./journal.ts";
 import {
   ClosedPeriod,
   DisabledPeriod,
@@ -28,7 +29,7 @@ import { Tally } from "./tally.ts";
  */
 export class Circuit implements Committed {
   readonly name: string;
-  readonly settings: Settings;
+  settings: Settings;
   readonly clock: Clock;
   generation = 0;
   period: Period = new ClosedPeriod();
@@ -57,11 +58,12 @@ export class Circuit implements Committed {
    */
   #nowMs = Number.NaN;
 
-  constructor(name: string, settings: Settings) {
+  /** `bus` is the one that a registry shares among its breakers. */
+  constructor(name: string, settings: Settings, bus = settings.bus) {
     this.name = name;
     this.settings = settings;
     // Before the clock is first read: its failure is told, too.
-    if (settings.bus !== undefined) this.listen(settings.bus);
+    if (bus !== undefined) this.listen(bus);
     this.clock =
       settings.clock === platformClock
         ? platformClock
@@ -75,6 +77,26 @@ export class Circuit implements Committed {
   listen(bus: EventBus): Journal {
     this.journal ??= new Journal(this, bus);
     return this.journal;
+  }
+
+  /** Tells nothing more on the bus that it shared: from now on the breaker is on its own. */
+  leaveBus(): void {
+    this.journal?.drain();
+    this.journal = null;
+    this.choosePathAgain();
+  }
+
+  /** Puts other settings in force; the state, its period and its counts stay. */
+  adopt(settings: Settings): void {
+    this.settings = settings;
+    this.journal?.followSettings();
+    this.choosePathAgain();
+  }
+
+  /** How calls run, and whether they are timed, is worked out again at the next one. */
+  choosePathAgain(): void {
+    this.quiet = undefined;
+    this.heardVersion = -1;
   }
 
   /** Begins a step: the one moment that everything in it is decided by. */

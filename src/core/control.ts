@@ -40,7 +40,7 @@ export function enable(circuit: Circuit, nowMs: number): void {
 }
 
 /** Commits what time alone has brought: ended leases, idle steps of degradation. */
-function commitTime(circuit: Circuit, nowMs: number): void {
+export function commitTime(circuit: Circuit, nowMs: number): void {
   circuit.endLeases(nowMs);
   if (circuit.period.state === "closed") settleIdle(circuit, circuit.period, nowMs);
 }

@@ -136,6 +136,7 @@ function take(
 ) {
   const startMs = startOf(circuit, slot, admittedMs);
   const call = free.pop() ?? new GuardedCall();
+  circuit.tally.begun++;
   call.circuit = circuit;
   call.slot = slot;
   call.startMs = startMs;

@@ -1,13 +1,7 @@
 import { describeError } from "../events/describe-error.ts";
 import type { CircuitEventType, EventOf, EventType, TelltaleEvent } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
-import type {
-  CircuitState,
-  CloseReason,
-  FailureReason,
-  OpenReason,
-  SkipReason,
-} from "../events/vocabulary.ts";
+import type { CircuitState } from "../events/vocabulary.ts";
 import type { Call } from "./call.ts";
 import {
   type AskedContext,
@@ -17,10 +11,12 @@ import {
   contextOf,
   NO_CONTEXT,
 } from "./call-context.ts";
+import type { Closing, Left, Opening, SkipFacts } from "./facts.ts";
 import { type Audience, audienceOf } from "./guarded-bus.ts";
 import type { Incident } from "./incident.ts";
 import type { ProbeEnd } from "./period.ts";
 import type { Settings } from "./settings.ts";
+import type { Subscriptions } from "./subscriptions.ts";
 import type { TripReading, TripRule } from "./trip-rule.ts";
 
 /** What the envelope of an event is filled from. */
@@ -50,65 +46,21 @@ type OwnFields<T extends CircuitEventType> = Omit<
   | "incidentId"
 >;
 
-/** Which rule tripped, and on what numbers. */
-export interface TripCause {
-  /** `probe` for a failed probe. */
-  readonly rule: string;
-  readonly threshold: number;
-  readonly window: Readonly<Record<string, number>>;
-  readonly failuresByReason: Readonly<Record<FailureReason, number>>;
-  /** On the wall clock; null when the rule does not know. */
-  readonly firstFailureAtMs: number | null;
-  /** On the monotonic clock. */
-  readonly firstFailureMs: number | null;
-}
-
-/** The state that a commit ended. */
-export interface Left {
-  readonly from: CircuitState;
-  /** How long it had lasted. */
-  readonly spentMs: number;
-}
-
-/** What a commit of an open state tells. */
-export interface Opening {
-  readonly from: CircuitState;
-  readonly reason: OpenReason;
-  /** Null when forced. */
-  readonly cause: TripCause | null;
-  readonly note: string | undefined;
-  /** Null without an end. */
-  readonly cooldownMs: number | null;
-  readonly thrown: { readonly value: unknown } | null;
-}
-
-/** What a commit of `closed` tells; the incident is over by then. */
-export interface Closing extends Left {
-  readonly reason: CloseReason;
-  readonly note: string | undefined;
-  readonly incident: Incident;
-}
-
-/** What a refusal tells. */
-export interface SkipFacts {
-  readonly reason: SkipReason;
-  readonly openMs: number;
-  readonly retryAfterMs: number | null;
-}
-
 /**
  * The one place that builds events. Each is built when it is committed, so that it holds the numbers of that moment,
  * and delivered by `flush` after the whole step is committed. What nobody listens to is not built.
  */
 export class Journal {
   readonly bus: EventBus;
+  /** What the breaker's own listeners subscribed, where the breaker may have to leave the bus. */
+  subscriptions: Subscriptions | null = null;
   readonly #audience: Audience;
   readonly #circuit: Committed;
   /** What waits for delivery: most steps tell one event, and an array for one costs more than the event. */
   #next: TelltaleEvent | null = null;
   #rest: TelltaleEvent[] | null = null;
   /** Null when the breaker has no option `context`. */
-  readonly #asked: AskedContext | null;
+  #asked: AskedContext | null = null;
   #seq = 0;
   #flushing = false;
 
@@ -116,7 +68,12 @@ export class Journal {
     this.#circuit = circuit;
     this.bus = bus;
     this.#audience = audienceOf(bus);
-    this.#asked = askedContext(circuit.settings.context, (thrown) =>
+    this.followSettings();
+  }
+
+  /** The settings of the circuit are others now. */
+  followSettings(): void {
+    this.#asked = askedContext(this.#circuit.settings.context, (thrown) =>
       this.callbackFailed("context", thrown),
     );
   }
@@ -136,10 +93,15 @@ export class Journal {
     this.#asked?.forget();
     if (this.#flushing) return;
     this.#flushing = true;
+    this.drain();
+    this.#flushing = false;
+  }
+
+  /** Hands what is left to the bus, also while a delivery is under way: the breaker is about to leave. */
+  drain(): void {
     for (let event = this.#take(); event !== null; event = this.#take()) {
       this.#audience.emit(event);
     }
-    this.#flushing = false;
   }
 
   #queue(event: TelltaleEvent): void {
@@ -315,6 +277,10 @@ export class Journal {
 
   control(type: "circuit.disable" | "circuit.enable", { from, spentMs }: Left): void {
     if (this.hears(type)) this.#tell(type, { from, spentMs });
+  }
+
+  reconfigured(changes: OwnFields<"circuit.reconfigure">): void {
+    if (this.hears("circuit.reconfigure")) this.#tell("circuit.reconfigure", changes);
   }
 
   degrade(from: number, to: number): void {

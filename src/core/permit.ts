@@ -65,6 +65,7 @@ export class AdmittedPermit implements Permit {
     this.#startMs = startMs;
     this.#check = check;
     this.#context = circuit.journal?.admittedContext();
+    circuit.tally.begun++;
   }
 
   success(latencyMs?: number): void {
@@ -107,6 +108,7 @@ export function recordResult(
 ): void {
   const latencyMs = given ?? null;
   const nowMs = circuit.begin();
+  circuit.tally.begun++;
   const slot = admitResult(circuit, nowMs);
   const counted = slowed(outcome, latencyMs, circuit.settings.latencyTripMs);
   const call = unjudged(counted, latencyMs, thrown);

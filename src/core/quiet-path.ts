@@ -7,6 +7,7 @@ import { follow } from "./follow.ts";
 import type { ClosedPeriod, DisabledPeriod } from "./period.ts";
 import { rejection } from "./rejection.ts";
 import { settle } from "./settlement.ts";
+import type { Tally } from "./tally.ts";
 import { shapesTraffic } from "./traffic.ts";
 import { metersOf } from "./trip-decision.ts";
 import type { TripMeters } from "./trip-meters.ts";
@@ -20,7 +21,7 @@ const DENSE_GAP_MS = 1;
 /**
  * How calls run while nothing needs the time: no latency limit, no classifier, nobody who hears of single calls. The
  * two handlers are made once per period, so a success costs one comparison and two stores, and that comparison also
- * tells a late result.
+ * tells a late result, and one that began under other settings.
  *
  * `lastSuccessAtMs` alone wants the clock. In dense traffic it is read once in a block of up to 16 successes; a block
  * grows with the traffic and is one success long where calls are rare.
@@ -28,6 +29,7 @@ const DENSE_GAP_MS = 1;
 export class QuietPath {
   readonly onValue: <T>(value: T) => T;
   readonly onThrow: (thrown: unknown) => PromiseLike<never>;
+  readonly #tally: Tally;
   #block = 1;
   /** The count of successes at which the clock is read next. */
   #readAt = 0;
@@ -38,9 +40,10 @@ export class QuietPath {
     const counted = hearing >= HEARS_SUCCESSES && period.state === "closed" ? period : null;
     const momentous = hearing >= HEARS_MOMENTS;
     let meters: TripMeters | null = null;
+    this.#tally = circuit.tally;
     this.onValue = (value) => {
       if (
-        circuit.period === period &&
+        circuit.quiet === this &&
         circuit.consecutiveFailures === 0 &&
         (circuit.journal === null || isQuiet(circuit))
       ) {
@@ -76,13 +79,14 @@ export class QuietPath {
   }
 
   run<T>(fn: Guarded<T>): Promise<T> {
+    this.#tally.begun++;
     return follow(fn, this.onValue<T>, this.onThrow);
   }
 }
 
 /** The quiet path, or null when the call has to be timed or admitted with care. */
 export function quietPath(circuit: Circuit): QuietPath | null {
-  // Nobody can listen, and the settings never change: what was decided once holds.
+  // Nobody can listen, and other settings forget it: what was decided once holds.
   if (circuit.journal === null && circuit.quiet !== undefined) return circuit.quiet;
   if (!isQuiet(circuit)) return null;
   if (circuit.quiet === undefined) {

@@ -15,6 +15,14 @@ export class RateMeter implements TripMeter {
     this.#limitMs = limitMs;
   }
 
+  /** Goes on with the verdicts of the meter in whose place it comes, if that judged calls by the same limit. */
+  after(previous: TripMeter | undefined): this {
+    if (previous instanceof RateMeter && previous.#limitMs === this.#limitMs) {
+      this.#window.takeOver(previous.#window);
+    }
+    return this;
+  }
+
   record(verdict: Verdict, latencyMs: number | null, nowMs: number): void {
     if (this.#limitMs === undefined) this.#window.add(verdict, nowMs);
     else {

@@ -17,6 +17,8 @@ export interface RollingWindow {
   counts(nowMs: number): WindowCounts;
   /** Until when a success makes no difference to one at the moment of the last addition. */
   readonly sameUntilMs: number;
+  /** Takes in what a window of the same kind holds; nothing from one of another kind. For a window that is empty. */
+  takeOver(other: RollingWindow): void;
 }
 
 const SUCCESS = 0;
@@ -100,6 +102,19 @@ export class CountWindow implements RollingWindow {
     return { calls: this.#calls, errors, latencies, firstFailureMs };
   }
 
+  /** The last calls of the other, as many as fit. */
+  takeOver(other: RollingWindow): void {
+    if (!(other instanceof CountWindow)) return;
+    const kept = Math.min(this.#size, other.#calls);
+    for (let back = kept; back > 0; back--) {
+      const at = (other.#next - back + other.#size) % other.#size;
+      const code = other.#verdicts[at] ?? SUCCESS;
+      const verdict = code === SUCCESS ? null : code === ERROR ? "error" : "latency";
+      const segment = Math.floor(at / other.#segmentSize);
+      this.add(verdict, other.#firstFailuresMs[segment] ?? Number.NaN);
+    }
+  }
+
   #count(code: number, by: number): void {
     this.#held[code] = (this.#held[code] ?? 0) + by;
   }
@@ -167,6 +182,30 @@ export class TimeWindow implements RollingWindow {
     const { calls, errors, latencies } = this.#total;
     const firstFailureMs = errors + latencies === 0 ? null : earliest(this.#firstFailuresMs);
     return { calls, errors, latencies, firstFailureMs };
+  }
+
+  /**
+   * The verdicts of each bucket count as having come when it began: with other buckets than before, a verdict may
+   * leave the window up to one old bucket too early, and never too late.
+   */
+  takeOver(other: RollingWindow): void {
+    if (!(other instanceof TimeWindow) || !Number.isFinite(other.#newest)) return;
+    for (let back = BUCKETS - 1; back >= 0; back--) {
+      const from = placeOf(other.#newest - back);
+      const calls = other.#calls[from] ?? 0;
+      if (calls === 0) continue;
+      const to = this.#turnTo((other.#newest - back) * other.#bucketMs);
+      const [errors, latencies] = [other.#errors[from] ?? 0, other.#latencies[from] ?? 0];
+      this.#calls[to] = (this.#calls[to] ?? 0) + calls;
+      this.#errors[to] = (this.#errors[to] ?? 0) + errors;
+      this.#latencies[to] = (this.#latencies[to] ?? 0) + latencies;
+      this.#total.calls += calls;
+      this.#total.errors += errors;
+      this.#total.latencies += latencies;
+      if (Number.isNaN(this.#firstFailuresMs[to] ?? Number.NaN)) {
+        this.#firstFailuresMs[to] = other.#firstFailuresMs[from] ?? Number.NaN;
+      }
+    }
   }
 
   /** Empties the buckets that time has passed over, ten at the most, and returns the place of the present one. */

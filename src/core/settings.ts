@@ -5,6 +5,7 @@ import { platformClock, platformRandom } from "../platform.ts";
 import type { Classify } from "./classification.ts";
 import type { Clock } from "./clock.ts";
 import type { Cooldown } from "./cooldown.ts";
+import { keptOptions } from "./option-layers.ts";
 import type { CircuitBreakerOptions, RampUpOptions } from "./options.ts";
 import { consecutiveRule, type TripRule } from "./trip-rule.ts";
 import { checkedRules, tripSettings } from "./trip-settings.ts";
@@ -38,6 +39,8 @@ export interface Settings {
   readonly attributes: Readonly<Record<string, Scalar>> | undefined;
   /** Its answers are checked when it gives them. */
   readonly context: (() => unknown) | undefined;
+  /** The options that these settings are made of, to change some of them and keep the others. */
+  readonly given: CircuitBreakerOptions;
 }
 
 const DEFAULT_FAILURE_THRESHOLD = 5;
@@ -65,9 +68,11 @@ const DEFAULTS: Settings = /* @__PURE__ */ Object.freeze({
   bus: undefined,
   attributes: undefined,
   context: undefined,
+  given: Object.freeze({}),
 });
 
-const OPTIONS = [
+/** The name of every option. */
+export const OPTIONS = [
   "failureThreshold",
   "latencyTripMs",
   "trip",
@@ -91,7 +96,17 @@ const DEFAULT_RAMP_FROM = 0.1;
 export function settingsOf(name: unknown, options: unknown): Settings {
   const label = typeof name === "string" && name.length <= LONGEST_NAME ? ` "${name}"` : "";
   const check = new Check(`create breaker${label}`);
-  check.text("name", name, LONGEST_NAME);
+  checkName(check, name);
+  return checkedSettings(check, options);
+}
+
+/** @throws {TypeError|RangeError} when a name is no string, empty or too long */
+export function checkName(check: Check, name: unknown): string {
+  return check.text("name", name, LONGEST_NAME);
+}
+
+/** The settings that options ask for; those without options are shared. */
+export function checkedSettings(check: Check, options: unknown): Settings {
   if (options === undefined) return DEFAULTS;
   const given: CircuitBreakerOptions = check.object("options", options);
   check.keys(given, OPTIONS);
@@ -116,6 +131,7 @@ export function settingsOf(name: unknown, options: unknown): Settings {
     attributes:
       given.attributes === undefined ? undefined : check.scalars("attributes", given.attributes),
     context: given.context === undefined ? undefined : check.function("context", given.context),
+    given: keptOptions(given, OPTIONS),
   });
 }
 
@@ -184,7 +200,7 @@ function checkedClock(check: Check, clock: Clock): Clock {
   return clock;
 }
 
-function checkedBus(check: Check, bus: EventBus): EventBus {
+export function checkedBus(check: Check, bus: EventBus): EventBus {
   check.object("bus", bus);
   check.function("bus.emit", bus.emit);
   check.function("bus.on", bus.on);

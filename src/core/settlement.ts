@@ -54,6 +54,7 @@ export function settleUnadmitted(circuit: Circuit, call: Omit<Call, "slot">): vo
 
 /** A call that its caller cancelled before it was admitted: counted and told, and no slot was taken. */
 export function settleCancelled(circuit: Circuit, call: Omit<Call, "slot">): void {
+  circuit.tally.begun++;
   circuit.tally.call("cancelled");
   circuit.journal?.ignored("cancelled", call);
   circuit.deliver();
@@ -67,7 +68,8 @@ function isCurrent(circuit: Circuit, slot: Slot): boolean {
 }
 
 function settleLate(circuit: Circuit, call: Call): void {
-  if (!isTold(circuit, call)) {
+  if (isTold(circuit, call)) circuit.tally.endAsSkip();
+  else {
     circuit.tally.call("late");
     circuit.journal?.late(call);
   }
@@ -180,7 +182,10 @@ function forcePermanently(circuit: Circuit, { thrown }: Call, nowMs: number): vo
 /** Counts and tells what a current call counted as; the reason when it was a failure. */
 function record(circuit: Circuit, call: Call): FailureReason | null {
   const { outcome } = call;
-  if (isTold(circuit, call)) return null;
+  if (isTold(circuit, call)) {
+    circuit.tally.endAsSkip();
+    return null;
+  }
   circuit.tally.call(outcome);
   switch (outcome) {
     case "success":

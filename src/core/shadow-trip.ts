@@ -1,8 +1,8 @@
 import type { FailureReason } from "../events/vocabulary.ts";
 import type { Call } from "./call.ts";
 import type { Circuit } from "./circuit.ts";
+import type { Opening } from "./facts.ts";
 import { FailureRun } from "./failure-run.ts";
-import type { Opening } from "./journal.ts";
 import { askedAfter, decisionOf } from "./trip-decision.ts";
 import { TripMeters } from "./trip-meters.ts";
 import type { TripRule } from "./trip-rule.ts";
@@ -12,7 +12,7 @@ import type { TripRule } from "./trip-rule.ts";
  * would have tripped they say so, once, look away for the cooldown that would have followed, and begin again.
  */
 export class ShadowTrip {
-  readonly #rules: readonly TripRule[];
+  #rules: readonly TripRule[];
   #meters: TripMeters | null = null;
   #run: FailureRun | null = null;
   #failures = 0;
@@ -20,6 +20,12 @@ export class ShadowTrip {
 
   constructor(rules: readonly TripRule[]) {
     this.#rules = rules;
+  }
+
+  /** Goes on with other rules. */
+  follow(rules: readonly TripRule[]): void {
+    this.#rules = rules;
+    this.#meters = this.#meters?.succeededBy(rules) ?? null;
   }
 
   /** Takes a verdict; `reason` is null for a success. */

@@ -34,6 +34,10 @@ class Counts {
   readonly transitions: CountsOf<Transition> = zeros(TRANSITION_WORDS);
   readonly probes: CountsOf<ProbeOutcome> = zeros(PROBE_OUTCOMES);
   readonly timeInStateMs: CountsOf<CircuitState> = zeros(STATES);
+  /** The sum of `calls`, and those that ended as a skip that was counted on their behalf. */
+  ended = 0;
+  /** The sum of `skips`, without those of calls that had begun. */
+  skipped = 0;
 }
 
 /** What a breaker that counted nothing reads, so that a scrape of idle ones makes no zeros. */
@@ -43,16 +47,24 @@ const NOTHING: Readonly<Counts> = /* @__PURE__ */ new Counts();
 export class Tally {
   /** In a plain field, because the quiet path does nothing else. */
   successes = 0;
+  /** Calls that ran or are under way; each is counted once more, by its outcome, when it ends. */
+  begun = 0;
   /** Made when something other than a success is counted. */
   #counts: Counts | null = null;
 
   call(outcome: CountedAs): void {
     if (outcome === "success") this.successes++;
-    else this.#counted().calls[outcome]++;
+    else {
+      const counts = this.#counted();
+      counts.calls[outcome]++;
+      counts.ended++;
+    }
   }
 
   skip(reason: SkipReason): void {
-    this.#counted().skips[reason]++;
+    const counts = this.#counted();
+    counts.skips[reason]++;
+    counts.skipped++;
   }
 
   trip(reason: FailureReason): void {
@@ -68,6 +80,23 @@ export class Tally {
     // The circuit commits only the legal pairs; a test walks every state and input.
     transitions[`${from}->${to}` as Transition]++;
     timeInStateMs[from] += spentMs;
+  }
+
+  /** Calls that have begun and not ended. */
+  get underWay(): number {
+    return this.begun - this.successes - (this.#counts?.ended ?? 0);
+  }
+
+  /** Calls that were asked for: begun or refused. */
+  get asked(): number {
+    return this.begun + (this.#counts?.skipped ?? 0);
+  }
+
+  /** A call that began has ended as a refusal that was counted already. */
+  endAsSkip(): void {
+    const counts = this.#counted();
+    counts.ended++;
+    counts.skipped--;
   }
 
   /** A copy; what was never counted is there as zeros. */

@@ -1,8 +1,8 @@
 import type { FailureReason } from "../events/vocabulary.ts";
 import type { Call } from "./call.ts";
 import type { Circuit } from "./circuit.ts";
+import type { TripCause } from "./facts.ts";
 import { type FailureRun, majority } from "./failure-run.ts";
-import type { TripCause } from "./journal.ts";
 import type { ClosedPeriod } from "./period.ts";
 import { ProgressClimb } from "./progress-climb.ts";
 import { levelsOf, TripMeters } from "./trip-meters.ts";

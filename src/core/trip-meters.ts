@@ -45,10 +45,18 @@ export class TripMeters {
   #sameUntilMs = Number.NEGATIVE_INFINITY;
   #silent = false;
 
-  constructor(rules: readonly TripRule[], told: Told) {
+  constructor(rules: readonly TripRule[], told: Told, before: readonly Metered[] = []) {
     this.#told = told;
-    this.#metered = rules.flatMap((rule) => {
-      const meter = this.#ask(rule, () => rule.begin());
+    const left = [...before];
+    /** Each meter is handed on once, to the same rule or else to one of its name. */
+    const handOver = (fits: (metered: Metered) => boolean): TripMeter | undefined => {
+      const at = left.findIndex(fits);
+      return at < 0 ? undefined : left.splice(at, 1)[0]?.meter;
+    };
+    const same = rules.map((rule) => handOver((metered) => metered.rule === rule));
+    this.#metered = rules.flatMap((rule, at) => {
+      const previous = () => handOver((metered) => metered.rule.name === rule.name);
+      const meter = same[at] ?? this.#ask(rule, () => rule.begin(previous()));
       const hearing = HEARINGS.indexOf(rule.hears ?? "failures");
       return meter === undefined ? [] : [{ rule, meter, hearing }];
     });
@@ -84,6 +92,12 @@ export class TripMeters {
     const count = this.#waiting;
     this.#waiting = 0;
     for (const meter of this.#together ?? []) meter.recordSuccesses(count, this.#waitingMs);
+  }
+
+  /** The meters of the rules that come in the place of these: what they have counted goes on. */
+  succeededBy(rules: readonly TripRule[]): TripMeters {
+    this.#countWaiting();
+    return new TripMeters(rules, this.#told, this.#metered);
   }
 
   record(verdict: Verdict, latencyMs: number | null, nowMs: number): void {

@@ -83,8 +83,11 @@ export interface TripRule {
    * @default "failures"
    */
   readonly hears?: Hearing;
-  /** Starts the counts of one closed period. */
-  begin(): TripMeter;
+  /**
+   * Starts the counts of one closed period. `previous` is given when `reconfigure` puts this rule in the place of
+   * another of its name: the meter of that one, which the new one may take over what it can use from.
+   */
+  begin(previous?: TripMeter): TripMeter;
 }
 
 const FINE_LEVELS_UP_TO = 10;

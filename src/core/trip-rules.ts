@@ -61,7 +61,7 @@ export function failureRate(options: FailureRateOptions): TripRule {
     name: "failureRate",
     threshold,
     hears: "calls" in options.window ? "successes" : "moments",
-    begin: () => new RateMeter(makeWindow(), threshold, minimumCalls),
+    begin: (previous) => new RateMeter(makeWindow(), threshold, minimumCalls).after(previous),
   };
 }
 
@@ -81,7 +81,8 @@ export function slowRate(options: SlowRateOptions): TripRule {
     name: "slowRate",
     threshold,
     hears: "latencies",
-    begin: () => new RateMeter(makeWindow(), threshold, minimumCalls, limitMs),
+    begin: (previous) =>
+      new RateMeter(makeWindow(), threshold, minimumCalls, limitMs).after(previous),
   };
 }
 

@@ -3,8 +3,9 @@ import { CIRCUIT_ENVELOPE, CIRCUIT_EVENTS } from "./circuit-events.ts";
 import type { EventDefinition } from "./event-definition.ts";
 import * as field from "./field.ts";
 import { POLICY_EVENTS } from "./policy-events.ts";
+import { REGISTRY_EVENTS } from "./registry-events.ts";
 
-/** The fields of every event that is neither a breaker's nor the bus's own: policies, quota, budget, cluster. */
+/** The fields of every event that is neither a breaker's nor the bus's own: registry, policies, quota, budget, cluster. */
 export const PLAIN_ENVELOPE = {
   v: field.word([1], "The version of the event's form"),
   instance: field.optional(field.text("Which process: set once on the bus")),
@@ -18,6 +19,7 @@ export const PLAIN_ENVELOPE = {
 export const EVENTS = {
   ...CIRCUIT_EVENTS,
   ...POLICY_EVENTS,
+  ...REGISTRY_EVENTS,
   ...BUS_EVENTS,
 } as const satisfies Record<string, EventDefinition>;
 

@@ -244,6 +244,18 @@ export const CIRCUIT_EVENTS = {
     fields: { from, spentMs },
     metrics: [changeTo("closed")],
   }),
+  "circuit.reconfigure": define({
+    severity: "info",
+    sentence: "options changed",
+    when: "The control call `reconfigure` changed an option; the state stays",
+    fields: {
+      from: field.scalars(
+        "The options that changed, by name, as they were: null for off, `function` for one, rules by name and threshold",
+      ),
+      to: field.scalars("The same options as they are now"),
+    },
+    metrics: [],
+  }),
   "circuit.callback_failed": define({
     severity: "error",
     sentence: "a function given as an option failed",

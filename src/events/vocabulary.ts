@@ -93,6 +93,11 @@ type PairKey<P> = P extends readonly [infer F extends string, infer T extends st
 /** A committed state change as one word, for example `"closed->open"`. */
 export type Transition = PairKey<(typeof TRANSITIONS)[number]>;
 
+/** Why a breaker left its registry: it made room for another, or the control call. */
+export const REMOVAL_REASONS = ["evicted", "deleted"] as const;
+/** Why a breaker left its registry: it made room for another, or the control call. */
+export type RemovalReason = (typeof REMOVAL_REASONS)[number];
+
 /** How loud an event is; the names are pino's levels. */
 export const SEVERITIES = ["trace", "debug", "info", "warn", "error"] as const;
 /** How loud an event is; the names are pino's levels. */

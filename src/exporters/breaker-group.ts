@@ -1,8 +1,8 @@
-import type { BreakerView } from "../core/breaker-view.ts";
+import type { BreakerView, RegistryView } from "../core/breaker-view.ts";
 import type { Check } from "../events/check.ts";
 import type { BREAKER_LABEL, METRICS, MetricName } from "../events/metrics.ts";
 import { DroppedEvents } from "./dropped-events.ts";
-import type { MetricSettings } from "./metric-arguments.ts";
+import type { CheckedSource, MetricSettings } from "./metric-arguments.ts";
 import { type Labels, labelsOf, type Row, SLOTS_OF, tryRead } from "./metric-reading.ts";
 import { beginAll, endAll, type HeldNames, PerBus } from "./per-bus.ts";
 import { RecoveryWatch } from "./recovery-watch.ts";
@@ -88,6 +88,9 @@ export class BreakerGroup {
   readonly #names: SeriesLabels;
   #known = new WeakMap<BreakerView, Member>();
   readonly #attached = new Map<string, Member>();
+  /** What ends the following of registries. */
+  readonly #followed = new Set<() => void>();
+  #version = 0;
 
   constructor(context: GroupContext) {
     this.#context = context;
@@ -96,23 +99,70 @@ export class BreakerGroup {
   }
 
   get isEmpty(): boolean {
-    return this.#attached.size === 0;
+    return this.#attached.size === 0 && this.#followed.size === 0;
+  }
+
+  /** Another number than before means that other breakers are shown. */
+  get version(): number {
+    return this.#version;
   }
 
   /**
-   * Adds breakers, all of them or none.
+   * Adds breakers, all of them or none; of a registry those it has, and from then on those that come.
    * @returns a function that takes them out again
    * @throws {RangeError} when another breaker of the same name is there, or the budget or the attributes differ from
    * those that hold
    */
   attach(
-    breakers: readonly BreakerView[],
+    source: CheckedSource,
     settings: MetricSettings,
     watches: readonly Watch[] = [],
   ): () => void {
-    this.#checkNames(breakers);
+    return "follow" in source
+      ? this.#follow(source, settings, watches)
+      : this.#attachAll(source, settings, watches);
+  }
+
+  #follow(registry: RegistryView, settings: MetricSettings, watches: readonly Watch[]): () => void {
+    this.#agree(settings);
+    const releases = new Map<BreakerView, () => void>();
+    let unfollow = () => {};
+    const end = () => {
+      if (!this.#followed.delete(end)) return;
+      endAll([unfollow, ...releases.values()]);
+    };
+    this.#followed.add(end);
+    const follower = {
+      added: (view: BreakerView) => {
+        releases.set(view, this.#attachAll([view], settings, watches));
+      },
+      removed: (view: BreakerView) => {
+        const release = releases.get(view);
+        releases.delete(view);
+        release?.();
+      },
+    };
+    try {
+      unfollow = registry.follow(follower, { sink: this.#context.pipeline });
+    } catch (thrown) {
+      end();
+      throw thrown;
+    }
+    return end;
+  }
+
+  #agree(settings: MetricSettings): void {
     const { check } = this.#context;
     if (this.#names.agree(check, settings, this.isEmpty)) this.#known = new WeakMap();
+  }
+
+  #attachAll(
+    breakers: readonly BreakerView[],
+    settings: MetricSettings,
+    watches: readonly Watch[],
+  ): () => void {
+    this.#checkNames(breakers);
+    this.#agree(settings);
     const members: Member[] = [];
     try {
       for (const view of breakers) {
@@ -130,6 +180,7 @@ export class BreakerGroup {
 
   /** Takes every breaker out, whoever attached it. */
   clear(): void {
+    endAll(this.#followed);
     for (const member of [...this.#attached.values()]) {
       member.holds = 1;
       this.#release([member]);
@@ -211,6 +262,7 @@ export class BreakerGroup {
 
   #hold(member: Member, callDurations: boolean): void {
     member.holds++;
+    this.#version++;
     if (member.holds === 1) {
       this.#attached.set(member.name, member);
       if (member.shared) this.#shared.join(member.view);
@@ -221,6 +273,7 @@ export class BreakerGroup {
 
   #release(members: readonly Member[]): void {
     const offs: (() => void)[] = [];
+    this.#version++;
     for (const member of members) {
       member.holds--;
       if (member.holds > 0) continue;

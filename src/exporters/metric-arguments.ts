@@ -1,9 +1,12 @@
-import type { BreakerView } from "../core/breaker-view.ts";
+import type { BreakerView, RegistryView } from "../core/breaker-view.ts";
 import { type Check, shown } from "../events/check.ts";
 import { BREAKER_LABEL, METRIC_NAMES, METRICS } from "../events/metrics.ts";
 
-/** What metrics are read from: a breaker, or several. */
-export type MetricSource = BreakerView | readonly BreakerView[];
+/** What metrics are read from: a breaker, several, or a registry, whose breakers come and go. */
+export type MetricSource = BreakerView | readonly BreakerView[] | RegistryView;
+
+/** A source, checked. */
+export type CheckedSource = readonly BreakerView[] | RegistryView;
 
 /** Options that every metrics exporter has. */
 export interface MetricOptions {
@@ -53,14 +56,15 @@ const TAKEN: ReadonlySet<string> = new Set([
 const MOST_ATTRIBUTES = 8;
 
 /**
- * The breakers of a source.
+ * The breakers of a source, or the registry that it is.
  * @throws {TypeError} when the source holds anything else
  */
-export function checkedSource(check: Check, source: unknown): readonly BreakerView[] {
+export function checkedSource(check: Check, source: unknown): CheckedSource {
   if (!Array.isArray(source)) {
+    if (isRegistry(source)) return source;
     return isBreaker(source)
       ? [source]
-      : check.type("source", "a breaker or an array of breakers", source);
+      : check.type("source", "a breaker, an array of breakers or a registry", source);
   }
   return source.map((item: unknown, n) =>
     isBreaker(item) ? item : check.type(`source[${n}]`, "a breaker", item),
@@ -121,6 +125,11 @@ function checkedAttributes(check: Check, attributes: unknown): readonly string[]
 /** A list as error messages show it. */
 export const listed = (names: readonly string[]): string =>
   names.length === 0 ? "none" : names.map(shown).join(", ");
+
+function isRegistry(value: unknown): value is RegistryView {
+  if (typeof value !== "object" || value === null) return false;
+  return typeof Reflect.get(value, "follow") === "function" && "bus" in value;
+}
 
 function isBreaker(value: unknown): value is BreakerView {
   if (typeof value !== "object" || value === null) return false;

@@ -1,11 +1,10 @@
 import type { BatchObservableResult, Histogram, Meter, Observable } from "@opentelemetry/api";
-import type { BreakerView } from "../core/breaker-view.ts";
 import type { Check } from "../events/check.ts";
 import { instrumentName, METRIC_NAMES, METRICS, type MetricName } from "../events/metrics.ts";
 import { BreakerGroup, type HistogramName, type Watch } from "./breaker-group.ts";
 import type { HistogramSource, PulledHistograms } from "./histogram-producer.ts";
 import { HistogramSet } from "./histogram-set.ts";
-import type { MetricSettings } from "./metric-arguments.ts";
+import type { CheckedSource, MetricSettings } from "./metric-arguments.ts";
 import { type Labels, labelsOf, SLOTS_OF } from "./metric-reading.ts";
 
 /** The options of the metrics, checked and complete. */
@@ -55,13 +54,9 @@ export class MeterExport {
     }
   }
 
-  attach(
-    breakers: readonly BreakerView[],
-    settings: MeterSettings,
-    watches: readonly Watch[],
-  ): () => void {
+  attach(source: CheckedSource, settings: MeterSettings, watches: readonly Watch[]): () => void {
     this.#agree(settings.producer);
-    const release = this.#group.attach(breakers, settings, watches);
+    const release = this.#group.attach(source, settings, watches);
     this.#holds++;
     this.#producer?.add(this.#pulled);
     this.#listen();

@@ -94,9 +94,10 @@ const exportsByMeter = new WeakMap<api.Meter, MeterExport>();
  *
  * Without an SDK it does nothing. The API has no way to catch up on metrics: call it after the SDK is registered.
  * Beyond `nameBudget` names, breakers share the name `__other__`; the SDK's default limit of 2 000 attribute sets has
- * room for 150 names, so raise its `cardinalitySelector` together with the budget.
+ * room for 150 names, so raise its `cardinalitySelector` together with the budget. Of a breaker registry, the breakers
+ * that come later are added and those that go are taken out.
  *
- * @param source a breaker, or several
+ * @param source a breaker, several, or a breaker registry
  * @returns a function that detaches the breakers. SDKs go on to export the last value of what was ever observed: the
  * gauges of these breakers are set to 0 at the next collection, their counters stay as they are
  * @throws {TypeError} when an argument is of the wrong type or an option is unknown
@@ -109,7 +110,7 @@ export function exportToOpenTelemetry(
   source: MetricSource,
   options: OpenTelemetryOptions = {},
 ): () => void {
-  const breakers = checkedSource(CHECK, source);
+  const checked = checkedSource(CHECK, source);
   const settings = checkedSettings(options);
   const { meterProvider = api.metrics } = options;
   if (!hasMethod(meterProvider, "getMeter")) {
@@ -121,7 +122,7 @@ export function exportToOpenTelemetry(
   // Nobody would ever collect, so nothing needs to be kept, watched or timed.
   if (!collects && watches.length === 0) return () => {};
   return exportOf(meter, collects).attach(
-    breakers,
+    checked,
     collects ? settings : { ...settings, callDurations: false, producer: undefined },
     watches,
   );

@@ -77,7 +77,7 @@ export function beginAll(subscribes: readonly (() => () => void)[]): () => void 
 }
 
 /** Ends every subscription, also when one of them refuses. */
-export function endAll(offs: readonly (() => void)[]): void {
+export function endAll(offs: Iterable<() => void>): void {
   const failures: unknown[] = [];
   for (const off of offs) {
     try {

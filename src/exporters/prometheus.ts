@@ -1,4 +1,3 @@
-import type { BreakerView } from "../core/breaker-view.ts";
 import { Check } from "../events/check.ts";
 import {
   type Combine,
@@ -11,6 +10,7 @@ import { BreakerGroup, type HistogramName, type LabelledRow } from "./breaker-gr
 import { type ExemplarSource, Exemplars, isExemplarSource } from "./exemplars.ts";
 import { HistogramSet } from "./histogram-set.ts";
 import {
+  type CheckedSource,
   checkedMetricOptions,
   checkedSource,
   type MetricOptions,
@@ -62,6 +62,7 @@ class PrometheusExport {
   #exemplars: { readonly source: ExemplarSource; readonly kept: Exemplars } | null = null;
   /** The reading that the metrics of one scrape share. */
   #rows: readonly LabelledRow[] | null = null;
+  #readVersion = 0;
   #holds = 0;
 
   constructor(registry: PrometheusRegistry) {
@@ -79,27 +80,25 @@ class PrometheusExport {
   }
 
   attach(
-    breakers: readonly BreakerView[],
+    source: CheckedSource,
     settings: MetricSettings,
-    source: ExemplarSource | undefined,
+    exemplars: ExemplarSource | undefined,
   ): () => void {
-    const watches = source === undefined ? [] : [this.#exemplarsFrom(source).watch];
+    const watches = exemplars === undefined ? [] : [this.#exemplarsFrom(exemplars).watch];
     const missing = METRIC_NAMES.filter((name) => this.#isMissing(name, settings.callDurations));
     for (const name of missing) this.#refuseTaken(name);
-    const release = this.#group.attach(breakers, settings, watches);
+    const release = this.#group.attach(source, settings, watches);
     for (const name of missing) {
       const metric = this.#makeMetric(name);
       this.#metrics.set(name, metric);
       this.#registry.registerMetric(metric);
     }
     this.#holds++;
-    this.#rows = null;
     let attached = true;
     return () => {
       if (!attached) return;
       attached = false;
       this.#holds--;
-      this.#rows = null;
       if (this.#holds === 0) this.#unregister();
       release();
     };
@@ -169,7 +168,9 @@ class PrometheusExport {
   }
 
   #read(): readonly LabelledRow[] {
-    if (this.#rows === null) {
+    const { version } = this.#group;
+    if (this.#rows === null || this.#readVersion !== version) {
+      this.#readVersion = version;
       this.#rows = this.#group.read();
       // A scrape asks all its metrics in one go; the next one must read again.
       Promise.resolve().then(() => {
@@ -226,9 +227,10 @@ function exportOf(registry: PrometheusRegistry): PrometheusExport {
  *
  * Beyond `nameBudget` names, breakers share the name `__other__`. In a prom-client cluster, counters and states are
  * summed and the other gauges take the worst of the processes; `circuit_breaker_opened_timestamp_seconds` the latest.
- * `registry.clear()` detaches all breakers.
+ * `registry.clear()` detaches all breakers. Of a breaker registry, the breakers that come later are added and those that
+ * go are taken out.
  *
- * @param source a breaker, or several
+ * @param source a breaker, several, or a breaker registry
  * @param promRegistry the registry, such as prom-client's `register`
  * @returns a function that takes the breakers out of the registry again, and the metrics with the last of them
  * @throws {TypeError} when an argument is of the wrong type or an option is unknown
@@ -245,7 +247,7 @@ export function exportToPrometheus(
   promRegistry: PrometheusRegistry,
   options: PrometheusOptions = {},
 ): () => void {
-  const breakers = checkedSource(CHECK, source);
+  const checked = checkedSource(CHECK, source);
   if (!isRegistry(promRegistry)) {
     return CHECK.type("promRegistry", "a prom-client registry", promRegistry);
   }
@@ -255,7 +257,7 @@ export function exportToPrometheus(
     const allowed = "`trace` of @opentelemetry/api or a function that returns labels";
     return CHECK.type("exemplars", allowed, exemplars);
   }
-  return exportOf(promRegistry).attach(breakers, settings, exemplars);
+  return exportOf(promRegistry).attach(checked, settings, exemplars);
 }
 
 function isRegistry(value: unknown): value is PrometheusRegistry {

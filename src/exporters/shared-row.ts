@@ -28,9 +28,12 @@ export class SharedRow {
     addCounters(this.#away, last, 1);
   }
 
-  /** Reads the breakers that are here; null when none of them can be read. */
+  /**
+   * Reads the breakers that are here; null when none of them can be read, or none ever came. When all have left, the
+   * counters stay and the gauges are 0: those who come next count on from there.
+   */
   read(views: readonly BreakerView[]): Row | null {
-    let row: Row | null = null;
+    let row: Row | null = views.length === 0 && this.#away !== null ? zeros(this.#away) : null;
     const unread: Row[] = [];
     for (const view of views) {
       const read = tryRead(view);
@@ -50,4 +53,8 @@ export class SharedRow {
     this.#last = row;
     return row;
   }
+}
+
+function zeros({ length }: Row): Row {
+  return new Float64Array(length);
 }

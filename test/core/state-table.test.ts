@@ -91,6 +91,7 @@ const INPUTS = {
   reset: ({ breaker }) => breaker.reset("by hand"),
   disable: ({ breaker }) => breaker.disable(),
   enable: ({ breaker }) => breaker.enable(),
+  reconfigure: ({ breaker }) => breaker.reconfigure({ cooldownMs: 2 * COOLDOWN_MS }),
   recordSuccess: ({ breaker }) => breaker.recordSuccess(),
   recordFailure: ({ breaker }) => breaker.recordFailure(BOOM),
 } satisfies Record<string, (made: Scene) => unknown>;
@@ -245,6 +246,18 @@ const TABLE: Record<Input, Record<Situation, string>> = {
     disabled: "disabled +0: -",
   },
   enable: { ...unchanged, disabled: "closed +1: enable" },
+  reconfigure: {
+    closed: "closed +0: reconfigure",
+    "closed, one failure from the trip": "closed +0: reconfigure",
+    open: "open +0: reconfigure",
+    "open, due": "open +0: reconfigure",
+    half_open: "half_open +0: reconfigure",
+    "half_open, full": "half_open +0: reconfigure",
+    "half_open, lease over": "half_open +0: probe reconfigure",
+    forced_open: "forced_open +0: reconfigure",
+    "forced_open, due": "forced_open +0: reconfigure",
+    disabled: "disabled +0: reconfigure",
+  },
   recordSuccess: { ...deciding, ...unrecorded, forced_open: late.forced_open },
   recordFailure: { ...failing, ...unrecorded, forced_open: late.forced_open },
 };

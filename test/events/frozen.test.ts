@@ -57,7 +57,7 @@ test("attributes are on every event of the breaker, as they were when it was mad
   expect(events).toHaveLength(4);
   for (const event of events) expect(event.attributes).toEqual({ region: "eu-1" });
   for (const event of await broadRun()) {
-    if ("breaker" in event) expect(event.attributes).toEqual(BROAD_ATTRIBUTES);
+    if ("seq" in event) expect(event.attributes).toEqual(BROAD_ATTRIBUTES);
   }
 });
 

@@ -271,7 +271,11 @@ test("exportToOpenTelemetry() refuses a second breaker of one name and changes n
 
 const breaker = new CircuitBreaker("payments");
 const refused: readonly [why: string, args: readonly unknown[], message: string][] = [
-  ["no source", [], "source must be a breaker or an array of breakers, received undefined"],
+  [
+    "no source",
+    [],
+    "source must be a breaker, an array of breakers or a registry, received undefined",
+  ],
   ["a wrong item", [[breaker, {}]], "source[1] must be a breaker, received an object"],
   ["options of the wrong type", [breaker, 5], "options must be an object, received 5"],
   [

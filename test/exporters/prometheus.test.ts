@@ -317,23 +317,23 @@ const refused: readonly [why: string, args: readonly unknown[], message: string]
   [
     "no source",
     [undefined, new Registry()],
-    "source must be a breaker or an array of breakers, received undefined",
+    "source must be a breaker, an array of breakers or a registry, received undefined",
   ],
   [
     "swapped arguments",
     [new Registry(), breaker],
-    "source must be a breaker or an array of breakers, received an object",
+    "source must be a breaker, an array of breakers or a registry, received an object",
   ],
   [
     "a string for a source",
     ["payments", new Registry()],
-    'source must be a breaker or an array of breakers, received "payments"',
+    'source must be a breaker, an array of breakers or a registry, received "payments"',
   ],
   ["a wrong item", [[breaker, null], new Registry()], "source[1] must be a breaker, received null"],
   [
     "a view without a bus",
     [{ name: "payments", stats: breaker.stats, on() {} }, new Registry()],
-    "source must be a breaker or an array of breakers, received an object",
+    "source must be a breaker, an array of breakers or a registry, received an object",
   ],
   ["no registry", [breaker], "promRegistry must be a prom-client registry, received undefined"],
   [

@@ -85,7 +85,7 @@ export class ReplayCheck {
         return heard;
       },
       emit: (event) => {
-        if ("breaker" in event) this.#take(recorded, event);
+        if ("seq" in event) this.#take(recorded, event);
         bus.emit(event);
       },
     };

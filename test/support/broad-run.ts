@@ -1,5 +1,6 @@
 import { DropReport } from "../../src/events/drop-report.ts";
 import {
+  BreakerRegistry,
   CircuitBreaker,
   createEventBus,
   type EventBus,
@@ -26,6 +27,7 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   bus.on("timeout.*", (event) => events.push(event));
   bus.on("fallback.*", (event) => events.push(event));
   bus.on("policy.*", (event) => events.push(event));
+  bus.on("registry.*", (event) => events.push(event));
   bus.on("circuit.enable", () => {
     throw BOOM;
   });
@@ -84,9 +86,13 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   await breaker.execute(fail, options);
   await failTimes(breaker, 2);
   breaker.enable();
+  breaker.reconfigure({ failureThreshold: 4, latencyTripMs: null, classify: null });
+  breaker.forceOpen();
+  breaker.reconfigure({ halfOpen: { leaseMs: 600 } });
   await degradedRun({ bus, clock });
   await policyRun(bus, BROAD_CONTEXT);
   droppingRun(bus);
+  registryRun({ bus, clock });
   return events;
 }
 
@@ -98,6 +104,16 @@ function droppingRun(bus: EventBus): void {
     code: "ENOSPC",
   });
   new DropReport(bus, "ndjson").add(lost, 2, { value: full });
+}
+
+/** A registry with room for one breaker, which makes room, is deleted in an incident, and cannot make room. */
+function registryRun({ bus, clock }: { bus: EventBus; clock: FakeClock }): void {
+  const defaults = { clock, attributes: BROAD_ATTRIBUTES, random: () => 0.75 };
+  const registry = new BreakerRegistry({ bus, defaults, limit: 1 });
+  registry.get("first");
+  registry.get("second").forceOpen();
+  registry.get("third");
+  registry.delete("second");
 }
 
 /** A breaker without a threshold of its own, which sheds traffic and has a candidate rule. */

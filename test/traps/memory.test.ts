@@ -167,11 +167,11 @@ const FORBIDDEN = `
   crypto.getRandomValues = refuse("getRandomValues");
 `;
 
-test("trap 55: a breaker is made at module scope without a timer, an id or an AbortController", () => {
+test("trap 55: breakers and registries are made at module scope without a timer, an id or an AbortController", () => {
   const door = fileURLToPath(new URL("../../src/index.ts", import.meta.url));
   const script = `
     ${FORBIDDEN}
-    const { CircuitBreaker, createEventBus } = await import(${JSON.stringify(door)});
+    const { BreakerRegistry, CircuitBreaker, createEventBus } = await import(${JSON.stringify(door)});
     const bus = createEventBus({ instance: "worker" });
     const plain = new CircuitBreaker("plain");
     const full = new CircuitBreaker("full", {
@@ -181,11 +181,16 @@ test("trap 55: a breaker is made at module scope without a timer, an id or an Ab
     });
     plain.on("circuit.*", () => {});
     full.once("circuit.open", () => {});
-    console.log(plain.state, full.state, plain.retryAfterMs, full.stats.calls.success);
+    const registry = new BreakerRegistry({ limit: 1, instance: "worker" });
+    registry.on("registry.*", () => {});
+    for (const name of ["a", "b"]) registry.get(name).on("circuit.*", () => {});
+    registry.reconfigure({ failureThreshold: 3 });
+    full.reconfigure({ latencyTripMs: 20 });
+    console.log(plain.state, full.state, plain.retryAfterMs, full.stats.calls.success, registry.size);
   `;
   const args = ["--input-type=module", "--eval", script];
   const told = execFileSync(process.execPath, args, { encoding: "utf8", timeout: 30_000 });
-  expect(told.trim()).toBe("closed closed 0 0");
+  expect(told.trim()).toBe("closed closed 0 0 1");
 });
 
 test("trap 55: making a breaker asks neither for chance nor for an id", () => {

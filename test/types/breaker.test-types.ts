@@ -160,6 +160,8 @@ export function label(event: TelltaleEvent): string {
     case "circuit.disable":
     case "circuit.enable":
       return event.from;
+    case "circuit.reconfigure":
+      return Object.keys(event.to).join();
     case "circuit.callback_failed":
     case "policy.callback_failed":
       return event.callback;
@@ -171,6 +173,11 @@ export function label(event: TelltaleEvent): string {
       return String(event.abandoned);
     case "fallback.served":
       return event.source;
+    case "registry.added":
+    case "registry.removed":
+      return event.size.toFixed();
+    case "registry.full":
+      return event.unkept.toFixed();
     case "bus.listener_failed":
       return event.failedType;
     case "bus.dropped":
