@@ -17,7 +17,7 @@ export const GIVE_UP_REASONS = [
 ] as const;
 
 /** Where a fallback took the value from. */
-export const FALLBACK_SOURCES = ["value", "function", "cache"] as const;
+const FALLBACK_SOURCES = ["value", "function", "cache"] as const;
 
 /** The events of the policies. */
 export const POLICY_EVENTS = {

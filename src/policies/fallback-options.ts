@@ -71,7 +71,7 @@ export type FallbackOptions<V> =
   | FailOpenRunOptions<V>;
 
 /** What is served when no last good result can be. */
-export type Substitute<V> =
+type Substitute<V> =
   | { readonly source: "value"; readonly value: V }
   | { readonly source: "function"; readonly run: FailOpenRunOptions<V>["run"] };
 

@@ -37,7 +37,7 @@ export interface PolicyOptions {
 }
 
 /** The names of the options that every policy takes. */
-export const POLICY_OPTIONS = ["bus", "clock", "timers"];
+const POLICY_OPTIONS = ["bus", "clock", "timers"];
 
 const LONGEST_NAME = 256;
 
