@@ -1,4 +1,5 @@
 import { Check, shown } from "../events/check.ts";
+import { endWith } from "../events/end-signal.ts";
 import type { EventPattern, Matching } from "../events/event.ts";
 import {
   checkSubscription,
@@ -150,7 +151,10 @@ export class BreakerRegistry implements RegistryView, Iterable<CircuitBreaker> {
     options?: ListenOptions,
   ): () => void {
     checkSubscription(type, listener, options);
-    return this.bus.on(type, listener, options);
+    const { signal, ...passed }: ListenOptions = options ?? {};
+    if (signal?.aborted === true) return () => {};
+    // Here, because a bus of the user's making need not know signals.
+    return endWith(signal, this.bus.on(type, listener, passed));
   }
 
   /**

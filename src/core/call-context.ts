@@ -20,7 +20,7 @@ export const NO_CONTEXT: Context = Object.freeze({});
 
 /** Asks the option `context` what the present call is about: once in a step, however many events the step tells. */
 export class AskedContext {
-  readonly #ask: () => unknown;
+  #ask: () => unknown;
   readonly #failed: (thrown: unknown) => void;
   #answer: Context;
   #asked = false;
@@ -30,6 +30,11 @@ export class AskedContext {
   constructor(ask: () => unknown, failed: (thrown: unknown) => void) {
     this.#ask = ask;
     this.#failed = failed;
+  }
+
+  /** Another function was given, or none. */
+  askInstead(ask: (() => unknown) | undefined): void {
+    this.#ask = ask ?? noContext;
   }
 
   /** The answer of this step. */
@@ -89,6 +94,8 @@ export function tellLeftOut(circuit: Circuit, leftOut: number): void {
   circuit.callbackFailed("context", tooLarge(leftOut));
   circuit.deliver();
 }
+
+const noContext = (): undefined => undefined;
 
 const tooLarge = (leftOut: number): RangeError =>
   new RangeError(`Cannot take the context: ${tooMany("context", leftOut)}`);

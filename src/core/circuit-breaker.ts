@@ -243,7 +243,7 @@ export class CircuitBreaker implements BreakerView {
           { ...passed, declines: (skip) => skip.breaker !== name || declines(skip) },
     );
     // Here, because a bus of the user's making need not know signals.
-    return endWith(signal, this.#circuit.journal?.subscriptions?.hold(off) ?? off);
+    return this.#circuit.journal?.subscriptions?.hold(off, signal) ?? endWith(signal, off);
   }
 
   /** Listens to the next such event of this breaker, once. */

@@ -71,8 +71,12 @@ export class Journal {
     this.followSettings();
   }
 
-  /** The settings of the circuit are others now. */
+  /** The settings of the circuit are others now; a question that is being asked goes on. */
   followSettings(): void {
+    if (this.#asked !== null) {
+      this.#asked.askInstead(this.#circuit.settings.context);
+      return;
+    }
     this.#asked = askedContext(this.#circuit.settings.context, (thrown) =>
       this.callbackFailed("context", thrown),
     );

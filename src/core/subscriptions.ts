@@ -1,15 +1,17 @@
+import { type EndSignal, endWith } from "../events/end-signal.ts";
+
 /** The subscriptions that were made through one breaker on a bus it shares, so that they end with the breaker. */
 export class Subscriptions {
-  #offs: Set<() => void> | null = null;
+  #ends: Set<() => void> | null = null;
 
-  /** Keeps a function that unsubscribes; the one that is returned also forgets it. */
-  hold(off: () => void): () => void {
-    this.#offs ??= new Set();
-    const held = this.#offs;
-    const end = () => {
+  /** Keeps a function that unsubscribes, until it is called, the signal aborts or the breaker goes. */
+  hold(off: () => void, signal: EndSignal | undefined): () => void {
+    this.#ends ??= new Set();
+    const held = this.#ends;
+    const end = endWith(signal, () => {
       held.delete(end);
       off();
-    };
+    });
     held.add(end);
     return end;
   }
@@ -17,7 +19,7 @@ export class Subscriptions {
   /** Ends all of them, whatever one throws; returns what was thrown. */
   end(): unknown[] {
     const thrown: unknown[] = [];
-    for (const end of [...(this.#offs ?? [])]) {
+    for (const end of [...(this.#ends ?? [])]) {
       try {
         end();
       } catch (refused) {

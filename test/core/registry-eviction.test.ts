@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { BreakerRegistry, type CircuitBreaker } from "../../src/index.ts";
+import { BreakerRegistry, bulkhead, type CircuitBreaker, pipeline } from "../../src/index.ts";
 import { BOOM, deferred, failTimes, succeed } from "../support/breaker.ts";
 import { type WatchedRegistry, watchRegistry } from "../support/registry.ts";
 import { permitOf } from "../support/states.ts";
@@ -165,6 +165,41 @@ const ENDED: Record<string, (breaker: CircuitBreaker, watched: WatchedRegistry) 
     permit.failure(BOOM);
   },
 };
+
+test("a call that a bulkhead refused on behalf of its breaker has ended, and is one call", async () => {
+  const watched = room();
+  const { registry } = watched;
+  const breaker = registry.get("a");
+  const guarded = pipeline(breaker, bulkhead(breaker, { limit: 1 }));
+  const gate = deferred<string>();
+  const running = guarded.execute(() => gate.promise);
+  registry.get("a");
+  expect((await guarded.execute(succeed)).outcome).toBe("circuit-open");
+  gate.resolve("done");
+  await running;
+  expect(breaker.stats.skips.bulkhead).toBe(1);
+  // Neither in use nor called without being asked for.
+  for (const name of ["b", "c"]) registry.get(name);
+  expect(fill(watched, 1)).toEqual(["b", "c", "new-0"]);
+});
+
+test("a late call that a bulkhead refused on behalf of its breaker has ended", async () => {
+  const watched = room();
+  const { registry } = watched;
+  const breaker = registry.get("a");
+  const limited = pipeline(bulkhead(breaker, { limit: 1 }));
+  const gate = deferred<string>();
+  const running = limited.execute(() => gate.promise);
+  const late = breaker.execute(async () => {
+    breaker.reset();
+    return await limited.call(succeed);
+  });
+  await late;
+  gate.resolve("done");
+  await running;
+  fill(watched, 2 * LIMIT);
+  expect(registry.has("a")).toBe(false);
+});
 
 test.each(Object.entries(ENDED))("a breaker is no longer spared when %s", async (_, bring) => {
   const watched = room();

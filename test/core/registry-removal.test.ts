@@ -185,6 +185,30 @@ test("a registry works on a bus of the user's making that throws", async () => {
   expect(registry.delete("b")).toBe(true);
 });
 
+test("a signal ends a listener of a breaker or of the registry, and is let go with the breaker", () => {
+  const { registry } = watchRegistry();
+  const controller = new AbortController();
+  const { signal } = controller;
+  const added = vi.spyOn(signal, "addEventListener");
+  const removed = vi.spyOn(signal, "removeEventListener");
+  const heard: string[] = [];
+  const listen = ({ type }: { readonly type: string }) => heard.push(type);
+  for (const name of ["kept", "gone"]) {
+    registry.get(name).on("circuit.ignored", listen, { signal });
+  }
+  registry.on("registry.removed", listen, { signal });
+  registry.delete("gone");
+  expect(heard.splice(0)).toEqual(["registry.removed"]);
+  expect([added.mock.calls.length, removed.mock.calls.length]).toEqual([3, 1]);
+  permitOf({ breaker: registry.get("kept") }).ignore();
+  expect(heard.splice(0)).toEqual(["circuit.ignored"]);
+  controller.abort();
+  registry.on("circuit.ignored", listen, { signal });
+  permitOf({ breaker: registry.get("kept") }).ignore();
+  registry.delete("kept");
+  expect(heard).toEqual([]);
+});
+
 test("a listener that has unsubscribed is let go at once, and not once more by the removal", () => {
   const inner = createEventBus();
   let ended = 0;

@@ -40,12 +40,12 @@ export const pipelines = Object.entries(PIPELINES).map(([pipeline, start]) => ({
   pipeline,
   start,
 }));
-/** What the exporters listen to when calls are timed. */
+/** What the exporters listen to. */
 export const LISTENED = [
   "circuit.open",
   "circuit.close",
-  "circuit.success",
-  "circuit.failure",
+  "bus.listener_failed",
+  "bus.dropped",
 ] as const;
 
 /** A registry under a fake clock in a pipeline of its own. */
