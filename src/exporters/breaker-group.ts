@@ -128,7 +128,7 @@ export class BreakerGroup {
     const releases = new Map<BreakerView, () => void>();
     let unfollow = () => {};
     const end = () => {
-      if (!this.#followed.delete(end)) return;
+      this.#followed.delete(end);
       endAll([unfollow, ...releases.values()]);
     };
     this.#followed.add(end);
