@@ -74,7 +74,9 @@ default level \`info\` writes none of trace and debug. With \`{ eventKey: "event
 breaker has \`prevSeq\`, the \`seq\` of its line before (null on its first): another number than that line's is a lost line.`,
   `Refused calls are sampled without loss: of many \`circuit.skip\` in a row only the 1st, 2nd, 4th, 8th … and one every
 10 s are written, and \`suppressed\` on the next line is the number of the others. Lines plus \`suppressed\` are the calls
-refused; to count them, use \`circuit_breaker_skips_total\`.`,
+refused; to count them, use \`circuit_breaker_skips_total\`. The events of policies (\`retry.*\`, \`timeout.*\`,
+\`fallback.*\`, \`policy.*\`) are sampled in the same way for each type and policy: count them as lines plus
+\`suppressed\`, and set no alert on a number of their lines.`,
   `In metrics an event is a counter that went up, for those that say below which. [metrics.md](metrics.md) has the gauges
 besides: \`circuit_breaker_state\` is 1 for the present state and 0 for the others.`,
   "The examples are of a run of the library under a clock of its own, printed by pino with its defaults.",

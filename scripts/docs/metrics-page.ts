@@ -135,5 +135,6 @@ const ABOUT = [
   "",
   "A field that is null is left out. The semantic conventions have no names for circuit breakers yet; those that exist are",
   "used. Severities become the numbers of the log data model: trace 1, debug 5, info 9, warn 13, error 17. Log records are",
-  "numbered and sampled as the lines of pino are: `circuit_breaker.prev_seq`, `circuit_breaker.suppressed`.",
+  "numbered and sampled as the lines of pino are: `circuit_breaker.prev_seq`, `circuit_breaker.suppressed`; those of",
+  "policies have `telltale.retry.suppressed` and the like.",
 ];

@@ -1,6 +1,6 @@
-import { describeError } from "../events/describe-error.ts";
 import type { EventOf, EventType, TelltaleEvent } from "../events/event.ts";
 import { type EventBus, SynchronousEventBus } from "../events/event-bus.ts";
+import { listenerFailed } from "../events/listener-failed.ts";
 
 /** What the journal asks of a bus. */
 export interface Audience {
@@ -52,17 +52,8 @@ class GuardedBus implements Audience {
 
   #report(event: TelltaleEvent, thrown: unknown): void {
     try {
-      const returned: unknown = this.#bus.emit(
-        Object.freeze({
-          type: "bus.listener_failed",
-          v: 1,
-          atMs: event.atMs,
-          sink: "bus",
-          count: 1,
-          failedType: event.type,
-          error: describeError(thrown),
-        }),
-      );
+      const failure = { sink: "bus", failedType: event.type, atMs: event.atMs };
+      const returned: unknown = this.#bus.emit(listenerFailed(failure, thrown));
       if (returned instanceof Promise) returned.catch(() => {});
     } catch {
       // The bus refuses even the report of its own failure: there is nobody left to tell, and the call must go on.

@@ -1,6 +1,7 @@
 import { describeError } from "../events/describe-error.ts";
 import type { CircuitEventType, EventOf, EventType, TelltaleEvent } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
+import { listenerFailed } from "../events/listener-failed.ts";
 import type { CircuitState } from "../events/vocabulary.ts";
 import type { Call } from "./call.ts";
 import {
@@ -302,10 +303,7 @@ export class Journal {
   listenerFailed(sink: string, failedType: EventType, thrown: unknown): void {
     if (!this.#audience.has("bus.listener_failed")) return;
     const atMs = this.#circuit.wallMs();
-    const error = describeError(thrown);
-    this.#queue(
-      Object.freeze({ type: "bus.listener_failed", v: 1, atMs, sink, count: 1, failedType, error }),
-    );
+    this.#queue(listenerFailed({ sink, failedType, atMs }, thrown));
   }
 
   /** The context of a call that will be settled elsewhere, if anybody hears of it now. */

@@ -1,6 +1,6 @@
-import { describeError } from "../events/describe-error.ts";
 import type { EventType, TelltaleEvent } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
+import { listenerFailed } from "../events/listener-failed.ts";
 import type { CircuitState, RemovalReason } from "../events/vocabulary.ts";
 import type { RegistryFollower } from "./breaker-view.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
@@ -79,8 +79,7 @@ export class RegistryJournal {
   /** Something that was told, or let go, threw; what it was told of goes on. */
   failed(thrown: unknown, failedType: EventType, { sink, atMs }: { sink: string; atMs: number }) {
     if (!this.#audience.has("bus.listener_failed")) return;
-    const error = describeError(thrown);
-    this.#emit({ type: "bus.listener_failed", v: 1, atMs, sink, count: 1, failedType, error });
+    this.#emit(listenerFailed({ sink, failedType, atMs }, thrown));
   }
 
   get #instance(): { readonly instance?: string } {

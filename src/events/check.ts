@@ -22,6 +22,12 @@ export function shown(value: unknown): string {
   }
 }
 
+/** Whether a value is an object with these methods: all that can be seen of the shape that somebody else promises. */
+export function hasMethods(value: unknown, methods: readonly string[]): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return methods.every((method) => typeof Reflect.get(value, method) === "function");
+}
+
 /**
  * Checks the arguments of one public call. Every refusal reads
  * `Cannot <action>: <field> must be <allowed>, received <value>`.
@@ -83,6 +89,11 @@ export class Check {
       return this.range(field, `a string of 1 to ${limit} characters`, value);
     }
     return value;
+  }
+
+  /** An option that is on or off. */
+  flag(field: string, value: unknown): boolean {
+    return typeof value === "boolean" ? value : this.type(field, "true or false", value);
   }
 
   /** A function; its signature stays the caller's promise. */

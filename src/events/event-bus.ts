@@ -1,8 +1,8 @@
-import { Check, shown } from "./check.ts";
-import { describeError } from "./describe-error.ts";
+import { Check, hasMethods, shown } from "./check.ts";
 import { checkedSignal, type EndSignal, endWith } from "./end-signal.ts";
 import type { EventOf, EventPattern, EventType, Matching, TelltaleEvent } from "./event.ts";
 import { EVENT_FAMILIES, EVENT_TYPES, isEventType } from "./event-types.ts";
+import { listenerFailed } from "./listener-failed.ts";
 import { hint } from "./nearest.ts";
 
 /** What a listener may say of itself when it subscribes. */
@@ -214,18 +214,10 @@ export class SynchronousEventBus implements EventBus {
   #report(subscription: Subscription, event: TelltaleEvent, thrown: unknown): void {
     // Reporting the failure of a listener of such reports could go on for ever.
     if (event.type === "bus.listener_failed" || !this.has("bus.listener_failed")) return;
-    const report: EventOf<"bus.listener_failed"> = {
-      type: "bus.listener_failed",
-      v: 1,
-      // The bus has no clock of its own: the failed event's moment is when the listener was given it. A stranger's
-      // event may have none.
-      atMs: Number.isFinite(event.atMs) ? event.atMs : 0,
-      sink: subscription.sink,
-      count: 1,
-      failedType: event.type,
-      error: describeError(thrown),
-    };
-    this.emit(Object.freeze(report));
+    // The bus has no clock of its own: the failed event's moment is when the listener was given it. A stranger's event
+    // may have none.
+    const atMs = Number.isFinite(event.atMs) ? event.atMs : 0;
+    this.emit(listenerFailed({ sink: subscription.sink, failedType: event.type, atMs }, thrown));
   }
 }
 
@@ -263,6 +255,10 @@ export function createEventBus(options: EventBusOptions = {}): TelltaleBus {
   if (instance !== undefined) check.text("instance", instance, LONGEST_INSTANCE);
   return new SharedEventBus(instance);
 }
+
+/** Whether a value has the methods of a bus. */
+export const isEventBus = (value: unknown): value is EventBus =>
+  hasMethods(value, ["emit", "on", "has"]);
 
 function refuse(event: unknown): never {
   const type: unknown =

@@ -1,8 +1,8 @@
-import type { Check } from "./check.ts";
+import { type Check, hasMethods } from "./check.ts";
 import { checkedSignal, endWith } from "./end-signal.ts";
 import type { CircuitMatching, CircuitPattern, EventPattern, TelltaleEvent } from "./event.ts";
 import { EventBuffer, WHEN_FULL, type WhenFull } from "./event-buffer.ts";
-import type { EventBus, ListenOptions } from "./event-bus.ts";
+import { type EventBus, isEventBus, type ListenOptions } from "./event-bus.ts";
 import { isEventType } from "./event-types.ts";
 
 /** A breaker, as far as its events go. */
@@ -111,14 +111,7 @@ function settingsOf(check: Check, options: EventStreamOptions | undefined) {
 }
 
 function busOf(check: Check, source: EventBus | CircuitEventSource): EventBus {
-  const found: unknown = isBus(source)
-    ? source
-    : Reflect.get(check.object("source", source), "bus");
-  if (isBus(found) && typeof source.on === "function") return found;
-  return check.type("source", "a breaker or an event bus", source);
-}
-
-function isBus(value: unknown): value is EventBus {
-  if (typeof value !== "object" || value === null) return false;
-  return ["emit", "on", "has"].every((method) => typeof Reflect.get(value, method) === "function");
+  if (isEventBus(source)) return source;
+  const bus: unknown = hasMethods(source, ["on"]) ? source.bus : undefined;
+  return isEventBus(bus) ? bus : check.type("source", "a breaker or an event bus", source);
 }

@@ -1,6 +1,7 @@
 import { Check } from "../events/check.ts";
 import type { EventType, TelltaleEvent } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
+import { faultsOf, isData } from "../events/event-shape.ts";
 import { printable } from "../events/printable.ts";
 import { checkedBus, chosenTypes, type EventChoice } from "./event-choice.ts";
 import { EventTap } from "./event-tap.ts";
@@ -67,14 +68,17 @@ const NAMING = ["source", "prefix"];
 /**
  * Puts an event in the envelope of CloudEvents 1.0.
  *
- * @throws {TypeError|RangeError} when an option is not what it must be
+ * @throws {TypeError|RangeError} when the event does not fit the catalogue, or an option is not what it must be
  * @example
  * const cloudEvent = toCloudEvent(event, { source: "https://example.com/checkout" });
  */
 export function toCloudEvent(event: TelltaleEvent, options: CloudEventOptions = {}): CloudEvent {
   const check = new Check("make a CloudEvent");
   check.keys(check.object("options", options), NAMING);
-  return envelopeOf(event, checkedNaming(check, options));
+  const naming = checkedNaming(check, options);
+  const [fault] = isData(event) ? faultsOf(event) : ["none"];
+  if (fault !== undefined) check.type("event", `an event of telltale (${fault})`, event);
+  return envelopeOf(event, naming);
 }
 
 /**

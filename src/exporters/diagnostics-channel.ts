@@ -1,8 +1,8 @@
 import { type Channel, channel } from "node:diagnostics_channel";
 import { Check } from "../events/check.ts";
-import { describeError } from "../events/describe-error.ts";
 import type { EventType, TelltaleEvent } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
+import { listenerFailed } from "../events/listener-failed.ts";
 import { checkedBus, chosenTypes, type EventChoice } from "./event-choice.ts";
 import { EventTap } from "./event-tap.ts";
 
@@ -61,18 +61,7 @@ class EventChannels {
     if (type === "bus.listener_failed") return;
     try {
       if (!this.#bus.has("bus.listener_failed")) return;
-      const error = describeError(thrown);
-      this.#bus.emit(
-        Object.freeze({
-          type: "bus.listener_failed",
-          v: 1,
-          atMs,
-          sink: SINK,
-          count: 1,
-          failedType: type,
-          error,
-        }),
-      );
+      this.#bus.emit(listenerFailed({ sink: SINK, failedType: type, atMs }, thrown));
     } catch {
       // A bus of the user's making that fails, too: there is nobody left to tell.
     }

@@ -1,7 +1,7 @@
 import { EVENTS } from "../events/catalogue.ts";
 import type { Check } from "../events/check.ts";
 import type { EventPattern, EventType } from "../events/event.ts";
-import type { EventBus } from "../events/event-bus.ts";
+import { type EventBus, isEventBus } from "../events/event-bus.ts";
 import { EVENT_FAMILIES, EVENT_TYPES, isEventType } from "../events/event-types.ts";
 import { hint } from "../events/nearest.ts";
 
@@ -26,7 +26,7 @@ export function chosenTypes(check: Check, events: unknown): readonly EventType[]
     return EVENT_TYPES.filter((type) => !QUIET.has(EVENTS[type].severity));
   }
   if (!Array.isArray(events) || events.length === 0) {
-    return check.type("events", "a list of names of events", events);
+    return check.type("events", "a list with the names of one event or more", events);
   }
   const chosen = new Set<EventType>();
   for (const [n, name] of events.entries()) {
@@ -47,10 +47,5 @@ function matching(check: Check, field: string, name: unknown): readonly EventTyp
 
 /** @throws {TypeError} when the value is no event bus */
 export function checkedBus(check: Check, bus: unknown): EventBus {
-  const is =
-    typeof bus === "object" &&
-    bus !== null &&
-    ["emit", "on", "has"].every((method) => typeof Reflect.get(bus, method) === "function");
-  // It has what the interface asks for.
-  return is ? (bus as EventBus) : check.type("bus", "an event bus, such as breaker.bus", bus);
+  return isEventBus(bus) ? bus : check.type("bus", "an event bus, such as breaker.bus", bus);
 }

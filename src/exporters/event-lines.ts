@@ -1,6 +1,6 @@
-import { describeError } from "../events/describe-error.ts";
 import type { CircuitEvent, TelltaleEvent } from "../events/event.ts";
 import type { EventBus, ListenOptions } from "../events/event-bus.ts";
+import { listenerFailed } from "../events/listener-failed.ts";
 import { BreakerLog, type WriteLine } from "./breaker-log.ts";
 import { PolicyLog, type UntoldEvents } from "./policy-log.ts";
 import type { SkipEvent } from "./skip-sampling.ts";
@@ -19,7 +19,10 @@ export interface LineTarget {
   readonly sampleSkips: boolean;
   /** What writes the lines of a breaker that is met for the first time, or again after it was let go. */
   writerOf(breaker: string): BreakerWriter;
-  /** Writes an event that belongs to no breaker's numbers. `suppressed` of its kind before it were not written. */
+  /**
+   * Writes an event that belongs to no breaker's numbers. `suppressed` of its kind before it were not written. Returns
+   * false when it takes none at present.
+   */
   writeOther(event: OtherEvent, suppressed: number): unknown;
 }
 
@@ -81,9 +84,8 @@ export class EventLines {
     this.#policies.clear();
   }
 
-  readonly #writeOther = (event: OtherEvent, suppressed: number): void => {
+  readonly #writeOther = (event: OtherEvent, suppressed: number): unknown =>
     this.#catchLater(this.#target.writeOther(event, suppressed), event, 1 + suppressed);
-  };
 
   readonly #letPolicyGo = ({ last, count }: UntoldEvents): void =>
     this.#tryRest(last, count, () => this.#writeOther(last, count - 1));
@@ -143,10 +145,7 @@ export class EventLines {
     // Reporting that such a report could not be written could go on for ever.
     if (failedType === "bus.listener_failed") return;
     const { sink } = this.#target;
-    const error = describeError(thrown);
-    this.#bus.emit(
-      Object.freeze({ type: "bus.listener_failed", v: 1, atMs, sink, count, failedType, error }),
-    );
+    this.#bus.emit(listenerFailed({ sink, count, failedType, atMs }, thrown));
   }
 }
 

@@ -3,17 +3,22 @@ import { type FileSettings, RotatingFile } from "./rotating-file.ts";
 
 /** The longest that a line waits, in milliseconds. */
 const WAIT_MS = 1_000;
-const LINE_END = 10;
 
-/** Told of lines that did not reach the file: how many, the last of them, and what stood in the way. */
+/** Told of events that did not reach the file: how many, the last of them, and what stood in the way. */
 type Lost = (count: number, last: TelltaleEvent, failure: { readonly value: unknown }) => void;
+
+interface Waiting {
+  readonly bytes: Buffer;
+  /** Events that it tells of: its own, and those that it says were not written. */
+  readonly tells: number;
+}
 
 /** Lines on their way to a file: written one by one, or gathered. */
 export class LineBuffer {
   readonly #file: RotatingFile;
   readonly #bufferBytes: number;
   readonly #lost: Lost;
-  #waiting: Buffer[] = [];
+  #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #last: TelltaleEvent | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -24,8 +29,11 @@ export class LineBuffer {
     this.#lost = lost;
   }
 
-  /** @throws what kept the line from the file, when lines are written one by one */
-  put(event: TelltaleEvent, line: string): void {
+  /**
+   * Takes a line; `suppressed` events before its own were not written, which it alone says.
+   * @throws what kept the line from the file, when lines are written one by one
+   */
+  put(event: TelltaleEvent, line: string, suppressed: number): void {
     const bytes = Buffer.from(line);
     if (this.#bufferBytes === 0) {
       const { failure } = this.#file.append(bytes);
@@ -33,7 +41,7 @@ export class LineBuffer {
       return;
     }
     if (this.#waitingBytes + bytes.length > this.#bufferBytes) this.#flush();
-    this.#waiting.push(bytes);
+    this.#waiting.push({ bytes, tells: 1 + suppressed });
     this.#waitingBytes += bytes.length;
     this.#last = event;
     // An idle process may end: what waits then is written as it exits.
@@ -51,18 +59,22 @@ export class LineBuffer {
     this.#timer = undefined;
     const last = this.#last;
     if (last === null) return;
-    const all = Buffer.concat(this.#waiting);
-    const count = this.#waiting.length;
+    const lines = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#last = null;
-    const { bytes, failure } = this.#file.append(all);
-    if (failure !== null) this.#lost(count - linesIn(all.subarray(0, bytes)), last, failure);
+    const { bytes, failure } = this.#file.append(Buffer.concat(lines.map((line) => line.bytes)));
+    if (failure !== null) this.#lost(toldAfter(lines, bytes), last, failure);
   }
 }
 
-function linesIn(bytes: Buffer): number {
-  let lines = 0;
-  for (const byte of bytes) if (byte === LINE_END) lines++;
-  return lines;
+/** The events of the lines that do not lie within the first so many bytes as a whole. */
+function toldAfter(lines: readonly Waiting[], written: number): number {
+  let end = 0;
+  let told = 0;
+  for (const { bytes, tells } of lines) {
+    end += bytes.length;
+    if (end > written) told += tells;
+  }
+  return told;
 }

@@ -86,19 +86,13 @@ export function checkedMetricOptions(
     readonly callDurations?: unknown;
   } = check.object("options", options);
   check.keys(given, [...COMMON_OPTIONS, ...further]);
-  const { nameBudget, attributes, callDurations } = given;
+  const { nameBudget, attributes, callDurations = false } = given;
   return {
     nameBudget:
       nameBudget === undefined ? undefined : check.positiveInteger("nameBudget", nameBudget),
     attributes: attributes === undefined ? undefined : checkedAttributes(check, attributes),
-    callDurations: checkedFlag(check, "callDurations", callDurations),
+    callDurations: check.flag("callDurations", callDurations),
   };
-}
-
-/** An option that is on or off, and off when it is left out. */
-export function checkedFlag(check: Check, field: string, value: unknown): boolean {
-  if (value === undefined) return false;
-  return typeof value === "boolean" ? value : check.type(field, "true or false", value);
 }
 
 function checkedAttributes(check: Check, attributes: unknown): readonly string[] {

@@ -54,16 +54,13 @@ export function recordingSettings(path: unknown, options: RecordingOptions): Rec
   const given = { ...DEFAULTS, ...defined(options) };
   const maxBytes = CHECK.positiveInteger("maxBytes", given.maxBytes);
   const bufferBytes = count("bufferBytes", given.bufferBytes, maxBytes);
-  if (typeof given.sampleSkips !== "boolean") {
-    CHECK.type("sampleSkips", "true or false", given.sampleSkips);
-  }
   return {
     path: CHECK.text("path", path, LONGEST_PATH),
     types: chosenTypes(CHECK, options.events),
     maxBytes,
     keepFiles: count("keepFiles", given.keepFiles, MOST_FILES),
     bufferBytes,
-    sampleSkips: given.sampleSkips,
+    sampleSkips: CHECK.flag("sampleSkips", given.sampleSkips),
   };
 }
 

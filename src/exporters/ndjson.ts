@@ -61,7 +61,7 @@ class Recording implements LineTarget {
 
   /** @throws what kept the line from the file; then the event is lost */
   #write(event: TelltaleEvent, trail: Partial<Trail>): void {
-    this.#file.put(event, `${eventText(event, trail)}\n`);
+    this.#file.put(event, `${eventText(event, trail)}\n`, trail.suppressed ?? 0);
     this.#tap.drops.heard(event);
     this.#tap.drops.caughtUp();
   }

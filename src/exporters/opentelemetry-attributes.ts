@@ -1,4 +1,4 @@
-import type { TelltaleEvent } from "../events/event.ts";
+import type { EventType, TelltaleEvent } from "../events/event.ts";
 import { BREAKER_LABEL } from "../events/metrics.ts";
 import { printable } from "../events/printable.ts";
 
@@ -57,6 +57,10 @@ function put(attributes: EventAttributes, name: string, value: unknown): void {
         put(attributes, `${name}.${key}`, inner);
   }
 }
+
+/** What a further field of an event of this type is called. */
+export const attributeOf = (type: EventType, field: string): string =>
+  nameOf(prefixOf(type), field);
 
 /** `circuit_breaker` for events of breakers, `telltale.retry` and the like for the others. */
 function prefixOf(type: string): string {

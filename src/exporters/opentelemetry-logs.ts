@@ -6,7 +6,7 @@ import { EVENT_TYPES } from "../events/event-types.ts";
 import { SEVERITIES, type Severity } from "../events/vocabulary.ts";
 import type { Watch } from "./breaker-group.ts";
 import { type BreakerWriter, EventLines, type LineTarget, type OtherEvent } from "./event-lines.ts";
-import { attributesOf, type EventAttributes } from "./opentelemetry-attributes.ts";
+import { attributeOf, attributesOf, type EventAttributes } from "./opentelemetry-attributes.ts";
 import { beginAll, type HeldNames, type Listening, PerBus } from "./per-bus.ts";
 
 /** What the exporter writes of a log record, in the Logs API's form. */
@@ -49,15 +49,16 @@ class BusRecords implements LineTarget {
     return {
       write: (event, { prevSeq, suppressed }) => {
         const trail: EventAttributes = {};
-        if (prevSeq !== null) trail["circuit_breaker.prev_seq"] = prevSeq;
-        if (suppressed > 0) trail["circuit_breaker.suppressed"] = suppressed;
+        if (prevSeq !== null) trail[attributeOf(event.type, "prevSeq")] = prevSeq;
+        if (suppressed > 0) trail[attributeOf(event.type, "suppressed")] = suppressed;
         return this.#write(event, trail);
       },
     };
   }
 
   writeOther(event: OtherEvent, suppressed: number): unknown {
-    return this.#write(event, suppressed === 0 ? {} : { suppressed });
+    const trail = suppressed === 0 ? {} : { [attributeOf(event.type, "suppressed")]: suppressed };
+    return this.#write(event, trail);
   }
 
   #write(event: TelltaleEvent, trail: EventAttributes): unknown {

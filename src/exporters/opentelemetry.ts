@@ -1,10 +1,9 @@
 import * as api from "@opentelemetry/api";
-import { Check } from "../events/check.ts";
+import { Check, hasMethods } from "../events/check.ts";
 import { SEVERITIES, type Severity } from "../events/vocabulary.ts";
 import type { Watch } from "./breaker-group.ts";
 import { type HistogramProducer, PulledHistograms } from "./histogram-producer.ts";
 import {
-  checkedFlag,
   checkedMetricOptions,
   checkedSource,
   type MetricOptions,
@@ -113,7 +112,7 @@ export function exportToOpenTelemetry(
   const checked = checkedSource(CHECK, source);
   const settings = checkedSettings(options);
   const { meterProvider = api.metrics } = options;
-  if (!hasMethod(meterProvider, "getMeter")) {
+  if (!hasMethods(meterProvider, ["getMeter"])) {
     return CHECK.type("meterProvider", "a meter provider", meterProvider);
   }
   const watches = checkedWatches(options);
@@ -148,11 +147,12 @@ function checkedSettings(options: OpenTelemetryOptions): MeterSettings {
 
 /** What is watched of each breaker beyond its numbers. */
 function checkedWatches(options: OpenTelemetryOptions): Watch[] {
-  const { spanEvents, spanAttributes, logs, loggerProvider = ownLogs() } = options;
+  const { spanEvents = false, spanAttributes = false } = options;
+  const { logs, loggerProvider = ownLogs() } = options;
   const watches: Watch[] = [];
-  if (checkedFlag(CHECK, "spanEvents", spanEvents)) watches.push(SPAN_EVENTS);
-  if (checkedFlag(CHECK, "spanAttributes", spanAttributes)) watches.push(SPAN_ATTRIBUTES);
-  if (loggerProvider !== undefined && !hasMethod(loggerProvider, "getLogger")) {
+  if (CHECK.flag("spanEvents", spanEvents)) watches.push(SPAN_EVENTS);
+  if (CHECK.flag("spanAttributes", spanAttributes)) watches.push(SPAN_ATTRIBUTES);
+  if (loggerProvider !== undefined && !hasMethods(loggerProvider, ["getLogger"])) {
     CHECK.type("loggerProvider", "a logger provider", loggerProvider);
   }
   if (logs === undefined || logs === false) return watches;
@@ -170,9 +170,3 @@ function checkedWatches(options: OpenTelemetryOptions): Watch[] {
 
 /** The Logs API, which `@opentelemetry/api` has from 1.10; its types here say that it always has. */
 const ownLogs = (): EventLoggerProvider | undefined => ("logs" in api ? api.logs : undefined);
-
-function hasMethod(value: unknown, method: string): boolean {
-  return (
-    typeof value === "object" && value !== null && typeof Reflect.get(value, method) === "function"
-  );
-}

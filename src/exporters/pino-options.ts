@@ -70,9 +70,7 @@ export function logSettings(options: LogOptions): LogSettings {
   if (!isText(prefix)) {
     return CHECK.type("prefix", `a string of at most ${LONGEST_NAME} characters`, prefix);
   }
-  const sampleSkips = options.sampleSkips ?? DEFAULTS.sampleSkips;
-  if (typeof sampleSkips !== "boolean")
-    return CHECK.type("sampleSkips", "true or false", sampleSkips);
+  const sampleSkips = CHECK.flag("sampleSkips", options.sampleSkips ?? DEFAULTS.sampleSkips);
   return { eventKey, prefix, sampleSkips, levels: levelsOf(options.severities ?? {}) };
 }
 

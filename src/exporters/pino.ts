@@ -1,9 +1,11 @@
 import { EVENTS } from "../events/catalogue.ts";
+import { hasMethods } from "../events/check.ts";
 import type { CircuitEvent, EventType, TelltaleEvent } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
 import { EVENT_TYPES } from "../events/event-types.ts";
 import { SEVERITIES, type Severity } from "../events/vocabulary.ts";
 import type { Trail, WriteLine } from "./breaker-log.ts";
+import { checkedBus } from "./event-choice.ts";
 import { type BreakerWriter, EventLines, type LineTarget, type OtherEvent } from "./event-lines.ts";
 import { type LevelSource, watchLevel } from "./level-watch.ts";
 import { lineFields } from "./pino-line.ts";
@@ -131,17 +133,9 @@ export function logCircuitEvents(
   options: LogOptions = {},
 ): () => void {
   const settings = logSettings(options);
-  if (!hasMethods(bus, ["on", "has", "emit"])) {
-    return CHECK.type("bus", "an event bus, such as breaker.bus", bus);
-  }
   if (!hasMethods(logger, [...SEVERITIES, "isLevelEnabled", "child"])) {
     return CHECK.type("logger", "a pino logger or one of its shape", logger);
   }
-  const log = new CircuitEventLog(bus, logger, settings);
+  const log = new CircuitEventLog(checkedBus(CHECK, bus), logger, settings);
   return () => log.detach();
-}
-
-function hasMethods(value: unknown, methods: readonly string[]): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return methods.every((method) => typeof Reflect.get(value, method) === "function");
 }

@@ -3,8 +3,11 @@ import type { TelltaleEvent } from "../events/event.ts";
 /** An event of a policy. */
 export type PolicyEvent = Extract<TelltaleEvent, { readonly policy: string }>;
 
-/** Writes one line; may throw. `suppressed` is the number of events since the line before that were not written. */
-export type WritePolicyLine = (event: PolicyEvent, suppressed: number) => void;
+/**
+ * Writes one line; may throw. `suppressed` is the number of events since the line before that were not written. Returns
+ * false when the destination takes no such line at present.
+ */
+export type WritePolicyLine = (event: PolicyEvent, suppressed: number) => unknown;
 
 /** The longest that events of a kind go without a line, as long as they come; a longer silence begins anew. */
 const HEARTBEAT_MS = 10_000;
@@ -49,14 +52,14 @@ class KindLog {
 
   write(event: PolicyEvent, write: WritePolicyLine): void {
     this.#triedAtMs = event.atMs;
-    const { suppressed } = this;
+    let isWritten = false;
     try {
-      write(event, suppressed);
-    } catch (thrown) {
-      // Counted as not written, so that the next line carries it; the bus reports the failure.
-      this.suppress(event);
-      throw thrown;
+      isWritten = write(event, this.suppressed) !== false;
+    } finally {
+      // What was not written is carried by the next line; when the logger threw, the bus reports it.
+      if (!isWritten) this.suppress(event);
     }
+    if (!isWritten) return;
     this.suppressed = 0;
     this.lastSuppressed = null;
   }

@@ -1,4 +1,4 @@
-import { Check } from "../events/check.ts";
+import { Check, hasMethods } from "../events/check.ts";
 import {
   type Combine,
   METRIC_NAMES,
@@ -261,7 +261,5 @@ export function exportToPrometheus(
 }
 
 function isRegistry(value: unknown): value is PrometheusRegistry {
-  if (typeof value !== "object" || value === null) return false;
-  const methods = ["registerMetric", "getSingleMetric", "removeSingleMetric"];
-  return methods.every((method) => typeof Reflect.get(value, method) === "function");
+  return hasMethods(value, ["registerMetric", "getSingleMetric", "removeSingleMetric"]);
 }

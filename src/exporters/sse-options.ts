@@ -80,6 +80,8 @@ const KEYS = [
   "headers",
   "signal",
 ];
+const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** The longest that a timer can wait. */
 const LONGEST_MS = 2_147_483_647;
 
@@ -87,9 +89,6 @@ const LONGEST_MS = 2_147_483_647;
 export function endpointSettings(options: EventEndpointOptions): EndpointSettings {
   CHECK.keys(CHECK.object("options", options), KEYS);
   const given = { ...DEFAULTS, ...defined(options) };
-  if (typeof given.sampleSkips !== "boolean") {
-    CHECK.type("sampleSkips", "true or false", given.sampleSkips);
-  }
   const retryMs = CHECK.positiveInteger("retryMs", given.retryMs);
   return {
     types: chosenTypes(CHECK, options.events),
@@ -98,7 +97,7 @@ export function endpointSettings(options: EventEndpointOptions): EndpointSetting
     maxClients: CHECK.positiveInteger("maxClients", given.maxClients),
     heartbeatMs: timerMs("heartbeatMs", given.heartbeatMs),
     retryMs,
-    sampleSkips: given.sampleSkips,
+    sampleSkips: CHECK.flag("sampleSkips", given.sampleSkips),
     headers: checkedHeaders(options.headers),
     signal: checkedSignal(CHECK, options.signal),
   };
@@ -117,8 +116,12 @@ function checkedHeaders(headers: unknown): Readonly<Record<string, string>> {
   if (headers === undefined) return {};
   const checked: Record<string, string> = {};
   for (const [name, value] of Object.entries(CHECK.object("headers", headers))) {
-    checked[name.toLowerCase()] =
-      typeof value === "string" ? value : CHECK.type(`headers.${name}`, "a string", value);
+    if (!HEADER_NAME.test(name)) CHECK.range("a name in headers", "the name of a header", name);
+    const field = `headers.${name}`;
+    if (typeof value !== "string") return CHECK.type(field, "a string", value);
+    // A server throws at an illegal one: with every request, instead of once and here.
+    if (!HEADER_VALUE.test(value)) CHECK.range(field, "what a header can hold", value);
+    checked[name.toLowerCase()] = value;
   }
   return checked;
 }

@@ -76,9 +76,7 @@ export function checkedScope(check: Check, options: unknown): Scope {
     }
   }
   if (key !== undefined) check.text("key", key, LONGEST_KEY);
-  if (idempotent !== undefined && typeof idempotent !== "boolean") {
-    check.type("idempotent", "true or false", idempotent);
-  }
+  if (idempotent !== undefined) check.flag("idempotent", idempotent);
   return {
     signal,
     context: context === undefined ? undefined : check.scalars("context", context),

@@ -134,6 +134,5 @@ function checkedSubstitute<V>(check: Check, given: FallbackOptions<V>): Substitu
 }
 
 function checkedSwitch(check: Check, field: string, value: unknown): boolean {
-  if (value === undefined) return true;
-  return typeof value === "boolean" ? value : check.type(field, "true or false", value);
+  return value === undefined || check.flag(field, value);
 }

@@ -93,7 +93,7 @@ export function checkedRetry(check: Check, name: unknown, options: RetryOptions)
   const given = checkedPolicy(check, name, options, KEYS);
   const { attempts, backoff, totalMs, maxRetryAfterMs, budget, idempotent = true } = given;
   const { shouldRetry, shouldRetryResult, random } = given;
-  if (typeof idempotent !== "boolean") check.type("idempotent", "true or false", idempotent);
+  check.flag("idempotent", idempotent);
   if (random !== undefined) check.function("random", random);
   return {
     attempts:

@@ -1,6 +1,6 @@
+import { Check } from "../events/check.ts";
 import { isData } from "../events/event-shape.ts";
 import { EVENT_FAMILIES } from "../events/event-types.ts";
-import { hint } from "../events/nearest.ts";
 import { LAST_AT_MS, usableFields } from "./usable-fields.ts";
 
 /**
@@ -58,17 +58,11 @@ const FAMILIES = EVENT_FAMILIES.map((family) => family.slice(0, -1));
 
 /** @throws {TypeError} when an option is unknown or no string */
 export function recordNaming(options: RecordOptions, action: string): RecordNaming {
-  const known = ["eventKey", "prefix"];
-  for (const key of Object.keys(options)) {
-    if (!known.includes(key)) {
-      throw new TypeError(`Cannot ${action}: unknown option "${key}", ${hint(key, known)}`);
-    }
-  }
+  const check = new Check(action);
+  check.keys(check.object("options", options), ["eventKey", "prefix"]);
   const { eventKey = "type", prefix = "" } = options;
   for (const [field, value] of Object.entries({ eventKey, prefix })) {
-    if (typeof value !== "string") {
-      throw new TypeError(`Cannot ${action}: ${field} must be a string, received ${typeof value}`);
-    }
+    if (typeof value !== "string") check.type(field, "a string", value);
   }
   return { eventKey, prefix };
 }

@@ -322,6 +322,19 @@ describe("bad input", () => {
     expect(() => make(options)).toThrow(`Cannot export to CloudEvents: ${told}`);
   });
 
+  test.each([
+    [null, "none", "null"],
+    [[], "none", "an array"],
+    [{}, "type: not the name of an event", "an object"],
+    [{ ...OWN_EVENT, atMs: "now" }, "atMs: no number", "an object"],
+  ])("toCloudEvent() refuses %o", (event, fault, received) => {
+    expect(() => toCloudEvent(wrong(event))).toThrow(
+      new TypeError(
+        `Cannot make a CloudEvent: event must be an event of telltale (${fault}), received ${received}`,
+      ),
+    );
+  });
+
   test.each([...NO_NUMBERS, ...NO_COUNTS])("refuses maxPending %o", (value, received) => {
     expect(() => make({ maxPending: value })).toThrow(
       `Cannot export to CloudEvents: maxPending must be a positive integer, received ${received}`,

@@ -306,8 +306,14 @@ describe("bad input", () => {
 
   test.each([
     [{ event: [] }, 'unknown option "event", did you mean "events"?'],
-    [{ events: "circuit.*" }, 'events must be a list of names of events, received "circuit.*"'],
-    [{ events: [] }, "events must be a list of names of events, received an array"],
+    [
+      { events: "circuit.*" },
+      'events must be a list with the names of one event or more, received "circuit.*"',
+    ],
+    [
+      { events: [] },
+      "events must be a list with the names of one event or more, received an array",
+    ],
     [{ events: [5] }, "events[0] must be the name of an event or of a family, received 5"],
     [{ prefix: 5 }, "prefix must be a string, received 5"],
     [{ prefix: "" }, 'prefix must be a string of 1 to 64 characters, received ""'],

@@ -1,4 +1,5 @@
-import { readdirSync, statSync, writeFileSync } from "node:fs";
+import fs, { readdirSync, statSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { EVENT_TYPES } from "../../src/events/event-types.ts";
@@ -194,6 +195,43 @@ describe("bufferBytes", () => {
     expect(it.dropped).toEqual([]);
     it.detach();
     expect(it.dropped).toMatchObject([{ count: 8, error: { code: "ENOENT" } }]);
+  });
+
+  test("what a flush loses is counted with the refused calls that its lines stood for", () => {
+    place.path = join(place.folder, "later", "events.ndjson");
+    const it = recorded({ bufferBytes: 10_000, events: ["circuit.*"] });
+    it.breaker.forceOpen();
+    for (let n = 0; n < 100; n++) it.breaker.admit();
+    it.breaker.reset();
+    it.detach();
+    // The open, a hundred refused calls in a few lines, and the close.
+    expect(it.lost()).toBe(102);
+  });
+
+  test("a flush that was cut short counts what follows the last whole line", () => {
+    const it = recorded({ bufferBytes: 10_000, events: ["circuit.*"] });
+    it.breaker.forceOpen();
+    it.breaker.reset();
+    it.breaker.forceOpen();
+    const write = fs.writeSync;
+    const tries: string[] = [];
+    // The first line and a piece of the second fit; then the disk is full.
+    fs.writeSync = (fd: number, bytes: unknown, offset?: unknown) => {
+      const text = String(bytes).slice(Number(offset ?? 0));
+      tries.push(text);
+      if (tries.length > 1) throw new Error("no space left");
+      return write(fd, text.slice(0, text.indexOf("\n") + 5));
+    };
+    syncBuiltinESMExports();
+    try {
+      it.detach();
+    } finally {
+      fs.writeSync = write;
+      syncBuiltinESMExports();
+    }
+    expect(tries).toHaveLength(2);
+    expect(linesOf()).toMatchObject([{ type: "circuit.open" }]);
+    expect(it.lost()).toBe(2);
   });
 
   test("a batch is put into one file as a whole", () => {

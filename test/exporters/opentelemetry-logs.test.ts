@@ -11,11 +11,18 @@ import {
   exportToOpenTelemetry,
   type OpenTelemetryOptions,
 } from "../../src/exporters/opentelemetry.ts";
-import { CircuitBreaker, createEventBus, EVENTS, type EventType } from "../../src/index.ts";
+import {
+  CircuitBreaker,
+  createEventBus,
+  EVENTS,
+  type EventType,
+  fallback,
+} from "../../src/index.ts";
 import { BOOM, fail, failTimes, succeed } from "../support/breaker.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { packageVersion } from "../support/scrape.ts";
 import { TWO_AND_TEN } from "../support/scraped.ts";
+import { VirtualTime } from "../support/virtual-time.ts";
 
 /** A real SDK of logs that keeps what it is given. */
 function logSdk() {
@@ -176,6 +183,39 @@ test("logs: what the SDK does not want at the moment is carried by the next reco
     { eventName: "circuit.skip", suppressed: undefined, prevSeq: 1 },
     { eventName: "circuit.skip", suppressed: undefined, prevSeq: 2 },
     { eventName: "circuit.open", suppressed: 21, prevSeq: 3 },
+  ]);
+});
+
+test("logs: the events of policies are sampled, too, and what the SDK does not want is carried by the next", async () => {
+  const emitted: [name: string, suppressed: unknown][] = [];
+  let wanted = true;
+  const loggerProvider: EventLoggerProvider = {
+    getLogger: () => ({
+      enabled: () => wanted,
+      emit: ({ eventName, attributes }) =>
+        void emitted.push([eventName, attributes["telltale.fallback.suppressed"]]),
+    }),
+  };
+  const { bus, detach } = logged({ loggerProvider });
+  const time = new VirtualTime();
+  const policy = fallback("rates", {
+    ...{ bus, clock: time, timers: time },
+    ...{ serveOn: { error: true }, fail: "open", value: "none" },
+  });
+  const serve = async (times: number) => {
+    for (let n = 0; n < times; n++) await policy.call(fail);
+  };
+  await serve(1);
+  wanted = false;
+  await serve(6);
+  wanted = true;
+  await serve(3);
+  detach();
+  // The 1st, the 8th with the six before it, and at the end the 10th with the 9th.
+  expect(emitted).toEqual([
+    ["fallback.served", undefined],
+    ["fallback.served", 6],
+    ["fallback.served", 1],
   ]);
 });
 

@@ -189,6 +189,19 @@ describe("bad input", () => {
     [{ sampleSkips: "no" }, 'sampleSkips must be true or false, received "no"'],
     [{ headers: [] }, "headers must be an object, received an array"],
     [{ headers: { a: 5 } }, "headers.a must be a string, received 5"],
+    [
+      { headers: { "x mine": "1" } },
+      'a name in headers must be the name of a header, received "x mine"',
+    ],
+    [{ headers: { "": "1" } }, 'a name in headers must be the name of a header, received ""'],
+    [
+      { headers: { "x-mine": "1\r\nset-cookie: a=b" } },
+      'headers.x-mine must be what a header can hold, received "1\\r\\nset-cookie: a=b"',
+    ],
+    [
+      { headers: { "x-mine": "\u{1f512}" } },
+      'headers.x-mine must be what a header can hold, received "\u{1f512}"',
+    ],
     [{ signal: {} }, "signal must be an AbortSignal, received an object"],
     [
       { breakers: 5 },
@@ -199,7 +212,10 @@ describe("bad input", () => {
       "breakers must be a breaker, several, or a function that gives them, received an object",
     ],
     [{ heartbeat: 5 }, 'unknown option "heartbeat", did you mean "heartbeatMs"?'],
-    [{ events: [] }, "events must be a list of names of events, received an array"],
+    [
+      { events: [] },
+      "events must be a list with the names of one event or more, received an array",
+    ],
   ])("refuses %o", (options, told) => {
     expect(() => make(options)).toThrow(`Cannot serve events: ${told}`);
     expect(bus.has("circuit.open")).toBe(false);

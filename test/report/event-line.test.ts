@@ -134,7 +134,10 @@ test("options of a wrong name or type are refused by name", () => {
     new TypeError('Cannot fold incidents: unknown option "evenKey", did you mean "eventKey"?'),
   );
   expect(() => parseEventLine("{}", { prefix: 5 } as never)).toThrow(
-    new TypeError("Cannot parse an event line: prefix must be a string, received number"),
+    new TypeError("Cannot parse an event line: prefix must be a string, received 5"),
+  );
+  expect(() => parseEventLine("{}", null as never)).toThrow(
+    new TypeError("Cannot parse an event line: options must be an object, received null"),
   );
 });
 
