@@ -51,6 +51,18 @@ const ours: readonly Cell[] = [
     },
   },
   {
+    id: "closed/in-flight",
+    label: "telltale call, latencyTripMs, inFlight",
+    async measure(bench) {
+      const { CircuitBreaker } = await telltale(bench);
+      const breaker = new CircuitBreaker("subject", { latencyTripMs: 10_000, inFlight: true });
+      return await nsPerCall(
+        awaitEach(() => breaker.call(asyncFn), isValue),
+        bench.effort,
+      );
+    },
+  },
+  {
     id: "closed/listener",
     label: "telltale call, one success listener",
     targets: [{ kind: "ratio", atMost: 0.8, of: "closed/cockatiel-listener" }],

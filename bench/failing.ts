@@ -32,6 +32,19 @@ const ours: readonly Cell[] = [
     },
   },
   {
+    id: "failing/in-flight",
+    label: "telltale call, latencyTripMs, inFlight",
+    async measure(bench) {
+      const { CircuitBreaker } = await telltale(bench);
+      const options = { failureThreshold: NEVER_TRIPS, latencyTripMs: 10_000, inFlight: true };
+      const breaker = new CircuitBreaker("subject", options);
+      return await nsPerCall(
+        catchEach(() => breaker.call(failingFn), isBoom),
+        bench.effort,
+      );
+    },
+  },
+  {
     id: "failing/execute",
     label: "telltale execute",
     targets: [{ kind: "ratio", atMost: 1.2, of: "failing/bare" }],

@@ -26,7 +26,12 @@ export type {
   OkResult,
   RefusedResult,
 } from "./core/execute-result.ts";
-export type { CircuitBreakerOptions, HalfOpenOptions, RampUpOptions } from "./core/options.ts";
+export type {
+  CircuitBreakerOptions,
+  HalfOpenOptions,
+  ProbeRateOptions,
+  RampUpOptions,
+} from "./core/options.ts";
 export type { Permit, Refusal } from "./core/permit.ts";
 export type { Reconfiguration } from "./core/reconfiguration.ts";
 export type { BreakerOverrides, BreakerRegistryOptions } from "./core/registry-options.ts";

@@ -2,7 +2,9 @@ import type { Scalar } from "../events/field.ts";
 import type { CircuitState, SkipReason } from "../events/vocabulary.ts";
 import type { Circuit } from "./circuit.ts";
 import type { BesideReason, RefusalFacts } from "./circuit-open-error.ts";
+import { commitOverdue, type PendingTrip, pendingTrip } from "./overdue-trip.ts";
 import { type ClosedPeriod, type HalfOpenPeriod, type Period, Probe, type Slot } from "./period.ts";
+import { probeSlots } from "./probe-decision.ts";
 import { settleIdle, shapesTraffic, trafficShare } from "./traffic.ts";
 
 /**
@@ -10,6 +12,7 @@ import { settleIdle, shapesTraffic, trafficShare } from "./traffic.ts";
  * admission committed is delivered by the caller, with `startOf` or at the end of its step.
  */
 export function admit(circuit: Circuit, nowMs: number): Slot | null {
+  commitOverdue(circuit, nowMs);
   const { period } = circuit;
   switch (period.state) {
     case "closed":
@@ -23,7 +26,7 @@ export function admit(circuit: Circuit, nowMs: number): Slot | null {
         : null;
     case "half_open":
       circuit.endLeases(nowMs);
-      if (period.inFlight.size < circuit.settings.maxProbes) {
+      if (period.inFlight.size < probeSlots(circuit.settings, period)) {
         return admitProbe(circuit, period, nowMs);
       }
       return null;
@@ -35,6 +38,7 @@ export function admit(circuit: Circuit, nowMs: number): Slot | null {
  * passes; otherwise a probe, if one is due and a slot is free.
  */
 export function admitResult(circuit: Circuit, nowMs: number): Slot | null {
+  commitOverdue(circuit, nowMs);
   const { period } = circuit;
   return period.state === "closed" ? period : admit(circuit, nowMs);
 }
@@ -44,7 +48,8 @@ export function admitResult(circuit: Circuit, nowMs: number): Slot | null {
  * time is not the dependency's.
  */
 export function startOf(circuit: Circuit, slot: Slot, admittedMs: number): number {
-  if (!(slot instanceof Probe) && !shapesTraffic(circuit.settings)) return admittedMs;
+  const mayTell = slot instanceof Probe || shapesTraffic(circuit.settings) || circuit.isTelling;
+  if (!mayTell) return admittedMs;
   circuit.deliver();
   return circuit.begin();
 }
@@ -81,7 +86,10 @@ export function refuse(
 }
 
 /** 0 when a call may be tried now, null when that is unknown: forced without an end, or every probe slot held. */
-export function retryAfterMs({ period, settings }: Circuit, nowMs: number): number | null {
+export function retryAfterMs(circuit: Circuit, nowMs: number): number | null {
+  const pending = pendingTrip(circuit, nowMs);
+  if (pending !== null) return Math.max(0, dueMs(pending) - nowMs);
+  const { period, settings } = circuit;
   switch (period.state) {
     case "closed":
     case "disabled":
@@ -92,13 +100,21 @@ export function retryAfterMs({ period, settings }: Circuit, nowMs: number): numb
       return Number.isFinite(leftMs) ? leftMs : null;
     }
     case "half_open":
-      return period.held(nowMs) < settings.maxProbes ? 0 : null;
+      return period.held(nowMs) < probeSlots(settings, period) ? 0 : null;
   }
 }
 
 /** The committed state plus the time that passed. */
-export function effectiveState(period: Period, nowMs: number): CircuitState {
+export function effectiveState(circuit: Circuit, nowMs: number): CircuitState {
+  const pending = pendingTrip(circuit, nowMs);
+  if (pending !== null) return nowMs >= dueMs(pending) ? "half_open" : "open";
+  const { period } = circuit;
   return isDue(period, nowMs) ? "half_open" : period.state;
+}
+
+/** When a probe may run after a trip that is not committed yet. */
+function dueMs({ cooling: { sinceMs, cooldownMs } }: PendingTrip): number {
+  return sinceMs + cooldownMs;
 }
 
 /** Whether the cooldown is over, so that the next call is a probe. */

@@ -69,6 +69,8 @@ export interface BreakerView {
   readonly openedAtMs: number | null;
   readonly stats: BreakerStats;
   readonly bus: EventBus;
+  /** Commits and tells what time alone has brought about; exporters call it before they read. A view may do without. */
+  catchUp?(): void;
   /** Listens to the breaker's own events only. */
   on<P extends CircuitPattern>(
     type: P,

@@ -1,10 +1,13 @@
 import type { Scalar } from "../events/field.ts";
 import type { Outcome } from "../events/vocabulary.ts";
 import type { Slot } from "./period.ts";
+import type { UnderWay } from "./under-way.ts";
 
 /** An admitted call and, when it has finished, its result: what settlement works on. */
 export interface Call {
   readonly slot: Slot;
+  /** What follows it while it runs; null when nothing did. */
+  readonly underWay: UnderWay | null;
   readonly outcome: Outcome;
   /** Counts as error and forces the breaker open. */
   readonly permanent: boolean;
@@ -25,6 +28,7 @@ export function unjudged(
 ): Omit<Call, "slot"> {
   return {
     outcome,
+    underWay: null,
     permanent: false,
     latencyMs,
     thrown,

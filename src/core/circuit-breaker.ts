@@ -36,8 +36,7 @@ import {
   reconfigure,
 } from "./reconfiguration.ts";
 import { settingsOf } from "./settings.ts";
-import { readStats, tripProgress } from "./stats.ts";
-import { trafficShare } from "./traffic.ts";
+import { readShare, readStats, tripProgress } from "./stats.ts";
 
 /** Options of {@link CircuitBreaker.forceOpen}. */
 export interface ForceOpenOptions {
@@ -216,6 +215,15 @@ export class CircuitBreaker implements BreakerView {
   }
 
   /**
+   * Commits and tells what time alone has brought about: trips by calls that hang (`inFlight`), probe leases that
+   * ended, idle steps of `degradation`. Every call, result and control call does the same first, and exporters do it
+   * before they read; it makes no call and opens for no probe.
+   */
+  catchUp(): void {
+    control.catchUp(this.#circuit, this.#circuit.begin());
+  }
+
+  /**
    * Listens to this breaker's events, also when its bus is shared: breakers on one bus are told apart by name.
    * @returns a function that unsubscribes
    * @throws {TypeError} when no event has that name
@@ -295,7 +303,7 @@ export class CircuitBreaker implements BreakerView {
   }
 
   get state(): CircuitState {
-    return effectiveState(this.#circuit.period, this.#now());
+    return effectiveState(this.#circuit, this.#now());
   }
 
   /** Whether `state` is `open` or `forced_open`. */
@@ -310,9 +318,7 @@ export class CircuitBreaker implements BreakerView {
   }
 
   get trafficShare(): number {
-    const { period } = this.#circuit;
-    if (period.state === "closed") return trafficShare(this.#circuit, period, this.#now()).share;
-    return period.state === "disabled" ? 1 : 0;
+    return readShare(this.#circuit, this.#now());
   }
 
   get tripProgress(): number {

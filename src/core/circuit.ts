@@ -3,8 +3,9 @@ import type { CloseReason, FailureReason } from "../events/vocabulary.ts";
 import { platformClock, platformEpochAt, platformRandom } from "../platform.ts";
 import type { Call } from "./call.ts";
 import type { DurationSubscription } from "./call-durations.ts";
+import { type CallsUnderWay, callsUnderWay } from "./calls-under-way.ts";
 import type { Clock } from "./clock.ts";
-import { CooldownAttempts } from "./cooldown.ts";
+import { CooldownAttempts, type Cooling } from "./cooldown.ts";
 import type { Left, Opening } from "./facts.ts";
 import { Incident, incidentIdOf } from "./incident.ts";
 import { type Committed, Journal } from "./journal.ts";
@@ -33,6 +34,8 @@ export class Circuit implements Committed {
   readonly clock: Clock;
   generation = 0;
   period: Period = new ClosedPeriod();
+  /** The calls of a closed or disabled period that have not ended; null when they count for nothing. */
+  underWay: CallsUnderWay | null;
   incident: Incident | null = null;
   consecutiveFailures = 0;
   /** Null as long as nobody can listen: neither a bus was given nor the own one asked for. */
@@ -51,6 +54,9 @@ export class Circuit implements Committed {
   /** Who takes the length of each call without an event; null when nobody does. */
   durations: readonly DurationSubscription[] | null = null;
   #attempts: CooldownAttempts | null = null;
+  /** Failures of the user's functions that one who only reads has come upon: the next step tells them. */
+  #untold: [callback: string, thrown: unknown][] | null = null;
+  #reading = false;
   #sinceMs: number;
   /**
    * The moment of the present step. A field that has only ever held numbers is written in place; one that was null or
@@ -62,6 +68,7 @@ export class Circuit implements Committed {
   constructor(name: string, settings: Settings, bus = settings.bus) {
     this.name = name;
     this.settings = settings;
+    this.underWay = callsUnderWay(settings);
     // Before the clock is first read: its failure is told, too.
     if (bus !== undefined) this.listen(bus);
     this.clock =
@@ -89,6 +96,9 @@ export class Circuit implements Committed {
   /** Puts other settings in force; the state, its period and its counts stay. */
   adopt(settings: Settings): void {
     this.settings = settings;
+    if (this.underWay !== null && settings.inFlightMs < Number.POSITIVE_INFINITY) {
+      this.underWay.follow(settings, this.#nowMs);
+    } else this.#followCalls();
     this.journal?.followSettings();
     this.choosePathAgain();
   }
@@ -116,14 +126,41 @@ export class Circuit implements Committed {
     return clock === platformClock ? platformEpochAt(this.#nowMs) : clock.epochMs();
   }
 
+  /** Whether the step has something to tell: about calls that hang, at an admission. */
+  get isTelling(): boolean {
+    return this.underWay !== null && this.journal?.isWaiting === true;
+  }
+
   /** Ends a step: what it committed is told now. */
   deliver(): void {
+    // A trip that was found with them is committed first.
+    if (this.#untold !== null && !this.underWay?.pending) this.tellUntold();
     this.journal?.flush();
   }
 
   /** A function given as an option threw; the step goes on without its answer. */
   callbackFailed(callback: string, thrown: unknown): void {
-    this.journal?.callbackFailed(callback, thrown);
+    if (this.#reading) {
+      this.#untold ??= [];
+      this.#untold.push([callback, thrown]);
+    } else this.journal?.callbackFailed(callback, thrown);
+  }
+
+  /** Asks functions of the user's for one who may only be reading: the next step tells their failures. */
+  ask<T>(answer: () => T): T {
+    const reading = this.#reading;
+    this.#reading = true;
+    const answered = answer();
+    this.#reading = reading;
+    return answered;
+  }
+
+  /** Tells the failures that those who only read have come upon. */
+  tellUntold(): void {
+    const untold = this.#untold;
+    if (untold === null || this.#reading) return;
+    this.#untold = null;
+    for (const [callback, thrown] of untold) this.callbackFailed(callback, thrown);
   }
 
   /** Time spent in the present committed state. */
@@ -144,20 +181,27 @@ export class Circuit implements Committed {
 
   trip(
     reason: FailureReason,
-    decided: Pick<Opening, "cause"> & Pick<Call, "thrown" | "retryAfterMs">,
+    decided: Pick<Opening, "cause"> &
+      Pick<Call, "thrown" | "retryAfterMs"> & {
+        /** Of a trip that is effective already. */
+        readonly cooling: Cooling | null;
+      },
     nowMs: number,
   ): void {
     const { cause, thrown } = decided;
     const { period } = this;
     const chance = this.#chanceOfId();
-    const cooldownMs = this.#cooldownMs(decided.retryAfterMs, nowMs);
+    const cooling = decided.cooling ?? this.coolingFrom(nowMs, decided.retryAfterMs);
     // A function of the user acted on the breaker: what was decided no longer holds.
     if (this.period !== period) return;
-    const left = this.#commit(new OpenPeriod(nowMs + cooldownMs), nowMs);
+    this.#attempts?.begun(cooling);
+    const { sinceMs, cooldownMs } = cooling;
+    const left = this.#commit(new OpenPeriod(sinceMs + cooldownMs), nowMs);
     this.tally.trip(reason);
     this.#openIncident(chance, nowMs);
     if (left.from === "half_open" && this.incident !== null) this.incident.reopens++;
-    this.journal?.open({ ...left, reason, cause, note: undefined, cooldownMs, thrown }, nowMs);
+    const opening = { ...left, reason, cause, note: undefined, cooldownMs, sinceMs, thrown };
+    this.journal?.open(opening, nowMs);
   }
 
   /** `forMs` is Infinity for a forced open without an end. */
@@ -169,7 +213,8 @@ export class Circuit implements Committed {
     const left = this.#commit(new ForcedOpenPeriod(nowMs + forMs), nowMs);
     this.#openIncident(chance, nowMs);
     const cooldownMs = Number.isFinite(forMs) ? forMs : null;
-    this.journal?.open({ ...left, reason: "forced", cause: null, note, cooldownMs, thrown }, nowMs);
+    const opening = { ...left, cause: null, note, cooldownMs, sinceMs: nowMs, thrown };
+    this.journal?.open({ ...opening, reason: "forced" }, nowMs);
   }
 
   /** Opens for probes, after the cooldown. */
@@ -216,19 +261,29 @@ export class Circuit implements Committed {
 
   #enter(period: Period): void {
     this.generation++;
+    this.#followCalls();
     this.period = period;
     this.quiet = undefined;
   }
 
-  #cooldownMs(asked: number | null, nowMs: number): number {
+  /** Follows the calls from now on that count before they end, and no others. */
+  #followCalls(): void {
+    this.underWay?.clear();
+    const { state } = this.period;
+    const passes = state === "closed" || state === "disabled";
+    this.underWay = passes ? callsUnderWay(this.settings) : null;
+  }
+
+  /** The cooldown of an open that takes effect at a moment, unless it is `asked` to be another; commits nothing. */
+  coolingFrom(sinceMs: number, asked: number | null): Cooling {
     const { cooldown } = this.settings;
-    if (typeof cooldown === "number") return asked ?? cooldown;
+    if (typeof cooldown === "number") {
+      return { sinceMs, cooldownMs: asked ?? cooldown, attempt: 0 };
+    }
     this.#attempts ??= new CooldownAttempts();
-    if (this.period.state === "closed") this.#attempts.leaveClosed(this.spentMs(nowMs));
-    const attempt = this.#attempts.next();
-    const cooldownMs = asked ?? this.cooldownOf(attempt);
-    this.#attempts.begun(cooldownMs);
-    return cooldownMs;
+    const healthyMs = this.period.state === "closed" ? this.spentMs(sinceMs) : null;
+    const attempt = this.#attempts.next(healthyMs);
+    return { sinceMs, cooldownMs: asked ?? this.cooldownOf(attempt), attempt };
   }
 
   /** The cooldown of an attempt, asked of the option. */

@@ -1,4 +1,5 @@
 import type { Circuit } from "./circuit.ts";
+import { commitOverdue } from "./overdue-trip.ts";
 import { settleIdle } from "./traffic.ts";
 
 /** Holds the breaker open. Inside an incident, the incident goes on. `forMs` is Infinity without an end. */
@@ -35,12 +36,20 @@ export function disable(circuit: Circuit, nowMs: number): void {
 /** Puts a disabled breaker back to work, closed and with no failures counted. */
 export function enable(circuit: Circuit, nowMs: number): void {
   if (circuit.period.state !== "disabled") return;
+  commitTime(circuit, nowMs);
   circuit.enable(nowMs);
   circuit.deliver();
 }
 
-/** Commits what time alone has brought: ended leases, idle steps of degradation. */
+/** Commits what time alone has brought about, and nothing else. */
+export function catchUp(circuit: Circuit, nowMs: number): void {
+  commitTime(circuit, nowMs);
+  circuit.deliver();
+}
+
+/** Commits what time alone has brought: ended leases, trips by overdue calls, idle steps of degradation. */
 export function commitTime(circuit: Circuit, nowMs: number): void {
   circuit.endLeases(nowMs);
+  commitOverdue(circuit, nowMs);
   if (circuit.period.state === "closed") settleIdle(circuit, circuit.period, nowMs);
 }

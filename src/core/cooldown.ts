@@ -53,6 +53,15 @@ export function exponentialCooldown(options: ExponentialCooldownOptions): Cooldo
     Math.min(maxMs, initialMs * factor ** (attempt - 1)) * (1 - jitter * random());
 }
 
+/** A cooldown that runs, or that is about to. */
+export interface Cooling {
+  /** When it began, on the monotonic clock. */
+  readonly sinceMs: number;
+  readonly cooldownMs: number;
+  /** 0 when the cooldown is a number: nobody counts then. */
+  readonly attempt: number;
+}
+
 /** How often the breaker opened without sustained health in between. */
 export class CooldownAttempts {
   #attempt = 0;
@@ -63,14 +72,13 @@ export class CooldownAttempts {
     if (healthyMs >= this.#lastMs) this.#attempt = 0;
   }
 
-  /** The number of the attempt that begins. */
-  next(): number {
-    this.#attempt++;
-    return this.#attempt;
+  /** The number of the attempt that an open would be, out of the closed state after `healthyMs`, else null. */
+  next(healthyMs: number | null): number {
+    return healthyMs !== null && healthyMs >= this.#lastMs ? 1 : this.#attempt + 1;
   }
 
-  /** The cooldown that the attempt was given. */
-  begun(cooldownMs: number): void {
+  begun({ attempt, cooldownMs }: Cooling): void {
+    this.#attempt = attempt;
     this.#lastMs = cooldownMs;
   }
 }

@@ -38,6 +38,8 @@ export interface Opening {
   readonly note: string | undefined;
   /** Null without an end. */
   readonly cooldownMs: number | null;
+  /** When the cooldown began, on the monotonic clock. */
+  readonly sinceMs: number;
   readonly thrown: { readonly value: unknown } | null;
 }
 

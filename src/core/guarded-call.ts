@@ -11,6 +11,7 @@ import { follow } from "./follow.ts";
 import { DisabledPeriod, type Slot } from "./period.ts";
 import { rejection } from "./rejection.ts";
 import { settle, settleCalm, settleCancelled } from "./settlement.ts";
+import { UnderWay } from "./under-way.ts";
 
 /** What a record in the free list holds, so that it keeps nothing of its last call alive. */
 const NO_SLOT = new DisabledPeriod();
@@ -22,6 +23,8 @@ const NO_SLOT = new DisabledPeriod();
 class GuardedCall implements Call {
   circuit: Circuit | null = null;
   slot: Slot = NO_SLOT;
+  /** Made for the first call that is followed, and kept for the next. */
+  underWay: UnderWay | null = null;
   startMs = 0;
   signal: CancelSignal | undefined;
   context: Readonly<Record<string, Scalar>> | undefined;
@@ -33,7 +36,7 @@ class GuardedCall implements Call {
 
   readonly onValue = <T>(value: T): T => {
     const nowMs = this.#end();
-    if (!this.#calm()) this.#finish(true, value, nowMs);
+    if (!this.#calm(nowMs)) this.#finish(true, value, nowMs);
     this.#release();
     return value;
   };
@@ -44,7 +47,7 @@ class GuardedCall implements Call {
   };
   readonly onResult = <T>(value: T): ExecuteResult<T> => {
     const nowMs = this.#end();
-    const countedAs = this.#calm() ? "success" : this.#finish(true, value, nowMs);
+    const countedAs = this.#calm(nowMs) ? "success" : this.#finish(true, value, nowMs);
     const { latencyMs } = this;
     const consecutiveFailures = this.circuit?.consecutiveFailures ?? 0;
     const slow = this.outcome === "latency";
@@ -94,13 +97,13 @@ class GuardedCall implements Call {
   }
 
   /** Settles a success that decides nothing; false when the call has to be judged. */
-  #calm(): boolean {
+  #calm(nowMs: number): boolean {
     const { circuit } = this;
     if (circuit === null) return false;
     const { classify, latencyTripMs } = circuit.settings;
     if (classify !== undefined || this.latencyMs > latencyTripMs) return false;
     this.outcome = "success";
-    return settleCalm(circuit, this);
+    return settleCalm(circuit, this, nowMs);
   }
 
   /** Judges and settles the call. Never throws: the caller gets its own result whatever happens here. */
@@ -140,6 +143,12 @@ function take(
   call.circuit = circuit;
   call.slot = slot;
   call.startMs = startMs;
+  const { underWay: calls } = circuit;
+  // A listener that was told of the admission may have changed the state.
+  if (calls !== null && slot === circuit.period) {
+    call.underWay ??= new UnderWay();
+    calls.begin(call.underWay, startMs);
+  }
   if (options !== undefined) {
     call.signal = options.signal;
     call.context = options.context;

@@ -92,6 +92,11 @@ export class Journal {
     return this.#audience.has(type);
   }
 
+  /** Whether something was committed that waits for delivery. */
+  get isWaiting(): boolean {
+    return this.#next !== null;
+  }
+
   /** Delivers what was committed. An event raised by a listener waits for those before it. */
   flush(): void {
     if (this.#asked?.asking === true) return;
@@ -179,7 +184,8 @@ export class Journal {
     this.#tell("circuit.late", { countedAs: outcome, latencyMs }, contextOf(this.#asked, context));
   }
 
-  progress(rule: TripRule, { ratio, failuresToTrip }: TripReading, { context }: Call): void {
+  /** `context` is NO_CONTEXT for progress that no call has made. */
+  progress(rule: TripRule, { ratio, failuresToTrip }: TripReading, context: Context): void {
     if (!this.hears("circuit.progress")) return;
     const { consecutiveFailures, settings } = this.#circuit;
     const { failureThreshold } = settings;
@@ -216,8 +222,10 @@ export class Journal {
     consecutiveFailures: number,
     nowMs: number,
   ): OwnFields<"circuit.would_open"> {
-    const { from, reason, cause, note, cooldownMs, thrown } = opening;
+    const { from, reason, cause, note, cooldownMs, sinceMs, thrown } = opening;
     const atMs = this.#circuit.wallMs();
+    // A trip may have been effective for a while before a step commits it.
+    const effectiveForMs = Math.round(nowMs - sinceMs);
     const firstMs = cause?.firstFailureMs ?? null;
     return {
       from,
@@ -229,7 +237,7 @@ export class Journal {
       window: cause === null ? null : Object.freeze({ ...cause.window }),
       threshold: cause?.threshold ?? null,
       cooldownMs,
-      retryAtMs: cooldownMs === null ? null : atMs + cooldownMs,
+      retryAtMs: cooldownMs === null ? null : atMs + cooldownMs - effectiveForMs,
       firstFailureAtMs: cause?.firstFailureAtMs ?? null,
       detectMs: firstMs === null ? null : Math.max(0, nowMs - firstMs),
       reopens: this.#circuit.incident?.reopens ?? 0,

@@ -26,15 +26,18 @@ export function optionChanges(before: Settings, after: Settings): OptionChanges 
 
 /** Every option that can change, as it holds: those with parts by each part, undefined for what is off. */
 function valuesOf(settings: Settings): Map<string, unknown> {
-  const { given, rampUp, attributes } = settings;
+  const { given, rampUp, probeRate, attributes } = settings;
   return new Map<string, unknown>([
     ["failureThreshold", settings.failureThreshold],
     ["latencyTripMs", settings.latencyTripMs],
+    ["inFlight", settings.inFlightMs < Number.POSITIVE_INFINITY],
     ["trip", listOf(given.trip)],
     ["shadow", listOf(given.shadow)],
     ["cooldownMs", settings.cooldown],
     ["halfOpen.maxProbes", settings.maxProbes],
     ["halfOpen.successThreshold", settings.successThreshold],
+    ["halfOpen.failureRate.threshold", probeRate?.threshold],
+    ["halfOpen.failureRate.minimumCalls", probeRate?.minimumCalls],
     ["halfOpen.leaseMs", settings.leaseMs],
     ["degradation", settings.degradation],
     ["rampUp.durationMs", rampUp?.durationMs],
@@ -60,7 +63,9 @@ function isSame(a: unknown, b: unknown): boolean {
 export function hasSameParts(a: unknown, b: unknown): boolean {
   if (!isRecord(a) || !isRecord(b)) return isSame(a, b);
   const [left, right] = [new Map(Object.entries(a)), new Map(Object.entries(b))];
-  return left.size === right.size && [...left].every(([key, held]) => isSame(held, right.get(key)));
+  return (
+    left.size === right.size && [...left].every(([key, held]) => hasSameParts(held, right.get(key)))
+  );
 }
 
 /** A value as an event can carry it: null for what is off, a word for a function, rules by name and threshold. */

@@ -34,7 +34,8 @@ export function layered(...layers: readonly (object | null | undefined)[]): Laye
 function laid(name: string, below: unknown, above: unknown): unknown {
   if (Array.isArray(above)) return [...above];
   if (!WITH_PARTS.includes(name) || !isPlain(above)) return above;
-  return { ...(isPlain(below) ? below : {}), ...Object.fromEntries(written(above)) };
+  const parts = written(above).map(([part, held]) => [part, isPlain(held) ? { ...held } : held]);
+  return { ...(isPlain(below) ? below : {}), ...Object.fromEntries(parts) };
 }
 
 /** The options that a layer asks for, with nothing in place of what it sets to null. */

@@ -5,6 +5,22 @@ import type { Clock } from "./clock.ts";
 import type { Cooldown } from "./cooldown.ts";
 import type { TripRule } from "./trip-rule.ts";
 
+/**
+ * The failure rate that decides over the probes. It opens again as soon as the threshold is reached whatever the
+ * probes to come say, and closes as soon as it can no longer be reached: after `minimumCalls` verdicts at the latest.
+ * A probe that is ignored, cancelled, unreached or loses its lease is no verdict: another one takes its place. No more
+ * probes run at once than could still decide something.
+ */
+export interface ProbeRateOptions {
+  /** The share of failed probes that opens again, above 0, at most 1. */
+  readonly threshold: number;
+  /**
+   * Verdicts that the rate is taken over.
+   * @default 10
+   */
+  readonly minimumCalls?: number;
+}
+
 /** How a breaker tries whether the dependency is back. */
 export interface HalfOpenOptions {
   /**
@@ -17,6 +33,11 @@ export interface HalfOpenOptions {
    * @default 1
    */
   readonly successThreshold?: number;
+  /**
+   * Lets the failure rate over the probes decide, instead of `successThreshold` and the first failed probe.
+   * @default off
+   */
+  readonly failureRate?: ProbeRateOptions;
   /**
    * How long a probe may hold its slot, in milliseconds. After that the slot is free and the result is `late`, so
    * that a probe which never settles cannot block the recovery.
@@ -54,6 +75,14 @@ export interface CircuitBreakerOptions {
    * @default consecutive(failureThreshold)
    */
   readonly trip?: TripRule | readonly TripRule[];
+  /**
+   * Calls that are still under way after the limit count as failures with reason `latency` before they end, so that a
+   * dependency that hangs trips the breaker although nothing returns. The limit is `latencyTripMs`, for `slowRate` its
+   * own; one of them must be there. Such a trip is effective at once, and committed and told at the next call, result,
+   * control call or scrape. A call that ends counts as what it is, and no more as one that hangs.
+   * @default false
+   */
+  readonly inFlight?: boolean;
   /**
    * Candidate rules that only report: they see the same calls as `trip`, and when they would have tripped there is a
    * `circuit.would_open`.

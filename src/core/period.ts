@@ -1,5 +1,6 @@
 import type { ProbeOutcome } from "../events/vocabulary.ts";
 import { Evidence } from "./evidence.ts";
+import type { FailureRun } from "./failure-run.ts";
 import type { ShadowTrip } from "./shadow-trip.ts";
 
 // A period is the time between two committed changes. Each kind holds only what its state needs, and its counts and
@@ -66,6 +67,8 @@ export class HalfOpenPeriod {
   readonly state = "half_open";
   readonly inFlight = new Set<Probe>();
   successes = 0;
+  /** The probes that failed. */
+  failures: FailureRun | null = null;
 
   /** Ends the leases that are over and returns how many there were. */
   expire(nowMs: number): number {

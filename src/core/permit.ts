@@ -7,6 +7,7 @@ import type { CircuitOpenError } from "./circuit-open-error.ts";
 import { outcomeOfThrown, slowed } from "./classification.ts";
 import type { Slot } from "./period.ts";
 import { settle, settleUnadmitted } from "./settlement.ts";
+import { UnderWay } from "./under-way.ts";
 
 /**
  * The right to make one call, for code that cannot hand its call over as a function. Settle it exactly once, in a
@@ -57,6 +58,7 @@ export class AdmittedPermit implements Permit {
   readonly #check: Check;
   /** As it was at the admission: who settles the permit may be about something else. */
   readonly #context: Call["context"];
+  readonly #underWay: UnderWay | null = null;
   #settled = false;
 
   constructor(circuit: Circuit, slot: Slot, startMs: number, check: Check) {
@@ -66,6 +68,10 @@ export class AdmittedPermit implements Permit {
     this.#check = check;
     this.#context = circuit.journal?.admittedContext();
     circuit.tally.begun++;
+    const { underWay: calls } = circuit;
+    if (calls === null || slot !== circuit.period) return;
+    this.#underWay = new UnderWay();
+    calls.begin(this.#underWay, startMs);
   }
 
   success(latencyMs?: number): void {
@@ -97,7 +103,7 @@ export class AdmittedPermit implements Permit {
     const latencyMs = given ?? Math.max(0, nowMs - this.#startMs);
     const counted = slowed(outcome, latencyMs, circuit.settings.latencyTripMs);
     const call = { ...unjudged(counted, latencyMs, thrown), context: this.#context };
-    settle(circuit, { ...call, slot: this.#slot }, nowMs);
+    settle(circuit, { ...call, slot: this.#slot, underWay: this.#underWay }, nowMs);
   }
 }
 

@@ -1,5 +1,5 @@
-import type { RollingWindow, WindowCounts } from "./rolling-window.ts";
-import type { TripMeter, Verdict } from "./trip-rule.ts";
+import type { RollingWindow } from "./rolling-window.ts";
+import type { Situation, TripMeter, Verdict } from "./trip-rule.ts";
 
 /** Holds a share of the window against the threshold: all failures, or with a limit the slow calls alone. */
 export class RateMeter implements TripMeter {
@@ -41,25 +41,33 @@ export class RateMeter implements TripMeter {
     return this.#window.sameUntilMs;
   }
 
-  read({ nowMs }: { readonly nowMs: number }) {
-    const { calls, errors, latencies } = this.#window.counts(nowMs);
+  read(situation: Situation) {
+    const { calls, failures } = this.#counts(situation);
     // Divided in this order a share of exactly the threshold gives exactly 1.
-    const rate = (errors + latencies) / Math.max(calls, this.#minimumCalls) / this.#threshold;
+    const rate = failures / Math.max(calls, this.#minimumCalls) / this.#threshold;
     // Both must be reached, so the one that is further away is the distance.
     return { ratio: Math.min(calls / this.#minimumCalls, rate) };
   }
 
-  explain({ nowMs }: { readonly nowMs: number }) {
-    const { calls, errors, latencies, firstFailureMs } = this.#window.counts(nowMs);
+  explain(situation: Situation) {
+    const { calls, failures, errors, firstFailureMs } = this.#counts(situation);
+    const rate = calls === 0 ? 0 : failures / calls;
     return {
-      window: windowNumbers({ calls, errors, latencies, firstFailureMs }, this.#minimumCalls),
-      failuresByReason: { error: errors, latency: latencies },
+      window: { calls, failures, rate, minimumCalls: this.#minimumCalls },
+      failuresByReason: { error: errors, latency: failures - errors },
       firstFailureMs,
     };
   }
-}
 
-function windowNumbers({ calls, errors, latencies }: WindowCounts, minimumCalls: number) {
-  const failures = errors + latencies;
-  return { calls, failures, rate: calls === 0 ? 0 : failures / calls, minimumCalls };
+  /** A call that hangs leaves the window as its failure would. */
+  overdueFromMs(nowMs: number): number {
+    return this.#window.beganMs(nowMs);
+  }
+
+  /** The window, and the overdue calls as if each had failed. */
+  #counts({ nowMs, overdue }: Situation) {
+    const { calls, errors, latencies, firstFailureMs } = this.#window.counts(nowMs);
+    const failures = errors + latencies + overdue;
+    return { calls: calls + overdue, failures, errors, firstFailureMs };
+  }
 }

@@ -7,6 +7,7 @@ import type { CircuitBreakerOptions } from "./options.ts";
 import type { ClosedPeriod, Period } from "./period.ts";
 import { checkedSettings, OPTIONS, type Settings } from "./settings.ts";
 import { degradedShare, tellShare } from "./traffic.ts";
+import { followAll } from "./trip-meters.ts";
 
 /** What a breaker is made with and keeps: `reconfigure` refuses it. */
 type Fixed = "bus" | "clock" | "random";
@@ -65,9 +66,9 @@ export function reconfigure(circuit: Circuit, settings: Settings): boolean {
 function carryOver(circuit: Circuit, period: Period, before: Settings, nowMs: number): void {
   const { rules, shadow } = circuit.settings;
   if (period.state === "disabled") {
-    period.own?.follow(rules);
+    period.own?.follow(rules, circuit.underWay);
     if (shadow === undefined) period.shadow = null;
-    else period.shadow?.follow(shadow);
+    else period.shadow?.follow(shadow, circuit.underWay);
   } else if (period.state === "closed") carryEvidence(circuit, period, before, nowMs);
 }
 
@@ -79,9 +80,10 @@ function carryEvidence(
 ): void {
   if (evidence === null) return;
   const { rules, shadow, degradation } = circuit.settings;
-  evidence.meters = evidence.meters?.succeededBy(rules) ?? null;
+  const { underWay: calls } = circuit;
+  evidence.meters = evidence.meters?.succeededBy(rules, followAll(calls)) ?? null;
   if (shadow === undefined) evidence.shadow = null;
-  else evidence.shadow?.follow(shadow);
+  else evidence.shadow?.follow(shadow, calls);
   // Idle time counts from when there is something that it forgives.
   if (before.degradation === undefined && degradation !== undefined) evidence.activeMs = nowMs;
 }

@@ -19,6 +19,8 @@ export interface RollingWindow {
   readonly sameUntilMs: number;
   /** Takes in what a window of the same kind holds; nothing from one of another kind. For a window that is empty. */
   takeOver(other: RollingWindow): void;
+  /** When the verdict came that would leave it next, to a segment; -Infinity while it holds everything. */
+  beganMs(nowMs: number): number;
 }
 
 const SUCCESS = 0;
@@ -34,6 +36,8 @@ export class CountWindow implements RollingWindow {
   readonly #verdicts: Uint8Array;
   /** When the first failure of each segment was counted; NaN for none. */
   readonly #firstFailuresMs: Float64Array;
+  /** When the first verdict of each segment was counted; known when somebody times the calls. */
+  readonly #begansMs = new Float64Array(SEGMENTS);
   readonly #held = [0, 0, 0];
   #next = 0;
   #calls = 0;
@@ -91,6 +95,7 @@ export class CountWindow implements RollingWindow {
     const size = this.#segmentSize;
     for (let at = Math.ceil(from / size); at * size < to; at++) {
       this.#firstFailuresMs[at] = Number.NaN;
+      this.#begansMs[at] = Number.NaN;
     }
     this.#count(SUCCESS, empty + failures);
   }
@@ -111,8 +116,18 @@ export class CountWindow implements RollingWindow {
       const code = other.#verdicts[at] ?? SUCCESS;
       const verdict = code === SUCCESS ? null : code === ERROR ? "error" : "latency";
       const segment = Math.floor(at / other.#segmentSize);
+      const begins = this.#next % this.#segmentSize === 0;
+      const own = Math.floor(this.#next / this.#segmentSize);
       this.add(verdict, other.#firstFailuresMs[segment] ?? Number.NaN);
+      if (begins) this.#begansMs[own] = other.#begansMs[segment] ?? Number.NaN;
     }
+  }
+
+  beganMs(): number {
+    if (this.#calls < this.#size) return Number.NEGATIVE_INFINITY;
+    // What is left of a segment that is being written over has no moment: the next segment is the oldest.
+    const oldest = Math.ceil(this.#next / this.#segmentSize);
+    return this.#begansMs[oldest * this.#segmentSize < this.#size ? oldest : 0] ?? Number.NaN;
   }
 
   #count(code: number, by: number): void {
@@ -122,7 +137,10 @@ export class CountWindow implements RollingWindow {
   #noteFailure(at: number, code: number, nowMs: number): void {
     const segment = Math.floor(at / this.#segmentSize);
     // The first slot of a segment begins its new lap: what the old lap noted is leaving the window.
-    if (at % this.#segmentSize === 0) this.#firstFailuresMs[segment] = Number.NaN;
+    if (at % this.#segmentSize === 0) {
+      this.#firstFailuresMs[segment] = Number.NaN;
+      this.#begansMs[segment] = nowMs;
+    }
     if (code !== SUCCESS && Number.isNaN(this.#firstFailuresMs[segment] ?? Number.NaN)) {
       this.#firstFailuresMs[segment] = nowMs;
     }
@@ -206,6 +224,10 @@ export class TimeWindow implements RollingWindow {
         this.#firstFailuresMs[to] = other.#firstFailuresMs[from] ?? Number.NaN;
       }
     }
+  }
+
+  beganMs(nowMs: number): number {
+    return (Math.floor(nowMs / this.#bucketMs) - BUCKETS + 1) * this.#bucketMs;
   }
 
   /** Empties the buckets that time has passed over, ten at the most, and returns the place of the present one. */

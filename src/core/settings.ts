@@ -6,9 +6,10 @@ import type { Classify } from "./classification.ts";
 import type { Clock } from "./clock.ts";
 import type { Cooldown } from "./cooldown.ts";
 import { keptOptions } from "./option-layers.ts";
-import type { CircuitBreakerOptions, RampUpOptions } from "./options.ts";
+import type { CircuitBreakerOptions, HalfOpenOptions, RampUpOptions } from "./options.ts";
+import type { ProbeRate } from "./probe-decision.ts";
 import { consecutiveRule, type TripRule } from "./trip-rule.ts";
-import { checkedRules, tripSettings } from "./trip-settings.ts";
+import { checkedRules, inFlightLimit, tripSettings } from "./trip-settings.ts";
 
 /** Options after the check, with every default in place. Inside the core these are trusted. */
 export interface Settings {
@@ -16,6 +17,8 @@ export interface Settings {
   readonly failureThreshold: number | null;
   /** Infinity when off. */
   readonly latencyTripMs: number;
+  /** The shortest limit of a call under way; Infinity when only calls that ended count. */
+  readonly inFlightMs: number;
   readonly cooldown: number | Cooldown;
   /** Shares by consecutive failures. */
   readonly degradation: readonly number[] | undefined;
@@ -24,6 +27,8 @@ export interface Settings {
   readonly rampUp: Required<RampUpOptions> | undefined;
   readonly maxProbes: number;
   readonly successThreshold: number;
+  /** Null when the first failed probe opens again. */
+  readonly probeRate: ProbeRate | null;
   readonly leaseMs: number;
   readonly rules: readonly TripRule[];
   /** Candidates that only report. */
@@ -51,12 +56,14 @@ export const DEFAULT_COOLDOWN_MS = 60_000;
 const DEFAULTS: Settings = /* @__PURE__ */ Object.freeze({
   failureThreshold: DEFAULT_FAILURE_THRESHOLD,
   latencyTripMs: Number.POSITIVE_INFINITY,
+  inFlightMs: Number.POSITIVE_INFINITY,
   cooldown: DEFAULT_COOLDOWN_MS,
   degradation: undefined,
   idleStepMs: DEFAULT_COOLDOWN_MS,
   rampUp: undefined,
   maxProbes: 1,
   successThreshold: 1,
+  probeRate: null,
   leaseMs: 60_000,
   rules: [consecutiveRule(DEFAULT_FAILURE_THRESHOLD)],
   shadow: undefined,
@@ -75,6 +82,7 @@ const DEFAULTS: Settings = /* @__PURE__ */ Object.freeze({
 export const OPTIONS = [
   "failureThreshold",
   "latencyTripMs",
+  "inFlight",
   "trip",
   "shadow",
   "cooldownMs",
@@ -88,9 +96,12 @@ export const OPTIONS = [
   "attributes",
   "context",
 ] as const satisfies readonly (keyof CircuitBreakerOptions)[];
-const HALF_OPEN_OPTIONS = ["maxProbes", "successThreshold", "leaseMs"] as const;
+const HALF_OPEN_OPTIONS = ["maxProbes", "successThreshold", "failureRate", "leaseMs"] as const;
+const PROBE_RATE_OPTIONS = ["threshold", "minimumCalls"] as const;
 const LONGEST_NAME = 256;
 const DEFAULT_RAMP_FROM = 0.1;
+/** As many as the trip rule takes its rate over at least. */
+const DEFAULT_PROBES = 10;
 
 /** The settings that the options of one breaker ask for. */
 export function settingsOf(name: unknown, options: unknown): Settings {
@@ -113,14 +124,21 @@ export function checkedSettings(check: Check, options: unknown): Settings {
   const { failureThreshold, latencyTripMs, cooldownMs, classify, clock, random, bus } = given;
   if (failureThreshold !== undefined) check.positiveInteger("failureThreshold", failureThreshold);
   const trip = tripSettings(check, given.trip, failureThreshold, DEFAULTS.rules);
+  const shadow =
+    given.shadow === undefined ? undefined : checkedRules(check, "shadow", given.shadow);
+  const limitMs =
+    latencyTripMs === undefined
+      ? DEFAULTS.latencyTripMs
+      : check.positiveMs("latencyTripMs", latencyTripMs);
   return Object.freeze({
     ...trip,
-    hearsMore: trip.hearing > 0 || given.shadow !== undefined || given.degradation !== undefined,
-    shadow: given.shadow === undefined ? undefined : checkedRules(check, "shadow", given.shadow),
-    latencyTripMs:
-      latencyTripMs === undefined
-        ? DEFAULTS.latencyTripMs
-        : check.positiveMs("latencyTripMs", latencyTripMs),
+    hearsMore: trip.hearing > 0 || shadow !== undefined || given.degradation !== undefined,
+    shadow,
+    latencyTripMs: limitMs,
+    inFlightMs: inFlightLimit(check, given.inFlight, {
+      latencyTripMs: limitMs,
+      rules: [...trip.rules, ...(shadow ?? [])],
+    }),
     cooldown: cooldownMs === undefined ? DEFAULTS.cooldown : checkedCooldown(check, cooldownMs),
     ...halfOpenSettings(check, given.halfOpen),
     ...trafficSettings(check, given),
@@ -173,8 +191,8 @@ function checkedCooldown(check: Check, cooldown: unknown): number | Cooldown {
 }
 
 function halfOpenSettings(check: Check, halfOpen: CircuitBreakerOptions["halfOpen"]) {
-  const { maxProbes, successThreshold, leaseMs } = DEFAULTS;
-  if (halfOpen === undefined) return { maxProbes, successThreshold, leaseMs };
+  const { maxProbes, successThreshold, probeRate, leaseMs } = DEFAULTS;
+  if (halfOpen === undefined) return { maxProbes, successThreshold, probeRate, leaseMs };
   check.object("halfOpen", halfOpen);
   check.keys(halfOpen, HALF_OPEN_OPTIONS, "halfOpen.");
   return {
@@ -186,10 +204,30 @@ function halfOpenSettings(check: Check, halfOpen: CircuitBreakerOptions["halfOpe
       halfOpen.successThreshold === undefined
         ? successThreshold
         : check.positiveInteger("halfOpen.successThreshold", halfOpen.successThreshold),
+    probeRate: halfOpen.failureRate === undefined ? probeRate : checkedProbeRate(check, halfOpen),
     leaseMs:
       halfOpen.leaseMs === undefined
         ? leaseMs
         : check.positiveMs("halfOpen.leaseMs", halfOpen.leaseMs),
+  };
+}
+
+function checkedProbeRate(check: Check, { failureRate, successThreshold }: HalfOpenOptions) {
+  const field = "halfOpen.failureRate";
+  const given = check.keys(check.object(field, failureRate), PROBE_RATE_OPTIONS, `${field}.`);
+  const {
+    threshold,
+    minimumCalls,
+  }: { readonly threshold?: unknown; readonly minimumCalls?: unknown } = given;
+  if (successThreshold !== undefined) {
+    check.range(field, "left out beside halfOpen.successThreshold", failureRate);
+  }
+  return {
+    threshold: check.share(`${field}.threshold`, threshold),
+    minimumCalls:
+      minimumCalls === undefined
+        ? DEFAULT_PROBES
+        : check.positiveInteger(`${field}.minimumCalls`, minimumCalls),
   };
 }
 

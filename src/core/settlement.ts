@@ -4,16 +4,27 @@ import { tellDuration } from "./call-durations.ts";
 import type { Circuit } from "./circuit.ts";
 import { toldRefusal } from "./circuit-open-error.ts";
 import { FailureRun } from "./failure-run.ts";
-import { type ClosedPeriod, type DisabledPeriod, Probe, type Slot } from "./period.ts";
+import { commitOverdue } from "./overdue-trip.ts";
+import {
+  type ClosedPeriod,
+  type DisabledPeriod,
+  type HalfOpenPeriod,
+  Probe,
+  type Slot,
+} from "./period.ts";
+import { closes, probeDecision, reopens } from "./probe-decision.ts";
 import { ShadowTrip } from "./shadow-trip.ts";
 import { changeFailures, degradedShare, settleIdle, tellShare } from "./traffic.ts";
-import { decideTrip, meter, probeCause } from "./trip-decision.ts";
+import { decideTrip, meter } from "./trip-decision.ts";
 import { HEARS_LATENCIES, HEARS_SUCCESSES } from "./trip-rule.ts";
 
 /**
  * Takes the result of an admitted call and says what it counted as. Each call is settled once; its owner sees to that.
  */
 export function settle(circuit: Circuit, call: Call, nowMs: number): CountedAs {
+  // What it brought about while it was under way comes first.
+  commitOverdue(circuit, nowMs);
+  call.underWay?.leave();
   const { period } = circuit;
   if (period.state === "half_open") circuit.endLeases(nowMs);
   const current = isCurrent(circuit, call.slot);
@@ -30,10 +41,19 @@ export function settle(circuit: Circuit, call: Call, nowMs: number): CountedAs {
  * Counts and tells a success that finds no failure to forgive and no rule to hear it: by far the most frequent result,
  * and the only one that decides nothing. False for any other, which `settle` takes.
  */
-export function settleCalm(circuit: Circuit, call: Call): boolean {
+export function settleCalm(circuit: Circuit, call: Call, nowMs: number): boolean {
   const { settings, journal } = circuit;
   if (circuit.period !== call.slot || circuit.consecutiveFailures > 0 || settings.hearsMore) {
     return false;
+  }
+  const { underWay: calls } = circuit;
+  if (calls !== null) {
+    const { period } = circuit;
+    // Calls that hang may have begun a climb without a failure, which a success ends.
+    const climbs = period.state === "closed" && (period.evidence?.climb ?? null) !== null;
+    if (nowMs > calls.quietUntilMs || climbs) return false;
+    call.underWay?.leave();
+    calls.lastSuccessMs = nowMs;
   }
   circuit.tally.successes++;
   circuit.lastSuccessAtMs = circuit.wallMs();
@@ -87,7 +107,7 @@ function settleClosed(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs:
   const { shadow } = settings;
   if (shadow !== undefined && (reason !== null || call.outcome === "success")) {
     const seen = period.gather();
-    seen.shadow ??= new ShadowTrip(shadow);
+    seen.shadow ??= new ShadowTrip(shadow, circuit.underWay);
     seen.shadow.observe(circuit, call, reason, nowMs);
   }
   if (reason === null) {
@@ -108,6 +128,7 @@ function settleClosed(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs:
 
 function settleSuccess(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs: number): void {
   const { hearing } = circuit.settings;
+  if (circuit.underWay !== null) circuit.underWay.lastSuccessMs = nowMs;
   if (hearing >= HEARS_SUCCESSES) meter(circuit, period, null, call.latencyMs, nowMs);
   if (circuit.period !== period) return;
   calm(circuit, period, nowMs);
@@ -140,10 +161,12 @@ function settleMeasured(circuit: Circuit, period: DisabledPeriod, call: Call, no
     circuit.lastThrown = undefined;
   }
   const { rules, shadow } = circuit.settings;
-  period.own ??= new ShadowTrip(rules);
+  const { underWay: calls } = circuit;
+  if (reason === null && calls !== null) calls.lastSuccessMs = nowMs;
+  period.own ??= new ShadowTrip(rules, calls);
   period.own.observe(circuit, call, reason, nowMs);
   if (shadow === undefined) return;
-  period.shadow ??= new ShadowTrip(shadow);
+  period.shadow ??= new ShadowTrip(shadow, calls);
   period.shadow.observe(circuit, call, reason, nowMs);
 }
 
@@ -153,26 +176,25 @@ function settleProbe(circuit: Circuit, probe: Probe, call: Call, nowMs: number):
   period.inFlight.delete(probe);
   tellProbe(circuit, call.outcome, call);
   if (circuit.period !== period) return;
-  if (reason !== null) reopen(circuit, reason, call, nowMs);
+  if (reason !== null) failProbe(circuit, period, call, nowMs);
   else if (call.outcome === "success") {
     period.successes++;
-    if (period.successes >= circuit.settings.successThreshold) {
-      circuit.close("probe", undefined, nowMs);
-    }
+    if (closes(circuit.settings, period)) circuit.close("probe", undefined, nowMs);
   }
 }
 
-function reopen(circuit: Circuit, reason: FailureReason, call: Call, nowMs: number): void {
+function failProbe(circuit: Circuit, period: HalfOpenPeriod, call: Call, nowMs: number): void {
   if (call.permanent) {
     if (circuit.incident !== null) circuit.incident.reopens++;
     forcePermanently(circuit, call, nowMs);
     return;
   }
-  // The probe alone decided: the failures before the trip are told by the open that they caused.
-  const run = new FailureRun(circuit.wallMs(), nowMs);
-  run.add(reason);
+  period.failures ??= new FailureRun(circuit.wallMs(), nowMs);
+  period.failures.add(call.outcome === "latency" ? "latency" : "error");
+  if (!reopens(circuit.settings, period)) return;
+  const { cause, reason } = probeDecision(circuit.settings, period, period.failures);
   const { thrown, retryAfterMs } = call;
-  circuit.trip(reason, { cause: probeCause(run), thrown, retryAfterMs }, nowMs);
+  circuit.trip(reason, { cause, thrown, retryAfterMs, cooling: null }, nowMs);
 }
 
 function forcePermanently(circuit: Circuit, { thrown }: Call, nowMs: number): void {

@@ -1,11 +1,20 @@
 import type { FailureReason } from "../events/vocabulary.ts";
 import type { Call } from "./call.ts";
+import type { CallsUnderWay } from "./calls-under-way.ts";
 import type { Circuit } from "./circuit.ts";
 import type { Opening } from "./facts.ts";
 import { FailureRun } from "./failure-run.ts";
 import { askedAfter, decisionOf } from "./trip-decision.ts";
-import { TripMeters } from "./trip-meters.ts";
+import { type Following, type Moment, type Nearest, TripMeters } from "./trip-meters.ts";
 import type { TripRule } from "./trip-rule.ts";
+
+/** What rules read at a moment, after a call that ended, or after none. */
+interface Observed {
+  readonly nearest: Nearest | null;
+  readonly moment: Moment;
+  readonly last: FailureReason;
+  readonly call: Call | null;
+}
 
 /**
  * Rules that only report: those of a disabled breaker, and candidates that run beside the rules in force. When they
@@ -13,44 +22,86 @@ import type { TripRule } from "./trip-rule.ts";
  */
 export class ShadowTrip {
   #rules: readonly TripRule[];
+  #calls: CallsUnderWay | null;
   #meters: TripMeters | null = null;
   #run: FailureRun | null = null;
   #failures = 0;
   #blindUntilMs = Number.NEGATIVE_INFINITY;
+  /** Calls that became overdue up to then have been counted. */
+  #countedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(rules: readonly TripRule[]) {
+  constructor(rules: readonly TripRule[], calls: CallsUnderWay | null) {
     this.#rules = rules;
+    this.#calls = calls;
   }
 
   /** Goes on with other rules. */
-  follow(rules: readonly TripRule[]): void {
+  follow(rules: readonly TripRule[], calls: CallsUnderWay | null): void {
     this.#rules = rules;
-    this.#meters = this.#meters?.succeededBy(rules) ?? null;
+    this.#calls = calls;
+    this.#meters = this.#meters?.succeededBy(rules, this.#following()) ?? null;
   }
 
   /** Takes a verdict; `reason` is null for a success. */
   observe(circuit: Circuit, call: Call, reason: FailureReason | null, nowMs: number): void {
     if (nowMs < this.#blindUntilMs) return;
     this.#count(circuit, reason, nowMs);
-    this.#meters ??= new TripMeters(this.#rules, circuit);
-    const meters = this.#meters;
+    const meters = this.#metersOf(circuit);
     meters.record(reason, call.latencyMs, nowMs);
-    const situation = { consecutiveFailures: this.#failures, nowMs };
-    const nearest = meters.nearest(situation, askedAfter(call.outcome));
+    const moment: Moment = { consecutiveFailures: this.#failures, nowMs, overdue: 0 };
+    const nearest = meters.nearest(moment, askedAfter(call.outcome));
+    const last = this.#run?.last ?? "latency";
+    this.#decide(circuit, { nearest, moment, last, call }, nowMs);
+  }
+
+  /** Takes the calls that became overdue before now, up to the moment `lastMs`. */
+  notice(circuit: Circuit, lastMs: number, nowMs: number): void {
+    this.#calls?.age(nowMs);
+    for (;;) {
+      const meters = this.#metersOf(circuit);
+      const { nextOverdueMs: momentMs } = meters;
+      if (!(momentMs < nowMs && momentMs <= lastMs)) return;
+      meters.takeOverdue(momentMs);
+      const moment: Moment = {
+        consecutiveFailures: this.#failures,
+        nowMs: momentMs,
+        overdue: 0,
+      };
+      const nearest = meters.nearestByOverdue(moment);
+      this.#decide(circuit, { nearest, moment, last: "latency", call: null }, nowMs);
+    }
+  }
+
+  #metersOf(circuit: Circuit): TripMeters {
+    this.#meters ??= new TripMeters(this.#rules, circuit, this.#following());
+    return this.#meters;
+  }
+
+  #following(): Following {
+    return { calls: this.#calls, fromMs: this.#blindUntilMs, countedMs: this.#countedMs };
+  }
+
+  /** Tells a would-be open, effective at `moment` and told now. */
+  #decide(circuit: Circuit, { nearest, moment, last, call }: Observed, nowMs: number): void {
     if (nearest === null || nearest.reading.ratio < 1) return;
-    const evidence = { ...meters.explain(nearest, situation), rule: nearest.rule };
-    const { cause, reason: tripReason } = decisionOf(circuit, this.#run, evidence, nowMs);
-    const cooldownMs = call.retryAfterMs ?? circuit.cooldownOf(1);
+    const evidence = this.#metersOf(circuit).explain(nearest, moment);
+    const { cause, reason } = decisionOf(circuit, { run: this.#run, evidence, last }, nowMs);
+    const cooldownMs = call?.retryAfterMs ?? circuit.cooldownOf(1);
+    const { nowMs: sinceMs } = moment;
     const opening: Opening = {
       from: circuit.period.state,
-      reason: tripReason,
+      reason,
       cause,
       note: undefined,
       cooldownMs,
-      thrown: call.thrown,
+      sinceMs,
+      thrown: call?.thrown ?? null,
     };
     circuit.journal?.wouldOpen(opening, this.#failures, nowMs);
-    this.#beginAgain(nowMs + cooldownMs);
+    this.#beginAgain(sinceMs + cooldownMs);
+    // Calls that hang are followed only for as long as somebody counts them. Each counts once.
+    if (call === null) this.#countedMs = sinceMs;
+    if (this.#calls !== null) this.#metersOf(circuit);
   }
 
   #count(circuit: Circuit, reason: FailureReason | null, nowMs: number): void {
@@ -66,6 +117,7 @@ export class ShadowTrip {
 
   #beginAgain(fromMs: number): void {
     this.#blindUntilMs = fromMs;
+    this.#meters?.end();
     this.#meters = null;
     this.#run = null;
     this.#failures = 0;

@@ -5,14 +5,15 @@ import type { TripCause } from "./facts.ts";
 import { type FailureRun, majority } from "./failure-run.ts";
 import type { ClosedPeriod } from "./period.ts";
 import { ProgressClimb } from "./progress-climb.ts";
-import { levelsOf, TripMeters } from "./trip-meters.ts";
 import {
-  HEARS_LATENCIES,
-  type Situation,
-  type TripEvidence,
-  type TripRule,
-  type Verdict,
-} from "./trip-rule.ts";
+  type Evidence,
+  followAll,
+  levelsOf,
+  type Moment,
+  type Nearest,
+  TripMeters,
+} from "./trip-meters.ts";
+import { HEARS_LATENCIES, type Verdict } from "./trip-rule.ts";
 
 /** Lets the rules hear a verdict of a closed period, before it is decided what follows. */
 export function meter(
@@ -27,7 +28,7 @@ export function meter(
   const climb = period.evidence?.climb ?? null;
   if (verdict !== null && climb !== null) {
     const consecutiveFailures = circuit.consecutiveFailures - 1;
-    climb.fallTo(meters.nearest({ consecutiveFailures, nowMs })?.reading.ratio ?? 0);
+    climb.fallTo(meters.nearest({ consecutiveFailures, nowMs, overdue: 0 })?.reading.ratio ?? 0);
   }
   meters.record(verdict, latencyMs, nowMs);
 }
@@ -39,25 +40,39 @@ export function decideTrip(
   call: Call,
   nowMs: number,
 ): boolean {
-  const seen = period.gather();
   const meters = metersOf(circuit, period);
-  const situation: Situation = { consecutiveFailures: circuit.consecutiveFailures, nowMs };
-  const nearest = meters.nearest(situation, askedAfter(call.outcome));
+  const { consecutiveFailures } = circuit;
+  const moment: Moment = { consecutiveFailures, nowMs, overdue: 0 };
+  const nearest = meters.nearest(moment, askedAfter(call.outcome));
   // A rule of the user's making acted on the breaker: what it was asked about is over.
   if (circuit.period !== period) return true;
   if (nearest === null) return false;
   if (nearest.reading.ratio >= 1) {
-    const evidence = { ...meters.explain(nearest, situation), rule: nearest.rule };
+    const evidence = meters.explain(nearest, moment);
     if (circuit.period !== period) return true;
-    const { cause, reason } = decisionOf(circuit, seen.run, evidence, nowMs);
-    circuit.trip(reason, { cause, thrown: call.thrown, retryAfterMs: call.retryAfterMs }, nowMs);
+    const run = period.evidence?.run ?? null;
+    const last = run?.last ?? "latency";
+    const { cause, reason } = decisionOf(circuit, { run, evidence, last }, nowMs);
+    const { thrown, retryAfterMs } = call;
+    circuit.trip(reason, { cause, thrown, retryAfterMs, cooling: null }, nowMs);
     return true;
   }
-  seen.climb ??= new ProgressClimb();
-  if (seen.climb.reaches(nearest.reading.ratio, levelsOf(nearest.rule))) {
-    circuit.journal?.progress(nearest.rule, nearest.reading, call);
-  }
+  tellClimb(circuit, period, { nearest, context: call.context });
   return false;
+}
+
+/** Tells the progress when it reaches a level for the first time in its climb. */
+export function tellClimb(
+  circuit: Circuit,
+  period: ClosedPeriod,
+  { nearest, context }: { readonly nearest: Nearest; readonly context: Call["context"] },
+): void {
+  const { rule, reading } = nearest;
+  const seen = period.gather();
+  seen.climb ??= new ProgressClimb();
+  if (seen.climb.reaches(reading.ratio, levelsOf(rule))) {
+    circuit.journal?.progress(rule, reading, context);
+  }
 }
 
 /** Which rules are asked after a result: all after a failure, those that judge slow calls after a success. */
@@ -65,57 +80,50 @@ export function askedAfter(outcome: Call["outcome"]): number {
   return outcome === "success" ? HEARS_LATENCIES : 0;
 }
 
-/** What a failed probe explains itself by: it alone decided. */
-export function probeCause(run: FailureRun): TripCause {
-  return {
-    rule: "probe",
-    threshold: 1,
-    window: { calls: 1, failures: 1 },
-    failuresByReason: run.byReason,
-    firstFailureAtMs: run.firstAtMs,
-    firstFailureMs: run.firstMs,
-  };
-}
-
 /** The meters of a closed period, begun when they are first asked for. */
 export function metersOf(circuit: Circuit, period: ClosedPeriod): TripMeters {
   const seen = period.gather();
-  seen.meters ??= new TripMeters(circuit.settings.rules, circuit);
+  seen.meters ??= new TripMeters(circuit.settings.rules, circuit, followAll(circuit.underWay));
   return seen.meters;
+}
+
+/** What speaks for an open, or a would-be open. */
+export interface Speaking {
+  /** The failures since the last success. */
+  readonly run: FailureRun | null;
+  readonly evidence: Evidence;
+  /** The reason of the failure that decided. */
+  readonly last: FailureReason;
 }
 
 /** What an open, or a would-be open, is for, and what it explains itself by. */
 export function decisionOf(
   circuit: Circuit,
-  run: FailureRun | null,
-  evidence: TripEvidence & { readonly rule: TripRule },
+  speaking: Speaking,
   nowMs: number,
 ): { readonly cause: TripCause; readonly reason: FailureReason } {
-  const cause = causeOf(circuit, run, evidence, nowMs);
-  return { cause, reason: majority(cause.failuresByReason, run?.last ?? "latency") };
+  const cause = causeOf(circuit, speaking, nowMs);
+  return { cause, reason: majority(cause.failuresByReason, speaking.last) };
 }
 
-function causeOf(
-  circuit: Circuit,
-  run: FailureRun | null,
-  evidence: TripEvidence & { readonly rule: TripRule },
-  nowMs: number,
-): TripCause {
-  const { firstFailureMs, window, rule } = evidence;
+function causeOf(circuit: Circuit, { run, evidence }: Speaking, nowMs: number): TripCause {
+  const { window, rule, overdue, firstOverdueMs } = evidence;
+  const { error = 0, latency = 0 } = run?.byReason ?? {};
   const told = {
     rule: rule.name,
     threshold: rule.threshold,
     window,
-    failuresByReason: evidence.failuresByReason ?? run?.byReason ?? { error: 0, latency: 0 },
+    failuresByReason: evidence.failuresByReason ?? { error, latency: latency + overdue },
   };
-  // A rule that keeps no moments leaves them to the run of failures.
-  if (firstFailureMs === null) {
-    return {
-      ...told,
-      firstFailureAtMs: run?.firstAtMs ?? null,
-      firstFailureMs: run?.firstMs ?? null,
-    };
+  // A rule that keeps no moments leaves them to the run of failures; one that counted only calls that hang has none.
+  const onlyOverdue = firstOverdueMs !== null && evidence.failuresByReason !== null;
+  const countedMs = evidence.firstFailureMs ?? (onlyOverdue ? null : (run?.firstMs ?? null));
+  const firstFailureMs =
+    countedMs === null ? firstOverdueMs : Math.min(countedMs, firstOverdueMs ?? countedMs);
+  if (run !== null && evidence.firstFailureMs === null && firstFailureMs === run.firstMs) {
+    return { ...told, firstFailureAtMs: run.firstAtMs, firstFailureMs };
   }
-  const firstFailureAtMs = Math.round(circuit.wallMs() - (nowMs - firstFailureMs));
+  const firstFailureAtMs =
+    firstFailureMs === null ? null : Math.round(circuit.wallMs() - (nowMs - firstFailureMs));
   return { ...told, firstFailureAtMs, firstFailureMs };
 }

@@ -1,3 +1,5 @@
+import type { CallsUnderWay } from "./calls-under-way.ts";
+import type { OverdueCount } from "./overdue-count.ts";
 import { RateMeter } from "./rate-meter.ts";
 import {
   HEARINGS,
@@ -11,19 +13,48 @@ import {
   type Verdict,
 } from "./trip-rule.ts";
 
-/** The rule that is nearest to its trip, and how near. */
-export interface Nearest {
-  readonly rule: TripRule;
-  readonly meter: TripMeter;
-  readonly reading: TripReading;
-}
-
 interface Metered {
   readonly rule: TripRule;
   readonly meter: TripMeter;
   /** Its place in HEARINGS. */
   readonly hearing: number;
+  /** Null when no call can be overdue for it. */
+  readonly overdue: OverdueCount | null;
 }
+
+/** The rule that is nearest to its trip, and how near. */
+export interface Nearest {
+  readonly metered: Metered;
+  readonly rule: TripRule;
+  readonly reading: TripReading;
+}
+
+/** The numbers of a rule, and the overdue calls among them. */
+export interface Evidence extends TripEvidence {
+  readonly rule: TripRule;
+  readonly overdue: number;
+  /** When the first of them became overdue, on the monotonic clock; null without one. */
+  readonly firstOverdueMs: number | null;
+}
+
+/** The calls under way that count for rules, and from which moment on they do. */
+export interface Following {
+  readonly calls: CallsUnderWay | null;
+  /** What became overdue before does not count. */
+  readonly fromMs: number;
+  /** What became overdue up to this moment has been counted. */
+  readonly countedMs: number;
+}
+
+/** All calls under way count, if any do. */
+export const followAll = (calls: CallsUnderWay | null): Following => ({
+  calls,
+  fromMs: Number.NEGATIVE_INFINITY,
+  countedMs: Number.NEGATIVE_INFINITY,
+});
+
+/** What every rule is asked by; the overdue calls are those of the rule that is asked. */
+export type Moment = Situation & { readonly overdue: 0 };
 
 /** Who is told when a rule throws: the circuit. */
 interface Told {
@@ -43,10 +74,18 @@ export class TripMeters {
   #waiting = 0;
   #waitingMs = Number.NaN;
   #sameUntilMs = Number.NEGATIVE_INFINITY;
+  readonly #calls: CallsUnderWay | null;
   #silent = false;
 
-  constructor(rules: readonly TripRule[], told: Told, before: readonly Metered[] = []) {
+  constructor(
+    rules: readonly TripRule[],
+    told: Told,
+    following: Following,
+    before: readonly Metered[] = [],
+  ) {
+    const { calls } = following;
     this.#told = told;
+    this.#calls = calls;
     const left = [...before];
     /** Each meter is handed on once, to the same rule or else to one of its name. */
     const handOver = (fits: (metered: Metered) => boolean): TripMeter | undefined => {
@@ -58,7 +97,9 @@ export class TripMeters {
       const previous = () => handOver((metered) => metered.rule.name === rule.name);
       const meter = same[at] ?? this.#ask(rule, () => rule.begin(previous()));
       const hearing = HEARINGS.indexOf(rule.hears ?? "failures");
-      return meter === undefined ? [] : [{ rule, meter, hearing }];
+      if (meter === undefined) return [];
+      const overdue = calls?.countFor(rule.latencyMs, following) ?? null;
+      return [{ rule, meter, hearing, overdue }];
     });
     const hearers = this.#metered.filter(({ hearing }) => hearing >= HEARS_SUCCESSES);
     const rates = hearers.flatMap(({ meter }) => (meter instanceof RateMeter ? [meter] : []));
@@ -95,9 +136,30 @@ export class TripMeters {
   }
 
   /** The meters of the rules that come in the place of these: what they have counted goes on. */
-  succeededBy(rules: readonly TripRule[]): TripMeters {
+  succeededBy(rules: readonly TripRule[], following: Following): TripMeters {
     this.#countWaiting();
-    return new TripMeters(rules, this.#told, this.#metered);
+    this.end();
+    return new TripMeters(rules, this.#told, following, this.#metered);
+  }
+
+  /** When the next call becomes overdue by the limit of any rule; Infinity when none does. */
+  get nextOverdueMs(): number {
+    return this.#metered.reduce(
+      (next, { overdue }) => Math.min(next, overdue?.nextMs ?? next),
+      Number.POSITIVE_INFINITY,
+    );
+  }
+
+  /** Lets the calls count that become overdue at the moment `nextOverdueMs`. */
+  takeOverdue(momentMs: number): void {
+    for (const { overdue } of this.#metered) overdue?.take(momentMs);
+  }
+
+  /** No call under way counts any longer. */
+  end(): void {
+    for (const { overdue } of this.#metered) {
+      if (overdue !== null) this.#calls?.stopCounting(overdue);
+    }
   }
 
   record(verdict: Verdict, latencyMs: number | null, nowMs: number): void {
@@ -114,38 +176,66 @@ export class TripMeters {
   }
 
   /** Null when there is no rule to ask. Only those are asked that hear at least `least`, a place in HEARINGS. */
-  nearest(situation: Situation, least = 0): Nearest | null {
+  nearest(moment: Moment, least = 0): Nearest | null {
     this.#countWaiting();
     let nearest: Nearest | null = null;
-    for (const { rule, meter, hearing } of this.#metered) {
-      if (hearing < least) continue;
-      const reading = this.#read(rule, meter, situation);
-      if (nearest === null || reading.ratio > nearest.reading.ratio) {
-        nearest = { rule, meter, reading };
-      }
+    for (const metered of this.#metered) {
+      if (metered.hearing >= least) nearest = this.#nearer(nearest, metered, moment);
     }
     return nearest;
   }
 
-  explain({ rule, meter }: Nearest, situation: Situation): TripEvidence {
-    return this.#ask(rule, () => completed(meter.explain(situation))) ?? NO_EVIDENCE;
+  /** The nearest of the rules for which a call counts since the last `takeOverdue`; null when there is none. */
+  nearestByOverdue(moment: Moment): Nearest | null {
+    this.#countWaiting();
+    let nearest: Nearest | null = null;
+    for (const metered of this.#metered) {
+      if (metered.overdue?.grew === true) nearest = this.#nearer(nearest, metered, moment);
+    }
+    return nearest;
+  }
+
+  explain({ metered }: Nearest, moment: Moment): Evidence {
+    const { rule, meter, overdue } = metered;
+    const situation = this.#situation(metered, moment);
+    const evidence = this.#ask(rule, () => completed(meter.explain(situation))) ?? NO_EVIDENCE;
+    const counted = { rule, overdue: situation.overdue, firstOverdueMs: overdue?.firstMs ?? null };
+    if (this.#calls === null) return { ...evidence, ...counted };
+    const inFlight = { inFlight: this.#calls.count, overdue: situation.overdue };
+    return { ...evidence, ...counted, window: { ...evidence.window, ...inFlight } };
   }
 
   /** The ratio for one who only reads: a rule that throws is left out, and nothing is told of it. */
-  glance(situation: Situation): number {
+  glance(moment: Moment): number {
     this.#silent = true;
-    const ratio = this.nearest(situation)?.reading.ratio ?? 0;
+    const ratio = this.nearest(moment)?.reading.ratio ?? 0;
     this.#silent = false;
     return ratio;
   }
 
-  #read(rule: TripRule, meter: TripMeter, situation: Situation): TripReading {
+  #nearer(nearest: Nearest | null, metered: Metered, moment: Moment): Nearest | null {
+    const reading = this.#read(metered, moment);
+    if (nearest !== null && reading.ratio <= nearest.reading.ratio) return nearest;
+    return { metered, rule: metered.rule, reading };
+  }
+
+  #read(metered: Metered, moment: Moment): TripReading {
     try {
-      return checked(meter.read(situation));
+      return checked(metered.meter.read(this.#situation(metered, moment)));
     } catch (thrown) {
-      this.#tellFailure(rule, thrown);
+      this.#tellFailure(metered.rule, thrown);
       return NO_READING;
     }
+  }
+
+  /** What a rule is asked by: the calls under way are held against its own limit. */
+  #situation({ rule, meter, overdue }: Metered, moment: Moment): Situation {
+    if (overdue === null || this.#calls === null) return moment;
+    const { consecutiveFailures, nowMs } = moment;
+    const { lastSuccessMs } = this.#calls;
+    const fromMs = this.#ask(rule, () => meter.overdueFromMs?.(nowMs, lastSuccessMs));
+    if (fromMs !== undefined) overdue.forget(fromMs);
+    return { consecutiveFailures, nowMs, overdue: overdue.count };
   }
 
   #tellFailure({ name }: TripRule, thrown: unknown): void {

@@ -19,6 +19,12 @@ export interface Situation {
   readonly consecutiveFailures: number;
   /** The moment of the question, on the monotonic clock. */
   readonly nowMs: number;
+  /**
+   * Calls that are still under way and have been for longer than the limit: failures with reason `latency` that have
+   * not ended. Add them to what the meter recorded; a call that ends is no longer among them, and is recorded as what
+   * it is. 0 without the option `inFlight`.
+   */
+  readonly overdue: number;
 }
 
 /** How near a rule is to its trip. */
@@ -33,9 +39,15 @@ export interface TripReading {
 export interface TripEvidence {
   /** What was held against the threshold, and what it was made of. */
   readonly window: Readonly<Record<string, number>>;
-  /** The failures that decided; null when the rule keeps none: then those of the run of failures are told. */
+  /**
+   * The failures that decided, overdue calls among those with reason `latency`; null when the rule keeps none: then
+   * those of the run of failures are told, and the overdue calls.
+   */
   readonly failuresByReason: Readonly<Record<FailureReason, number>> | null;
-  /** When the first of them was counted, on the monotonic clock; null when the rule does not know. */
+  /**
+   * When the first of them was counted, on the monotonic clock; null when the rule does not know. Overdue calls need
+   * not be looked at: an earlier one of them is told instead.
+   */
   readonly firstFailureMs: number | null;
 }
 
@@ -45,6 +57,12 @@ export interface TripMeter {
   record(verdict: Verdict, latencyMs: number | null, nowMs: number): void;
   read(situation: Situation): TripReading;
   explain(situation: Situation): TripEvidence;
+  /**
+   * Calls that became overdue before this moment count no longer in `Situation.overdue`: where a window begins, say,
+   * so that calls which are stuck for ever do not add up. On the monotonic clock; it must not fall. `lastSuccessMs`
+   * is the last success of the period, -Infinity before the first. Left out, a call counts until it ends.
+   */
+  overdueFromMs?(nowMs: number, lastSuccessMs: number): number;
 }
 
 /**
@@ -84,6 +102,12 @@ export interface TripRule {
    */
   readonly hears?: Hearing;
   /**
+   * With the option `inFlight`: how long a call may be under way before it is overdue for this rule, in milliseconds.
+   * The rule is asked at the moment at which a call becomes that.
+   * @default the breaker's `latencyTripMs`
+   */
+  readonly latencyMs?: number;
+  /**
    * Starts the counts of one closed period. `previous` is given when `reconfigure` puts this rule in the place of
    * another of its name: the meter of that one, which the new one may take over what it can use from.
    */
@@ -101,19 +125,26 @@ function progressLevels(n: number): readonly number[] {
   return [...new Set([...TENTHS, ...last])].sort((a, b) => a - b);
 }
 
-/** The rule of consecutive failures, its argument already checked. It reads the breaker's own count. */
+/**
+ * The rule of consecutive failures, its argument already checked. It reads the breaker's own count. A call that became
+ * overdue before the last success is not in a row.
+ */
 export function consecutiveRule(n: number): TripRule {
   const meter: TripMeter = {
     record() {},
-    read: ({ consecutiveFailures: failures }) => ({
-      ratio: failures / n,
-      failuresToTrip: Math.max(0, n - failures),
-    }),
-    explain: ({ consecutiveFailures: failures }) => ({
-      window: { calls: failures, failures },
-      failuresByReason: null,
-      firstFailureMs: null,
-    }),
+    read({ consecutiveFailures, overdue }) {
+      const failures = consecutiveFailures + overdue;
+      return { ratio: failures / n, failuresToTrip: Math.max(0, n - failures) };
+    },
+    explain({ consecutiveFailures, overdue }) {
+      const failures = consecutiveFailures + overdue;
+      return {
+        window: { calls: failures, failures },
+        failuresByReason: null,
+        firstFailureMs: null,
+      };
+    },
+    overdueFromMs: (_, lastSuccessMs) => lastSuccessMs,
   };
   return { name: "consecutive", threshold: n, levels: progressLevels(n), begin: () => meter };
 }

@@ -81,6 +81,7 @@ export function slowRate(options: SlowRateOptions): TripRule {
     name: "slowRate",
     threshold,
     hears: "latencies",
+    latencyMs: limitMs,
     begin: (previous) =>
       new RateMeter(makeWindow(), threshold, minimumCalls, limitMs).after(previous),
   };

@@ -27,6 +27,26 @@ export function tripSettings(
   };
 }
 
+/** The shortest limit that a call under way can exceed; Infinity when that counts for nothing. */
+export function inFlightLimit(
+  check: Check,
+  inFlight: unknown,
+  { latencyTripMs, rules }: { readonly latencyTripMs: number; readonly rules: readonly TripRule[] },
+): number {
+  if (inFlight !== undefined && typeof inFlight !== "boolean") {
+    check.type("inFlight", "true or false", inFlight);
+  }
+  if (inFlight !== true) return Number.POSITIVE_INFINITY;
+  const shortestMs = rules.reduce(
+    (shortest, { latencyMs }) => Math.min(shortest, latencyMs ?? shortest),
+    latencyTripMs,
+  );
+  if (shortestMs === Number.POSITIVE_INFINITY) {
+    check.range("inFlight", "false without latencyTripMs and without a slowRate rule", inFlight);
+  }
+  return shortestMs;
+}
+
 /** One rule or several, as a list. */
 export function checkedRules(check: Check, field: string, given: unknown): readonly TripRule[] {
   if (!Array.isArray(given)) return [checkedRule(check, field, given)];
@@ -38,12 +58,13 @@ function checkedRule(check: Check, field: string, rule: unknown): TripRule {
   const given = check.object(field, rule);
   check.text(`${field}.name`, given["name"], LONGEST_RULE_NAME);
   check.function(`${field}.begin`, given["begin"]);
-  const { threshold, hears, levels } = given;
+  const { threshold, hears, levels, latencyMs } = given;
   if (typeof threshold !== "number") check.type(`${field}.threshold`, "a number", threshold);
   if (!Number.isFinite(threshold)) check.range(`${field}.threshold`, "a finite number", threshold);
   if (hears !== undefined && !HEARINGS.some((hearing) => hearing === hears)) {
     check.type(`${field}.hears`, `one of ${HEARINGS.join(", ")}`, hears);
   }
+  if (latencyMs !== undefined) check.positiveMs(`${field}.latencyMs`, latencyMs);
   if (levels !== undefined) checkLevels(check, `${field}.levels`, levels);
   // Its parts have just been checked one by one.
   return given as unknown as TripRule;

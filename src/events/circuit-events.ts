@@ -60,14 +60,24 @@ const opening = {
   from,
   reason: field.word(OPEN_REASONS, "Throwing, slow, forced, or adopted from a peer"),
   rule: field.nullable(
-    field.text("The rule that decided; `probe` for a failed probe; null when forced"),
+    field.text(
+      "The rule that decided; `probe` for a failed probe, `probeFailureRate` for a rate of them; null when forced",
+    ),
   ),
   note,
   consecutiveFailures: field.count("Failures in a row"),
   failuresByReason: field.counts(FAILURE_REASONS, "The failures that decided, by reason"),
-  window: field.nullable(field.numbers("The numbers that decided; null when forced")),
+  window: field.nullable(
+    field.numbers(
+      "The numbers that decided; with `inFlight` also the calls under way, and those of them that were overdue and counted as failures; null when forced",
+    ),
+  ),
   threshold: field.nullable(field.number("The limit that the rule holds them against")),
-  cooldownMs: field.nullable(field.ms("Time until a probe may run; null without an end")),
+  cooldownMs: field.nullable(
+    field.ms(
+      "Time until a probe may run, from the moment at which the open took effect; null without an end",
+    ),
+  ),
   retryAtMs: field.nullable(field.atMs("When a probe may run; null without an end")),
   firstFailureAtMs: field.nullable(field.atMs("The first of the failures that decided")),
   detectMs: field.nullable(field.ms("From that first failure to this open")),

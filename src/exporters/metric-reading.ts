@@ -91,6 +91,8 @@ export type Row = Float64Array;
  * @throws whatever the breaker throws, and TypeError when one of its numbers is none
  */
 function readRow(view: BreakerView): Row {
+  // What time brought about is told before it is shown: a trip by calls that hang, when nobody calls.
+  view.catchUp?.();
   // Each getter may read a clock, so each is asked once.
   const { stats, state, trafficShare, tripProgress, probesInFlight, openedAtMs } = view;
   const reading: Reading = {

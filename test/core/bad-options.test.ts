@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import { CircuitBreaker, type CircuitBreakerOptions } from "../../src/index.ts";
+import {
+  CircuitBreaker,
+  type CircuitBreakerOptions,
+  failureRate,
+  slowRate,
+} from "../../src/index.ts";
 import {
   MS,
   NO_COUNTS,
@@ -15,7 +20,7 @@ import {
 
 const INTEGER = "a positive integer";
 const OPTION_NAMES =
-  "failureThreshold, latencyTripMs, trip, shadow, cooldownMs, halfOpen, degradation, rampUp, classify, clock, random, bus, attributes, context";
+  "failureThreshold, latencyTripMs, inFlight, trip, shadow, cooldownMs, halfOpen, degradation, rampUp, classify, clock, random, bus, attributes, context";
 
 interface BadOption {
   readonly options: unknown;
@@ -65,6 +70,15 @@ const BAD_OPTIONS: BadOption[] = [
     ranges: [[0, "0"], ...NO_DURATIONS],
   }),
   ...rows("halfOpen", "an object", { types: NO_OBJECTS }),
+  ...rows("halfOpen.failureRate", "an object", { types: NO_OBJECTS }),
+  ...rows("inFlight", "true or false", {
+    types: [
+      [1, "1"],
+      ["yes", '"yes"'],
+      [null, "null"],
+      [{}, "an object"],
+    ],
+  }),
   ...rows("classify", "a function", { types: NO_FUNCTIONS }),
   ...rows("random", "a function", { types: NO_FUNCTIONS }),
   ...rows("clock", "an object", { types: NO_OBJECTS }),
@@ -103,6 +117,48 @@ test.each(BAD_OPTIONS)("new CircuitBreaker() refuses $field of $received", (row)
   const { options, field, allowed, received, error } = row;
   const message = `Cannot create breaker "payments": ${field} must be ${allowed}, received ${received}`;
   expect(() => new CircuitBreaker("payments", wrong(options))).toThrow(new error(message));
+});
+
+test.each<{ options: unknown; error: typeof RangeError | typeof TypeError; told: string }>([
+  {
+    options: { inFlight: true },
+    error: RangeError,
+    told: "inFlight must be false without latencyTripMs and without a slowRate rule, received true",
+  },
+  {
+    options: { inFlight: true, trip: failureRate({ threshold: 0.5, window: { calls: 10 } }) },
+    error: RangeError,
+    told: "inFlight must be false without latencyTripMs and without a slowRate rule, received true",
+  },
+  {
+    options: { halfOpen: { failureRate: { treshold: 0.5 } } },
+    error: TypeError,
+    told: 'unknown option "halfOpen.failureRate.treshold", did you mean "threshold"?',
+  },
+  {
+    options: { halfOpen: { failureRate: {} } },
+    error: TypeError,
+    told: "halfOpen.failureRate.threshold must be a number above 0 and at most 1, received undefined",
+  },
+  {
+    options: { halfOpen: { failureRate: { threshold: 1.5 } } },
+    error: RangeError,
+    told: "halfOpen.failureRate.threshold must be a number above 0 and at most 1, received 1.5",
+  },
+  {
+    options: { halfOpen: { failureRate: { threshold: 1, minimumCalls: 0 } } },
+    error: RangeError,
+    told: "halfOpen.failureRate.minimumCalls must be a positive integer, received 0",
+  },
+  {
+    options: { halfOpen: { failureRate: { threshold: 1 }, successThreshold: 2 } },
+    error: RangeError,
+    told: "halfOpen.failureRate must be left out beside halfOpen.successThreshold, received an object",
+  },
+])("new CircuitBreaker() refuses $options: $told", ({ options, error, told }) => {
+  expect(() => new CircuitBreaker("payments", wrong(options))).toThrow(
+    new error(`Cannot create breaker "payments": ${told}`),
+  );
 });
 
 test("new CircuitBreaker() refuses a Map of attributes, which holds no properties", () => {
@@ -180,7 +236,7 @@ test.each([
   },
   {
     options: { halfOpen: { timeout: 1 } },
-    told: 'unknown option "halfOpen.timeout", known are maxProbes, successThreshold, leaseMs',
+    told: 'unknown option "halfOpen.timeout", known are maxProbes, successThreshold, failureRate, leaseMs',
   },
 ])("new CircuitBreaker() refuses unknown keys: $told", ({ options, told }) => {
   expect(() => new CircuitBreaker("payments", wrong(options))).toThrow(
@@ -205,6 +261,11 @@ test("new CircuitBreaker() takes the ends of each range", () => {
     { cooldownMs: 0.5 },
     { halfOpen: {} },
     { halfOpen: { maxProbes: 1, successThreshold: 1, leaseMs: 0.5 } },
+    { halfOpen: { maxProbes: 10, failureRate: { threshold: 1, minimumCalls: 1 } } },
+    { inFlight: false },
+    { inFlight: true, latencyTripMs: Number.MIN_VALUE },
+    { inFlight: true, trip: slowRate({ latencyMs: 1, threshold: 1, window: { calls: 1 } }) },
+    { inFlight: true, shadow: slowRate({ latencyMs: 1, threshold: 1, window: { calls: 1 } }) },
     { attributes: {} },
     { attributes: { a: "", b: 0, c: false, d: null } },
     {},

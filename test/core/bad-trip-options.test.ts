@@ -105,6 +105,15 @@ const RULES: Bad[] = ["trip", "shadow"].flatMap((option) => {
       own("hears"),
     ),
     ...rows(
+      `${option}.latencyMs`,
+      POSITIVE_MS,
+      {
+        types: NO_NUMBERS.filter(([value]) => value !== undefined),
+        ranges: [[0, "0"], ...NO_DURATIONS],
+      },
+      own("latencyMs"),
+    ),
+    ...rows(
       `${option}.levels`,
       levels,
       {

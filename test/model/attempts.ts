@@ -6,7 +6,7 @@ export function healthyAtMs(history: History): number | undefined {
   const closed = changes.at(-1);
   const opened = changes.findLast(({ to }) => to === "open");
   if (closed?.to !== "closed" || opened === undefined) return undefined;
-  return closed.nowMs + (opened.dueMs ?? opened.nowMs) - opened.nowMs;
+  return closed.nowMs + (opened.dueMs ?? opened.effectiveMs) - opened.effectiveMs;
 }
 
 /** Which attempt a trip now would be: opens are counted until the breaker was healthy for long enough. */
@@ -21,10 +21,10 @@ export function attemptNow(history: History, nowMs: number): number {
     }
     if (!isChange(change)) continue;
     // Health counts however the closed time ended, by a trip or by an operator's force.
-    if (change.from === "closed" && change.nowMs - sinceMs >= lastMs) attempt = 0;
+    if (change.from === "closed" && change.effectiveMs - sinceMs >= lastMs) attempt = 0;
     if (change.why === "trip" || change.why === "probe failed") {
       attempt++;
-      lastMs = (change.dueMs ?? Number.NaN) - change.nowMs;
+      lastMs = (change.dueMs ?? Number.NaN) - change.effectiveMs;
     } else if (change.why === "closed" || change.to === "disabled") {
       attempt = 0;
       lastMs = 0;

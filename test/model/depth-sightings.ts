@@ -8,12 +8,14 @@ import {
   type Fact,
   type History,
   isChange,
+  isFailure,
   isVerdict,
   type Moment,
   type Rules,
   type Settled,
 } from "./history.ts";
 import type { Admission } from "./in-and-out.ts";
+import { probeDecision } from "./probes.ts";
 import type { Rare, Reach } from "./reach.ts";
 import { trafficShare } from "./shares.ts";
 import { heard, nearest } from "./trips.ts";
@@ -66,9 +68,15 @@ export class DepthSightings {
         return;
       case "settled":
         if (isVerdict(fact)) this.#sawVerdict(rules, fact, before);
+        if (isFailure(fact) && fact.during === "half_open" && rules.probeRate !== null) {
+          const decided = probeDecision([...before, fact], rules) !== null;
+          if (!decided) this.#hit("probe failed below the rate");
+        }
         return;
       case "change":
-        if (fact.why === "trip") this.#sawTrip(rules, fact, before);
+        if (fact.why === "trip" && fact.effectiveMs === fact.nowMs) {
+          this.#sawTrip(rules, fact, before);
+        }
         // One that fails answers the same for each attempt.
         if (fact.to === "open" && (rules.cooldown === "grows" || rules.cooldown === "jitters")) {
           this.#sawAttempt(fact, before);
@@ -98,7 +106,7 @@ export class DepthSightings {
   }
 
   #sawTrip(rules: Rules, trip: Change, before: History): void {
-    const evidence = heard(before, rules);
+    const evidence = heard(before, rules, { ms: trip.nowMs, after: false });
     const near = nearest(rules.trip, evidence, trip.nowMs);
     if (near === null) return;
     const { rule } = near;
@@ -115,11 +123,11 @@ export class DepthSightings {
   }
 
   #sawAttempt(open: Change, before: History): void {
-    const attempt = attemptNow(before, open.nowMs);
+    const attempt = attemptNow(before, open.effectiveMs);
     if (attempt === 2) this.#hit("second attempt");
     if (attempt >= 3) this.#hit("third attempt or later");
     if (open.why !== "trip") return;
-    const leftMs = (healthyAtMs(before) ?? Number.NaN) - open.nowMs;
+    const leftMs = (healthyAtMs(before) ?? Number.NaN) - open.effectiveMs;
     if (leftMs === 0) this.#hit("tripped exactly when it was healthy");
     if (leftMs === 1) this.#hit("tripped one before it was healthy");
     if (attempt > 1) this.#hit("attempt counted on after a short recovery");

@@ -183,7 +183,9 @@ export class GuardedRun {
   #run(given: readonly unknown[]): unknown {
     this.#ran++;
     // Listeners have run since the admission of a probe: their time is not the dependency's.
-    this.startMs = this.#world.moment().nowMs;
+    const at = this.#world.moment();
+    this.startMs = at.nowMs;
+    if (this.permit !== null) this.guarded.reference.started(at, this.permit);
     const passed = this.plan.via === "callSync" ? undefined : this.#signal;
     if (given.length !== (passed === undefined ? 0 : 1) || given[0] !== passed) {
       this.#problem("the function was not given the signal of the call, or more than that");

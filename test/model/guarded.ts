@@ -97,7 +97,8 @@ export function guardedBy(
     readonly deliveries: Deliveries;
   },
 ): Guarded {
-  const { latencyTripMs, cooldown, maxProbes, successThreshold, leaseMs } = setup;
+  const { latencyTripMs, inFlight, cooldown, maxProbes, successThreshold, leaseMs } = setup;
+  const { probeRate } = setup;
   const { failureThreshold, trip, shadow, degradation, rampUp } = setup;
   const { random, fails } = RANDOM[setup.random];
   const chance = new Chance(setup.chances);
@@ -105,7 +106,11 @@ export function guardedBy(
   const options: CircuitBreakerOptions = {
     cooldownMs: cooldownOption(setup) ?? DEFAULT_COOLDOWN_MS,
     random: random ?? chance.draw,
-    halfOpen: { maxProbes, successThreshold, leaseMs },
+    halfOpen: {
+      maxProbes,
+      ...(probeRate === null ? { successThreshold } : { failureRate: probeRate }),
+      leaseMs,
+    },
     clock,
     ...(failureThreshold === null ? {} : { failureThreshold }),
     ...(trip.length === 0 ? {} : { trip: rulesOption(trip) }),
@@ -113,6 +118,7 @@ export function guardedBy(
     ...(degradation === null ? {} : { degradation }),
     ...(rampUp === null ? {} : { rampUp }),
     ...(latencyTripMs === null ? {} : { latencyTripMs }),
+    ...(inFlight ? { inFlight } : {}),
     ...(setup.classifies ? { classify } : {}),
     ...(bus === undefined ? {} : { bus }),
     ...(setup.attributes ? { attributes: ATTRIBUTES } : {}),

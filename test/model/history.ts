@@ -1,5 +1,5 @@
 import type { CircuitState, CountedAs, FailureReason, SkipReason } from "../../src/index.ts";
-import type { CooldownPlan, RampPlan, RulePlan } from "./rule-plans.ts";
+import type { CooldownPlan, ProbeRatePlan, RampPlan, RulePlan } from "./rule-plans.ts";
 
 // What happened, and what follows from it. The reference keeps no state: every answer is worked out of the whole
 // list, from its end or its beginning, each time it is asked. Slow on purpose: a forgotten update cannot hide here.
@@ -12,6 +12,7 @@ export interface Rules {
   /** Rules that only report. */
   readonly shadow: readonly RulePlan[];
   readonly latencyTripMs: number | null;
+  readonly inFlight: boolean;
   readonly cooldownMs: number;
   readonly cooldown: CooldownPlan;
   readonly degradation: readonly number[] | null;
@@ -20,6 +21,7 @@ export interface Rules {
   readonly rampUp: RampPlan | null;
   readonly maxProbes: number;
   readonly successThreshold: number;
+  readonly probeRate: ProbeRatePlan | null;
   readonly leaseMs: number;
   readonly classifies: boolean;
   /** What `callback_failed` says of the `random` option; null when it answers as it should. */
@@ -57,6 +59,8 @@ export interface Change extends Moment {
   readonly dueMs: number | null;
   /** A probe that failed led to it, whatever it led to. */
   readonly afterProbe: boolean;
+  /** When a trip by calls that hang took effect; the moment of the change for every other. */
+  readonly effectiveMs: number;
 }
 
 export interface Admitted extends Moment {
@@ -81,6 +85,12 @@ export type Fact =
   | Change
   | Admitted
   | Settled
+  /** The function began, of a call that a closed or disabled breaker let pass. */
+  | { readonly kind: "started"; readonly call: number; readonly nowMs: number }
+  /** It came back, however; what it counted as comes next. */
+  | { readonly kind: "ended"; readonly call: number }
+  /** A step looked for calls that hang; `raised`: some became overdue, and the rules in force did not trip. */
+  | { readonly kind: "looked"; readonly nowMs: number; readonly raised: boolean }
   /** A reset without an incident. */
   | { readonly kind: "cleared" }
   /** A forced open of a breaker that is forced open already. */
@@ -90,7 +100,13 @@ export type Fact =
   /** Idle time took failures off the count. */
   | { readonly kind: "idled"; readonly steps: number }
   /** Rules that only report would have tripped, and look away until then. */
-  | { readonly kind: "would open"; readonly whose: Whose; readonly blindUntilMs: number };
+  | {
+      readonly kind: "would open";
+      readonly whose: Whose;
+      readonly blindUntilMs: number;
+      /** Calls that became overdue up to then have been counted; null after the end of a call. */
+      readonly hungMs: number | null;
+    };
 
 /** The rules of a disabled breaker, or the candidates. */
 export type Whose = "own" | "shadow";
@@ -171,12 +187,6 @@ function hasEnded(history: History, call: number): boolean {
 /** Whether the call was told to have lost its lease. */
 export function lostItsLease(history: History, call: number): boolean {
   return history.some((fact) => fact.kind === "lease ended" && fact.call === call);
-}
-
-/** Probes that succeeded in the present half-open time. */
-export function probeSuccesses(history: History): number {
-  const period = since(history, isChange);
-  return period.filter((fact) => fact.kind === "settled" && fact.as === "success").length;
 }
 
 const isRefused = (fact: Fact): boolean => fact.kind === "refused";

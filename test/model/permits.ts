@@ -50,7 +50,9 @@ export class Permits {
     }
     if (answer.ok && typeof admission === "number") {
       // Listeners have run since the admission of a probe: their time is not the dependency's.
-      const { nowMs: startMs } = this.#world.moment();
+      const started = this.#world.moment();
+      const { nowMs: startMs } = started;
+      guarded.reference.started(started, admission);
       const held = { guarded, permit: answer, number: admission, startMs, settled: false };
       this.#held.push(held);
       return held;

@@ -1,6 +1,6 @@
 import type { BusKind } from "./deliveries.ts";
 import type { Answer } from "./judgement.ts";
-import type { CooldownPlan, RampPlan, RulePlan } from "./rule-plans.ts";
+import type { CooldownPlan, ProbeRatePlan, RampPlan, RulePlan } from "./rule-plans.ts";
 import type { ThrowableName } from "./thrown.ts";
 
 // What a run of the model does: options, listeners and steps, as plain data that shrinks and prints.
@@ -44,7 +44,14 @@ export interface CallPlan {
 export type Span =
   | number
   | {
-      readonly to: "due" | "lease" | "latency limit" | "idle step" | "blind end" | "healthy";
+      readonly to:
+        | "due"
+        | "lease"
+        | "latency limit"
+        | "overdue"
+        | "idle step"
+        | "blind end"
+        | "healthy";
       readonly plus: -1 | 0 | 1;
     };
 
@@ -54,7 +61,9 @@ export type ControlPlan =
   | { readonly do: "force open"; readonly forMs: number | null; readonly note: boolean }
   | { readonly do: "reset"; readonly note: boolean }
   | { readonly do: "disable" }
-  | { readonly do: "enable" };
+  | { readonly do: "enable" }
+  /** What a scrape does first. */
+  | { readonly do: "catch up" };
 
 export type RecordPlan = {
   readonly do: "record";
@@ -126,9 +135,12 @@ export interface Setup {
   /** What the random source answers from call to call, in 64ths. */
   readonly chances: readonly number[];
   readonly latencyTripMs: number | null;
+  readonly inFlight: boolean;
   readonly cooldownMs: number;
   readonly maxProbes: number;
   readonly successThreshold: number;
+  /** Instead of `successThreshold`; null when the option is not given. */
+  readonly probeRate: ProbeRatePlan | null;
   readonly leaseMs: number;
   readonly classifies: boolean;
   readonly random: "good" | "throws" | "too large";

@@ -1,5 +1,6 @@
 import type { BreakerStats, CircuitState } from "../../src/index.ts";
 import { effectiveCount, failuresInARow } from "./failures.ts";
+import { hungTrip } from "./hanging.ts";
 import {
   type Change,
   committedState,
@@ -11,6 +12,7 @@ import {
   type Settled,
   unsettledProbes,
 } from "./history.ts";
+import { slotsLeft } from "./probes.ts";
 import { readShare } from "./shares.ts";
 import { heard, nearest } from "./trips.ts";
 
@@ -83,13 +85,14 @@ export function retryAfterMs(history: History, rules: Rules, nowMs: number): num
     return due === null ? null : Math.max(0, due - nowMs);
   }
   if (state !== "half_open") return 0;
-  return probesInFlight(history, rules.leaseMs, nowMs) < rules.maxProbes ? 0 : null;
+  return probesInFlight(history, rules.leaseMs, nowMs) < slotsLeft(history, rules) ? 0 : null;
 }
 
 /** How near the trip is; 1 unless closed. */
 function tripProgress(history: History, rules: Rules, nowMs: number): number {
   if (committedState(history) !== "closed") return 1;
-  const evidence = { ...heard(history, rules), count: effectiveCount(history, rules, nowMs) };
+  const seen = { ms: nowMs, after: false };
+  const evidence = { ...heard(history, rules, seen), count: effectiveCount(history, rules, nowMs) };
   return Math.min(1, nearest(rules.trip, evidence, nowMs)?.ratio ?? 0);
 }
 
@@ -127,6 +130,8 @@ function timeInState(history: History, begunMs: number, nowMs: number) {
 }
 
 function statsOf(history: History, rules: Rules, begunMs: number, nowMs: number): BreakerStats {
+  // From the moment of a trip on no more idle steps count.
+  const countedMs = hungTrip(history, rules, nowMs)?.sinceMs ?? nowMs;
   const settled = history.filter((fact): fact is Settled => fact.kind === "settled");
   const changes = history.filter((fact): fact is Change => fact.kind === "change");
   const refused = history.filter((fact) => fact.kind === "refused");
@@ -152,7 +157,7 @@ function statsOf(history: History, rules: Rules, begunMs: number, nowMs: number)
     probes: tallied([...COUNTED_AS, "expired"], probeEnds(history)),
     consecutiveFailures:
       committedState(history) === "closed"
-        ? effectiveCount(history, rules, nowMs)
+        ? effectiveCount(history, rules, countedMs)
         : failuresInARow(history, rules).count,
     lastFailureAtMs: failed?.wallMs ?? null,
     lastSuccessAtMs: succeeded?.wallMs ?? null,
@@ -160,13 +165,37 @@ function statsOf(history: History, rules: Rules, begunMs: number, nowMs: number)
   };
 }
 
-/** Reads the breaker of a history; `begunMs` is when it was made. */
-export function readingsOf(
-  history: History,
-  rules: Rules,
-  begunMs: number,
-  nowMs: number,
-): Readings {
+/** What reads a breaker: its history, when it was made, and the cooldown of a trip that is not committed yet. */
+export interface Reader {
+  readonly history: History;
+  readonly rules: Rules;
+  readonly begunMs: number;
+  cooldownMs(sinceMs: number): number;
+}
+
+/** Reads the breaker of a history. */
+export function readingsOf(reader: Reader, nowMs: number): Readings {
+  const { history, rules, begunMs } = reader;
+  const read = {
+    ...readCommitted(history, rules, nowMs),
+    openedAtMs: incidentBegin(history)?.wallMs ?? null,
+    failureThreshold: rules.failureThreshold,
+    stats: statsOf(history, rules, begunMs, nowMs),
+  };
+  const hung = hungTrip(history, rules, nowMs);
+  if (hung === null) return read;
+  const dueMs = hung.sinceMs + reader.cooldownMs(hung.sinceMs);
+  return {
+    ...read,
+    state: nowMs >= dueMs ? "half_open" : "open",
+    isOpen: nowMs < dueMs,
+    retryAfterMs: Math.max(0, dueMs - nowMs),
+    trafficShare: 0,
+    tripProgress: 1,
+  };
+}
+
+function readCommitted(history: History, rules: Rules, nowMs: number) {
   const state = effectiveState(history, nowMs);
   return {
     state,
@@ -175,8 +204,5 @@ export function readingsOf(
     trafficShare: readShare(history, rules, nowMs),
     tripProgress: tripProgress(history, rules, nowMs),
     probesInFlight: probesInFlight(history, rules.leaseMs, nowMs),
-    openedAtMs: incidentBegin(history)?.wallMs ?? null,
-    failureThreshold: rules.failureThreshold,
-    stats: statsOf(history, rules, begunMs, nowMs),
   };
 }

@@ -1,37 +1,42 @@
 import type { CircuitState, CountedAs } from "../../src/index.ts";
 import {
   commitIdleSteps,
-  cooldownNow,
+  cooldownRead,
   lookAside,
   tellProgress,
   tellRandom,
   tellShare,
 } from "./aside.ts";
+import { change, close, force, forcePermanently, trip } from "./changes.ts";
 import { failuresInARow } from "./failures.ts";
 import {
   type Admitted,
-  type Change,
   dueMs,
   type Fact,
   generation,
-  incidentBegin,
-  isChange,
   isVerdict,
   lostItsLease,
   type Moment,
-  probeSuccesses,
-  probesInIncident,
   type Rules,
-  reopens,
   skipsInIncident,
   skipsSinceOpened,
   unsettledProbes,
 } from "./history.ts";
 import type { Admission, Audience, Ending, Refused } from "./in-and-out.ts";
+import { endLeases, lookAtHung } from "./passing-time.ts";
+import { explainedByProbes, probeDecision, slotsLeft } from "./probes.ts";
 import { probesInFlight, type Readings, readingsOf, retryAfterMs } from "./readings.ts";
 import { trafficShare } from "./shares.ts";
 import { Teller } from "./teller.ts";
-import { askedAfter, explained, heard, hearsLatencies, nearest, reachesLevel } from "./trips.ts";
+import {
+  askedAfter,
+  explained,
+  heard,
+  hearsLatencies,
+  lastReason,
+  nearest,
+  reachesLevel,
+} from "./trips.ts";
 
 /**
  * The breaker of contract.md, sections 1, 3 and 4, as a list of what happened. Written from the contract, to be
@@ -43,7 +48,7 @@ export class Reference {
   #calls = 0;
 
   constructor(rules: Rules, begun: Moment, audience: Audience) {
-    this.#teller = new Teller(rules, audience);
+    this.#teller = new Teller(rules, audience, begun.nowMs);
     this.#begun = begun;
   }
 
@@ -56,7 +61,9 @@ export class Reference {
   }
 
   readings(nowMs: number): Readings {
-    return readingsOf(this.history, this.rules, this.#begun.nowMs, nowMs);
+    const { history, rules } = this;
+    const cooldownMs = (sinceMs: number): number => cooldownRead(this.#teller, sinceMs);
+    return readingsOf({ history, rules, begunMs: this.#begun.nowMs, cooldownMs }, nowMs);
   }
 
   get committed(): CircuitState {
@@ -83,17 +90,16 @@ export class Reference {
   }
 
   #tryAdmit(at: Moment, chance: number | null): number | null {
-    this.#endLeases(at);
-    commitIdleSteps(this.#teller, at);
+    this.#commitTime(at);
     const state = this.committed;
     if (state === "open" || state === "forced_open") {
       const due = dueMs(this.history);
       if (due === null || at.nowMs < due) return null;
       const openMs = this.#teller.openMs(at);
-      const left = this.#change(at, { to: "half_open", why: "due" });
+      const left = change(this.#teller, at, { to: "half_open", why: "due" });
       this.#teller.tell(at, "circuit.half_open", { ...left, openMs, idleMs: at.nowMs - due });
     } else if (state === "half_open") {
-      if (unsettledProbes(this.history).length >= this.rules.maxProbes) return null;
+      if (unsettledProbes(this.history).length >= slotsLeft(this.history, this.rules)) return null;
     } else if (state === "closed" && chance !== null) {
       const { share } = trafficShare(this.history, this.rules, at.nowMs);
       if (share < 1) {
@@ -112,6 +118,22 @@ export class Reference {
       generation: generation(this.history),
     });
     return call;
+  }
+
+  /** The function of an admitted call begins. */
+  started({ nowMs }: Moment, call: number): void {
+    const admitted = this.#admitted(call);
+    // A listener may have changed the state since; and a probe has its lease.
+    if (admitted.probe || admitted.generation !== generation(this.history)) return;
+    this.history.push({ kind: "started", call, nowMs });
+  }
+
+  #admitted(call: number): Admitted {
+    const admitted = this.history.find(
+      (fact): fact is Admitted => fact.kind === "admitted" && fact.call === call,
+    );
+    if (admitted === undefined) throw new Error(`No call ${call} was admitted`);
+    return admitted;
   }
 
   #refuse(at: Moment, context?: object): Refused {
@@ -151,11 +173,11 @@ export class Reference {
         error: ending.callbackFailed,
       });
     }
-    this.#endLeases(at);
-    const admitted = this.history.find(
-      (fact): fact is Admitted => fact.kind === "admitted" && fact.call === call,
-    );
-    if (admitted === undefined) throw new Error(`No call ${call} was admitted`);
+    endLeases(this.#teller, at);
+    lookAtHung(this.#teller, at);
+    const admitted = this.#admitted(call);
+    const started = this.history.some((fact) => fact.kind === "started" && fact.call === call);
+    if (started) this.history.push({ kind: "ended", call });
     const lost = lostItsLease(this.history, call);
     if (lost || admitted.generation !== generation(this.history)) {
       this.#settleLate(at, call, ending);
@@ -222,20 +244,21 @@ export class Reference {
     // A success calms before the rules are asked; a failure changes the share only when nothing tripped.
     if (as === "success") tellShare(this.#teller, at, count);
     else if (permanent) {
-      this.#forcePermanently(at, thrown, false);
+      forcePermanently(this.#teller, at, thrown, false);
       return;
     }
     if (as === "success" && !hearsLatencies(this.rules)) return;
-    const evidence = heard(this.history, this.rules);
+    const evidence = heard(this.history, this.rules, { ms: at.nowMs, after: false });
     const near = nearest(askedAfter(this.rules.trip, as !== "success"), evidence, at.nowMs);
     if (near !== null && near.ratio >= 1) {
-      const { reason, ...decided } = explained(near, evidence, at);
-      const told = { ...decided, ...this.#teller.error(thrown) };
-      this.#trip(at, reason, ending.retryAfterMs, told);
+      const told = { at, decidedMs: at.nowMs, last: lastReason(evidence) };
+      const { reason, ...numbers } = explained(near, evidence, told);
+      const decided = { ...numbers, ...this.#teller.error(thrown) };
+      trip(this.#teller, at, { reason, asked: ending.retryAfterMs, decided });
       return;
     }
     if (near !== null && reachesLevel(before, verdict, near, this.rules)) {
-      tellProgress(this.#teller, at, near, ending.context);
+      tellProgress(this.#teller, at, near, { evidence, context: ending.context });
     }
     if (as !== "success") tellShare(this.#teller, at, count);
   }
@@ -243,154 +266,68 @@ export class Reference {
   #afterProbe(at: Moment, ending: Ending): void {
     const { as, permanent, retryAfterMs: asked, thrown } = ending;
     this.#tellProbe(at, as, ending);
-    if (as === "success") {
-      if (probeSuccesses(this.history) >= this.rules.successThreshold) this.#close(at, "probe");
-    } else if (as === "error" || as === "latency") {
-      if (permanent) this.#forcePermanently(at, thrown, true);
-      else {
-        this.#trip(at, as, asked, {
-          rule: "probe",
-          failuresByReason: { error: 0, latency: 0, [as]: 1 },
-          window: { calls: 1, failures: 1 },
-          threshold: 1,
-          firstFailureAtMs: at.wallMs,
-          detectMs: 0,
-          ...this.#teller.error(thrown),
-        });
-      }
+    if (permanent) {
+      forcePermanently(this.#teller, at, thrown, true);
+      return;
     }
+    const decision = probeDecision(this.history, this.rules);
+    if (decision === "close") close(this.#teller, at, "probe");
+    if (decision !== "open") return;
+    const { reason, ...numbers } = explainedByProbes(this.history, this.rules, at);
+    const decided = { ...numbers, ...this.#teller.error(thrown) };
+    trip(this.#teller, at, { reason, asked, decided });
   }
 
   #tellProbe(at: Moment, outcome: CountedAs | "expired", of: Partial<Ending>): void {
     const fields = { outcome, latencyMs: of.latencyMs ?? null };
-    const inFlight = probesInFlight(this.history, this.rules.leaseMs, at.nowMs);
-    this.#teller.tell(at, "circuit.probe", { ...fields, probesInFlight: inFlight }, of.context);
-  }
-
-  /** What time alone brought about is committed at the next step: each lost lease in turn. */
-  #endLeases(at: Moment): void {
-    const probes = unsettledProbes(this.history);
-    for (const { call, nowMs } of probes) {
-      if (at.nowMs < nowMs + this.rules.leaseMs) continue;
-      this.history.push({ kind: "lease ended", call });
-      // The others whose lease is over are told after this one, so they still count here.
-      const fields = { outcome: "expired", latencyMs: null };
-      const left = unsettledProbes(this.history).length;
-      this.#teller.tell(at, "circuit.probe", { ...fields, probesInFlight: left });
-    }
-  }
-
-  // Changes
-
-  #trip(at: Moment, reason: "error" | "latency", asked: number | null, decided: object): void {
-    const from = this.committed;
-    const why = from === "half_open" ? "probe failed" : "trip";
-    this.#nameIncident(at);
-    const cooldownMs = asked ?? cooldownNow(this.#teller, at);
-    const dueMs = at.nowMs + cooldownMs;
-    const afterProbe = from === "half_open";
-    const left = this.#change(at, { to: "open", why, reason, dueMs, afterProbe });
-    this.#tellOpen(at, cooldownMs, { ...left, reason, ...decided });
-  }
-
-  #forcePermanently(at: Moment, thrown: Ending["thrown"], afterProbe: boolean): void {
-    this.#force(at, { note: "permanent failure", ...this.#teller.error(thrown) }, null, afterProbe);
-  }
-
-  #force(at: Moment, told: object, forMs: number | null, afterProbe: boolean): void {
-    const dueMs = forMs === null ? null : at.nowMs + forMs;
-    this.#nameIncident(at);
-    const left = this.#change(at, { to: "forced_open", why: "forced", dueMs, afterProbe });
-    this.#tellOpen(at, forMs, {
-      ...left,
-      reason: "forced",
-      rule: null,
-      failuresByReason: { error: 0, latency: 0 },
-      window: null,
-      threshold: null,
-      firstFailureAtMs: null,
-      detectMs: null,
-      ...told,
-    });
-  }
-
-  /** A new incident takes its id from `random`, while the state is still what it was. */
-  #nameIncident(at: Moment): void {
-    if (incidentBegin(this.history) === null) tellRandom(this.#teller, at);
-  }
-
-  #tellOpen(at: Moment, cooldownMs: number | null, fields: object): void {
-    this.#teller.tell(at, "circuit.open", {
-      ...fields,
-      consecutiveFailures: this.consecutiveFailures,
-      cooldownMs,
-      retryAtMs: cooldownMs === null ? null : at.wallMs + cooldownMs,
-      reopens: reopens(this.history),
-    });
-  }
-
-  #close(at: Moment, reason: string, note?: string): void {
-    const begin = incidentBegin(this.history);
-    if (begin === null) throw new Error("The reference closed without an incident");
-    const fields = {
-      reason,
-      ...(note === undefined ? {} : { note }),
-      mttrMs: at.nowMs - begin.nowMs,
-      openMs: this.#teller.openMs(at),
-      skipsSinceOpened: skipsSinceOpened(this.history),
-      skipsInIncident: skipsInIncident(this.history),
-      probes: probesInIncident(this.history),
-      reopens: reopens(this.history),
-      incidentId: this.#teller.incident(),
-    };
-    const why = reason === "probe" ? "recovered" : "closed";
-    const left = this.#change(at, { to: "closed", why });
-    this.#teller.tell(at, "circuit.close", { ...left, ...fields });
-  }
-
-  #change(
-    at: Moment,
-    change: Pick<Change, "to" | "why"> & Partial<Pick<Change, "reason" | "dueMs" | "afterProbe">>,
-  ): { readonly from: CircuitState; readonly spentMs: number } {
-    const from = this.committed;
-    const begun = this.history.findLast(isChange) ?? this.#begun;
-    this.history.push({ kind: "change", ...at, from, dueMs: null, afterProbe: false, ...change });
-    return { from, spentMs: at.nowMs - begun.nowMs };
+    const running = probesInFlight(this.history, this.rules.leaseMs, at.nowMs);
+    this.#teller.tell(at, "circuit.probe", { ...fields, probesInFlight: running }, of.context);
   }
 
   // Control
 
-  forceOpen(at: Moment, note: string | undefined, forMs: number | null): void {
-    this.#endLeases(at);
+  /** Nothing but what time brought about. */
+  catchUp(at: Moment): void {
+    this.#commitTime(at);
+    this.#teller.audience.deliver();
+  }
+
+  #commitTime(at: Moment): void {
+    endLeases(this.#teller, at);
+    lookAtHung(this.#teller, at);
     commitIdleSteps(this.#teller, at);
+  }
+
+  forceOpen(at: Moment, note: string | undefined, forMs: number | null): void {
+    this.#commitTime(at);
     if (this.committed === "forced_open") {
       this.history.push({ kind: "end moved", dueMs: forMs === null ? null : at.nowMs + forMs });
-    } else this.#force(at, note === undefined ? {} : { note }, forMs, false);
+    } else
+      force(this.#teller, at, note === undefined ? {} : { note }, { forMs, afterProbe: false });
     this.#teller.audience.deliver();
   }
 
   reset(at: Moment, note?: string): void {
-    this.#endLeases(at);
-    commitIdleSteps(this.#teller, at);
+    this.#commitTime(at);
     if (this.committed === "closed" || this.committed === "disabled") {
       this.history.push({ kind: "cleared" });
-    } else this.#close(at, "reset", note);
+    } else close(this.#teller, at, "reset", note);
     this.#teller.audience.deliver();
   }
 
   disable(at: Moment): void {
     if (this.committed === "disabled") return;
-    this.#endLeases(at);
-    commitIdleSteps(this.#teller, at);
-    if (this.committed !== "closed") this.#close(at, "disabled");
-    const left = this.#change(at, { to: "disabled", why: "disabled" });
+    this.#commitTime(at);
+    if (this.committed !== "closed") close(this.#teller, at, "disabled");
+    const left = change(this.#teller, at, { to: "disabled", why: "disabled" });
     this.#teller.tell(at, "circuit.disable", left);
     this.#teller.audience.deliver();
   }
 
   enable(at: Moment): void {
     if (this.committed !== "disabled") return;
-    const left = this.#change(at, { to: "closed", why: "enabled" });
+    this.#commitTime(at);
+    const left = change(this.#teller, at, { to: "closed", why: "enabled" });
     this.#teller.tell(at, "circuit.enable", left);
     this.#teller.audience.deliver();
   }

@@ -15,6 +15,12 @@ export type RulePlan =
 /** `cooldownMs`: the number, or a function that grows with the attempt, that asks chance as well, or that fails. */
 export type CooldownPlan = "fixed" | "grows" | "jitters" | "throws" | "negative";
 
+/** The failure rate that decides over the probes. */
+export interface ProbeRatePlan {
+  readonly threshold: number;
+  readonly minimumCalls: number;
+}
+
 export interface RampPlan {
   readonly durationMs: number;
   readonly from: number;

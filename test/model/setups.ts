@@ -1,7 +1,7 @@
 import fc, { type Arbitrary } from "fast-check";
 import { flag, mixed, rarely, weighted } from "./arbitraries.ts";
 import type { Setup } from "./plans.ts";
-import type { CooldownPlan, RampPlan, RulePlan } from "./rule-plans.ts";
+import type { CooldownPlan, ProbeRatePlan, RampPlan, RulePlan } from "./rule-plans.ts";
 
 // Random options of a breaker.
 
@@ -48,7 +48,12 @@ const rampUp: Arbitrary<RampPlan> = fc.record({
   from: fc.constantFrom(0.125, 0.25, 1),
 });
 
-const setupOf: Arbitrary<Setup> = fc.record({
+const probeRate: Arbitrary<ProbeRatePlan> = fc.record({
+  threshold: fc.constantFrom(0.25, 0.5, 0.75, 1),
+  minimumCalls: fc.integer({ min: 1, max: 6 }),
+});
+
+const anySetup: Arbitrary<Setup> = fc.record({
   failureThreshold: mixed<number | null>([9, threshold], [1, fc.constant(null)]),
   trip: mixed<readonly RulePlan[]>([1, fc.constant([])], [1, rules(1)]),
   shadow: mixed<readonly RulePlan[]>([3, fc.constant([])], [1, rules(1)]),
@@ -63,9 +68,11 @@ const setupOf: Arbitrary<Setup> = fc.record({
   rampUp: mixed<RampPlan | null>([2, fc.constant(null)], [1, rampUp]),
   chances: fc.array(fc.nat(63), { minLength: 1, maxLength: 6 }),
   latencyTripMs: weighted<number | null>([1, null], [1, 20], [1, 1]),
+  inFlight: flag,
   cooldownMs: weighted([1, 0], [1, 1], [4, 100]),
   maxProbes: fc.integer({ min: 1, max: 3 }),
   successThreshold: fc.integer({ min: 1, max: 3 }),
+  probeRate: mixed<ProbeRatePlan | null>([2, fc.constant(null)], [1, probeRate]),
   leaseMs: weighted([1, 1], [3, 50], [1, 500]),
   classifies: flag,
   random: weighted<Setup["random"]>([8, "good"], [1, "throws"], [1, "too large"]),
@@ -77,14 +84,24 @@ const setupOf: Arbitrary<Setup> = fc.record({
   watchesBus: flag,
 });
 
+/** Calls under way count only against a limit, and whoever reads first draws for the cooldown: chance must not move. */
+export function legal(given: Setup): Setup {
+  const slow = [...given.trip, ...given.shadow].some(
+    (plan) => plan.kind === "rate" && plan.slowMs !== null,
+  );
+  const inFlight = given.inFlight && (given.latencyTripMs !== null || slow);
+  const moves = inFlight && given.cooldown === "jitters";
+  return { ...given, inFlight, chances: moves ? given.chances.slice(0, 1) : given.chances };
+}
+
 /** Half of the runs leave the rules, the traffic and the cooldown as they are without options. */
 const PLAIN = { trip: [], shadow: [], cooldown: "fixed", degradation: null, rampUp: null } as const;
-const plainSetup = setupOf.map(
+const plainSetup = anySetup.map(
   (given): Setup => ({ ...given, ...PLAIN, failureThreshold: given.failureThreshold ?? 1 }),
 );
 
 /** What chance decides can be known only from a source that answers. */
-export const deepSetup = setupOf.map((given): Setup => {
+export const deepSetup = anySetup.map((given): Setup => {
   if (given.random === "good") return given;
   const { degradation: shares, cooldown } = given;
   return {

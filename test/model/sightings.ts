@@ -5,7 +5,9 @@ import {
   type Admitted,
   dueMs,
   generation,
+  type History,
   incidentBegin,
+  isFailure,
   lostItsLease,
   type Moment,
   unsettledProbes,
@@ -46,8 +48,12 @@ export class Sightings {
         this.#hit("admitted exactly at the end of the cooldown");
       }
       if (unsettledProbes(history).length > 1) this.#hit("several probes at once");
-    } else if (admission.reason === "half_open") this.#hit("probe slots full");
-    else if (dueMs(history) === at.nowMs + 1) {
+    } else if (admission.reason === "half_open") {
+      this.#hit("probe slots full");
+      if (unsettledProbes(history).length < this.#setup.maxProbes) {
+        this.#hit("probe slots held back by the rate");
+      }
+    } else if (dueMs(history) === at.nowMs + 1) {
       this.#hit("refused one before the end of the cooldown");
     }
   }
@@ -165,6 +171,7 @@ export class Sightings {
         return;
       case "circuit.progress":
         if (event.rule !== "consecutive") this.#hit("progress of a rate");
+        if (reference.history.at(-1)?.kind === "looked") this.#hit("progress by calls that hang");
         if (event.failureThreshold === null) this.#hit("no rule counts failures in a row");
         if ((event.failureThreshold ?? 0) > 11) this.#hit("progress by tenths");
         return;
@@ -178,6 +185,7 @@ export class Sightings {
         const { incidentId = "", reason } = event;
         if (!this.#begun.has(incidentId)) this.#begun.set(incidentId, reason);
         if (event.rule === "consecutive") this.#sawTrip(event, reference.history);
+        if (event.rule === "probeFailureRate") this.#sawProbeRate(event.window ?? {});
         if (event.cooldownMs === 0) this.#hit("cooldown 0");
         if (event.rule !== null && this.#isAsked(event.cooldownMs ?? 0)) {
           this.#hit("cooldown from the classifier");
@@ -188,11 +196,22 @@ export class Sightings {
       case "circuit.close":
         if (event.reopens > 1) this.#hit("incident with several reopens");
         if (event.reason !== "probe") return;
+        if (this.#setup.probeRate !== null) {
+          this.#hit("probe rate closed");
+          if (failedProbes(reference.history) > 0) {
+            this.#hit("probe rate closed in spite of failures");
+          }
+        }
         if (this.#setup.successThreshold > 1) this.#hit("several successes needed to close");
         if (this.#begun.get(event.incidentId ?? "") === "forced") {
           this.#hit("incident begun by force, ended by probe");
         }
     }
+  }
+
+  #sawProbeRate({ calls = 0, minimumCalls = 0 }: Readonly<Record<string, number>>): void {
+    this.#hit("probe rate opened");
+    if (calls < minimumCalls) this.#hit("probe rate opened before the last probe");
   }
 
   /** No cooldown function of the model answers less than this. */
@@ -215,4 +234,11 @@ export class Sightings {
   #hit(rare: Rare): void {
     this.#reach.hit(rare);
   }
+}
+
+/** Probes that failed in the half-open time that ended last. */
+function failedProbes(history: History): number {
+  const from = history.findLastIndex((fact) => fact.kind === "change" && fact.to === "half_open");
+  return history.slice(from + 1).filter((fact) => isFailure(fact) && fact.during === "half_open")
+    .length;
 }

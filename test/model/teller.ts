@@ -17,11 +17,13 @@ export class Teller {
   readonly rules: Rules;
   readonly history: Fact[] = [];
   readonly audience: Audience;
+  readonly begunMs: number;
   #told = 0;
 
-  constructor(rules: Rules, audience: Audience) {
+  constructor(rules: Rules, audience: Audience, begunMs: number) {
     this.rules = rules;
     this.audience = audience;
+    this.begunMs = begunMs;
   }
 
   get committed(): CircuitState {

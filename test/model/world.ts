@@ -6,6 +6,8 @@ import { Deliveries } from "./deliveries.ts";
 import { DepthSightings } from "./depth-sightings.ts";
 import { disagreement, type Guarded, guardedBy } from "./guarded.ts";
 import { GuardedRun } from "./guarded-run.ts";
+import { hungTrip, nextOverdueMs } from "./hanging.ts";
+import { HangingSightings } from "./hanging-sightings.ts";
 import { dueMs, isVerdict, type Moment, unsettledProbes } from "./history.ts";
 import { Listeners } from "./listeners.ts";
 import { Permits } from "./permits.ts";
@@ -26,6 +28,7 @@ export class World {
   readonly listeners: Listeners;
   readonly sightings: Sightings;
   readonly depth: DepthSightings;
+  readonly hanging: HangingSightings;
   readonly permits = new Permits(this);
   readonly problems: string[] = [];
   /** The call whose result the real breaker is about to judge. */
@@ -68,6 +71,7 @@ export class World {
     }
     this.sightings = new Sightings(reach, setup);
     this.depth = new DepthSightings(reach);
+    this.hanging = new HangingSightings(reach);
     this.listeners = new Listeners(this, bus);
     this.#witness = setup.witness ? this.#addWitness() : null;
     if (setup.watchesBus && (setup.witness || bus !== undefined)) {
@@ -97,9 +101,14 @@ export class World {
   #lengthOf(span: Span): number {
     if (typeof span === "number") return span;
     const { nowMs } = this.moment();
-    const { history } = this.#target(0).reference;
+    const { reference } = this.#target(0);
+    const { history } = reference;
     let untilMs: number | undefined;
-    if (span.to === "due") untilMs = dueMs(history) ?? undefined;
+    if (span.to === "due") {
+      const { retryAfterMs } = reference.readings(nowMs);
+      const isHung = hungTrip(history, reference.rules, nowMs) !== null;
+      untilMs = isHung ? nowMs + (retryAfterMs ?? 0) : (dueMs(history) ?? undefined);
+    } else if (span.to === "overdue") untilMs = nextOverdueMs(history, reference.rules, nowMs);
     else if (span.to === "lease") {
       const probe = unsettledProbes(history)[0];
       untilMs = probe === undefined ? undefined : probe.nowMs + this.setup.leaseMs;
@@ -129,13 +138,18 @@ export class World {
     this.reach.steps++;
     this.awaitsMicrotasks = false;
     const reactedBefore = this.listeners.reactions;
+    // A trip by calls that hang is committed first, whatever the step brings.
+    const isHung = this.#guarded.some(({ reference: { history, rules } }) =>
+      hungTrip(history, rules, this.moment().nowMs),
+    );
     this.#do(step, this.#target(step.on));
     if (this.awaitsMicrotasks) await new Promise((resolve) => setImmediate(resolve));
     this.deliveries.finish();
     const calm = this.listeners.reactions === reactedBefore;
-    const onlyResult = calm && (step.do === "settle" || step.do === "finish");
+    const onlyResult = calm && !isHung && (step.do === "settle" || step.do === "finish");
     for (const guarded of this.#guarded) {
       this.#check(guarded, onlyResult);
+      this.hanging.sawStep(guarded, step, this.moment().nowMs);
       this.#replay?.endStep(guarded);
     }
     this.#failOnProblems();
@@ -244,6 +258,10 @@ export class World {
       case "enable":
         reference.enable(at);
         breaker.enable();
+        return;
+      case "catch up":
+        reference.catchUp(at);
+        breaker.catchUp();
     }
   }
 
