@@ -57,7 +57,7 @@ disturbs nobody and is reported as \`bus.listener_failed\`.`,
 
 const ENVELOPES = [
   "## The fields of every event",
-  "Every `circuit.*` event has these; within an incident they name it.",
+  "Every `circuit.*` event has these; `incidentId` while there is an incident.",
   fieldTable(circuitEnvelope()),
   "`bus.*` events have `type` and:",
   fieldTable(fieldFacts(BUS_ENVELOPE)),

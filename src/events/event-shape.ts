@@ -41,6 +41,18 @@ export function faultsOf(event: Data): readonly string[] {
 }
 
 /**
+ * For a destination, which may be handed anything by a bus of somebody else's making.
+ * @throws {TypeError} when the value is no event of the catalogue
+ */
+export function refuseFaults(event: unknown): void {
+  if (!isData(event)) throw new TypeError("Cannot take an event: it is no object");
+  const faults = faultsOf(event);
+  if (faults.length > 0) {
+    throw new TypeError(`Cannot take ${String(event["type"])}: ${faults.join(", ")}`);
+  }
+}
+
+/**
  * Whether a value is an event of the catalogue, with every field that its type must have, each of its form. Fields
  * that the catalogue does not have are allowed. Never throws, whatever it is given.
  *

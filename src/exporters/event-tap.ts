@@ -1,7 +1,7 @@
 import { DropReport } from "../events/drop-report.ts";
 import type { EventType, TelltaleEvent } from "../events/event.ts";
 import type { EventBus, ListenOptions } from "../events/event-bus.ts";
-import { faultsOf, isData } from "../events/event-shape.ts";
+import { isData, refuseFaults } from "../events/event-shape.ts";
 import { beginAll } from "./per-bus.ts";
 
 /** What a destination is to its bus. */
@@ -52,11 +52,7 @@ export class EventTap {
   readonly #receive = (event: TelltaleEvent): void => {
     try {
       if (this.#wants?.(event.type) === false) return;
-      if (!isData(event)) throw new TypeError("Cannot take an event: it is no object");
-      const faults = faultsOf(event);
-      if (faults.length > 0) {
-        throw new TypeError(`Cannot take ${String(event.type)}: ${faults.join(", ")}`);
-      }
+      refuseFaults(event);
       this.#take(event);
     } catch (value) {
       this.drops.add(told(event), 1, { value });

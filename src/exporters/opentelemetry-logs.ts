@@ -2,6 +2,7 @@ import type { BreakerView } from "../core/breaker-view.ts";
 import { EVENTS } from "../events/catalogue.ts";
 import type { EventType, TelltaleEvent } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
+import { refuseFaults } from "../events/event-shape.ts";
 import { EVENT_TYPES } from "../events/event-types.ts";
 import { SEVERITIES, type Severity } from "../events/vocabulary.ts";
 import type { Watch } from "./breaker-group.ts";
@@ -79,6 +80,7 @@ function records(logger: EventLogger, lowest: Severity) {
   return (bus: EventBus, names: HeldNames): Listening => {
     const lines = new EventLines(bus, new BusRecords(logger));
     const take = (event: TelltaleEvent) => {
+      refuseFaults(event);
       if (!("seq" in event) || names.has(event.breaker)) lines.take(event);
     };
     const subscribe = (type: EventType) => {

@@ -2,6 +2,7 @@ import { EVENTS } from "../events/catalogue.ts";
 import { hasMethods } from "../events/check.ts";
 import type { CircuitEvent, EventType, TelltaleEvent } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
+import { refuseFaults } from "../events/event-shape.ts";
 import { EVENT_TYPES } from "../events/event-types.ts";
 import { SEVERITIES, type Severity } from "../events/vocabulary.ts";
 import type { Trail, WriteLine } from "./breaker-log.ts";
@@ -78,14 +79,19 @@ class CircuitEventLog implements LineTarget {
       const wanted = level !== "silent" && this.#logger.isLevelEnabled(level);
       const off = this.#subscriptions.get(type);
       if (wanted && off === undefined) {
-        const { take } = this.#lines;
-        this.#subscriptions.set(type, this.#bus.on(type, take, this.#lines.listenOptions(type)));
+        const options = this.#lines.listenOptions(type);
+        this.#subscriptions.set(type, this.#bus.on(type, this.#take, options));
       } else if (!wanted && off !== undefined) {
         this.#subscriptions.delete(type);
         off();
       }
     }
   }
+
+  readonly #take = (event: TelltaleEvent): void => {
+    refuseFaults(event);
+    this.#lines.take(event);
+  };
 
   #toChild(breaker: string): WriteLine {
     let child: CircuitLogger | undefined;
@@ -118,6 +124,9 @@ class CircuitEventLog implements LineTarget {
  * loss: a line that follows some that were not written has their number as `suppressed`, so lines plus `suppressed`
  * are the calls refused. The key is left out when there are none. The events of policies, which an outage brings with
  * every call, are sampled in the same way for each type and policy.
+ *
+ * What is no event of the catalogue, as a stranger's bus may hand over, is not written: it is reported as
+ * `bus.listener_failed` with the sink `pino`, and so is what the logger throws.
  *
  * A type whose level the logger does not write is not listened to, so it costs nothing; a change of the logger's level
  * is followed.

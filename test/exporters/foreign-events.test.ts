@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
+import { type EventLogRecord, exportToOpenTelemetry } from "../../src/exporters/opentelemetry.ts";
 import { logCircuitEvents } from "../../src/exporters/pino.ts";
 import { CircuitBreaker, type EventBus } from "../../src/index.ts";
 import { failTimes, succeed } from "../support/breaker.ts";
 import { START_AT_MS } from "../support/fake-clock.ts";
+import { FOREIGN_EVENTS, OWN_EVENT } from "../support/foreign-events.ts";
 import { forged } from "../support/forged.ts";
 import { scraped } from "../support/scraped.ts";
 import { memoryLog } from "./pino-destination.ts";
@@ -40,6 +42,41 @@ test("a report of dropped events that says nothing usable counts as one", async 
   }
   expect(await values("events_dropped_total")).toMatchObject({ pino: WRONG.length, bus: 6 });
 });
+
+test.each(FOREIGN_EVENTS)(
+  "an event with %s is not logged by pino, and counted as dropped",
+  async (_, event) => {
+    const { breaker, values } = scraped();
+    const { logger, lines } = memoryLog();
+    logCircuitEvents(breaker.bus, logger);
+    breaker.bus.emit(event);
+    breaker.bus.emit(OWN_EVENT);
+    expect(lines("circuit.close")).toEqual([
+      expect.objectContaining({ breaker: "foreign", seq: OWN_EVENT.seq, prevSeq: null }),
+    ]);
+    // The report itself is a line.
+    expect(lines("bus.listener_failed")).toMatchObject([
+      { sink: "pino", count: 1, failedType: "circuit.close" },
+    ]);
+    expect(await values("events_dropped_total")).toMatchObject({ pino: 1 });
+  },
+);
+
+test.each(FOREIGN_EVENTS)(
+  "an event with %s becomes no log record, and is counted as dropped",
+  async (_, event) => {
+    const { breaker, values } = scraped();
+    const emitted: unknown[] = [];
+    const loggerProvider = {
+      getLogger: () => ({ emit: (record: EventLogRecord) => void emitted.push(record.eventName) }),
+    };
+    exportToOpenTelemetry(breaker, { loggerProvider, logs: "info" });
+    breaker.bus.emit(event);
+    breaker.bus.emit({ ...OWN_EVENT, breaker: breaker.name });
+    expect(emitted).toEqual(["bus.listener_failed", "circuit.close"]);
+    expect(await values("events_dropped_total")).toMatchObject({ opentelemetry: 1 });
+  },
+);
 
 /** A bus that hands on whatever it makes of an event, and isolates nobody. */
 function mangling(mangle: (event: object) => unknown): EventBus {
