@@ -24,12 +24,21 @@ What could not be read is counted and said. Nothing is sent anywhere.`,
   options: {
     format: { value: "FORMAT", doc: `${FORMATS.join(", ")} (default: by --out, else markdown)` },
     out: { value: "FILE", doc: "where the report goes (default: standard output)" },
-    since: { value: "TIME", doc: "only incidents that were not over by then, such as 2026-11-21T06:00Z" },
+    since: {
+      value: "TIME",
+      doc: "only incidents that were not over by then, such as 2026-11-21T06:00Z",
+    },
     until: { value: "TIME", doc: "only incidents that had begun by then" },
     breaker: { value: "NAME", doc: "only this breaker" },
     incident: { value: "ID", doc: "only the incident of this incidentId" },
-    template: { value: "FILE", doc: "your own form, in Mustache: see docs/report.md for its variables" },
-    "event-key": { value: "KEY", doc: "the key of the lines that names the event (default: found out)" },
+    template: {
+      value: "FILE",
+      doc: "your own form, in Mustache: see docs/report.md for its variables",
+    },
+    "event-key": {
+      value: "KEY",
+      doc: "the key of the lines that names the event (default: found out)",
+    },
     prefix: { value: "TEXT", doc: "what is put before the names of events (default: found out)" },
   },
   examples: [
@@ -40,7 +49,8 @@ What could not be read is counted and said. Nothing is sent anywhere.`,
   ],
   exitCodes: {
     [EXIT.done]: "the report is written, also when the logs have no incident",
-    [EXIT.failed]: "a file cannot be read or written, or has nothing of the breaker or incident asked for",
+    [EXIT.failed]:
+      "a file cannot be read or written, or has nothing of the breaker or incident asked for",
     [EXIT.usage]: "wrong usage",
   },
   async run(given, operands) {

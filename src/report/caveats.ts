@@ -50,13 +50,16 @@ function ofIncidents({ incidents, breakers, fromAtMs }: Omit<PostMortem, "caveat
     ),
     ...said(
       excluded > 0,
-      `${counted(excluded, "incident")} begun or ended by hand is not in the times to recovery.`,
+      `${counted(excluded, "incident")} begun or ended by hand ${are(excluded)} not in the times to recovery.`,
     ),
     ...said(
       floor,
       "A breaker notices a recovery at the first probe after its cooldown: no time to recovery is shorter than that floor, whatever the dependency did.",
     ),
-    ...said(few, "Mean, median and p90 of fewer than ten recoveries are anecdotes, not statistics."),
+    ...said(
+      few,
+      "Mean, median and p90 of fewer than ten recoveries are anecdotes, not statistics.",
+    ),
   ];
 }
 
@@ -67,17 +70,26 @@ function ofInput({ input }: Omit<PostMortem, "caveats">): string[] {
       damaged > overlong,
       `${counted(damaged - overlong, "line")} could not be read: cut off, or without what an event must have.`,
     ),
-    ...said(overlong > 0, `${counted(overlong, "line")} longer than 1 MiB was left out.`),
+    ...said(
+      overlong > 0,
+      `${counted(overlong, "line")} longer than 1 MiB ${were(overlong)} left out.`,
+    ),
     ...said(
       laterVersion > 0,
-      `${counted(laterVersion, "event")} of a later version of the format was left out: use a newer telltale.`,
+      `${counted(laterVersion, "event")} of a later version of the format ${were(laterVersion)} left out: use a newer telltale.`,
     ),
-    ...said(future > 0, `${counted(future, "event")} is dated in the future: a clock was wrong.`),
+    ...said(
+      future > 0,
+      `${counted(future, "event")} ${are(future)} dated in the future: a clock was wrong.`,
+    ),
     ...said(
       flawed > 0,
       `${counted(flawed, "event")} had a field that does not fit; the field was left out.`,
     ),
-    ...said(repeated > 0, `${counted(repeated, "event")} was in the record more than once, and counted once.`),
+    ...said(
+      repeated > 0,
+      `${counted(repeated, "event")} ${were(repeated)} in the record more than once, and counted once.`,
+    ),
     ...said(
       unordered > 0,
       `${counted(unordered, "event")} came too late to be put in order: what depends on the order is doubtful. Give the files by age, or sort them.`,
@@ -96,8 +108,13 @@ function ofOrder({ mixed, clockSetBack, skews, timelinesFull }: Doubts): string[
       ({ file, process, behindMs }) =>
         `In ${file}, events of ${process === "" ? "one process" : process} are dated at least ${duration(behindMs)} before the lines they follow: its clock seems to be behind. Moments of different instances compare only so far.`,
     ),
-    ...said(timelinesFull, "There are more incidents than timelines have room for: later ones are shortened."),
+    ...said(
+      timelinesFull,
+      "There are more incidents than timelines have room for: later ones are shortened.",
+    ),
   ];
 }
 
 const said = (holds: boolean, sentence: string): string[] => (holds ? [sentence] : []);
+const are = (count: number): string => (count === 1 ? "is" : "are");
+const were = (count: number): string => (count === 1 ? "was" : "were");

@@ -1,6 +1,11 @@
 import { amount, type CircuitRecord, text } from "./event-record.ts";
 import { beginsIncident } from "./incident-record.ts";
-import type { IncidentStoryData, Stretch, TimelineEntry, TripNumbers } from "./post-mortem-report.ts";
+import type {
+  IncidentStoryData,
+  Stretch,
+  TimelineEntry,
+  TripNumbers,
+} from "./post-mortem-report.ts";
 import type { RecordSource, SourcedRecord } from "./record-queue.ts";
 import { skipsText, timelineText, tripNumbers, tripText } from "./timeline-text.ts";
 

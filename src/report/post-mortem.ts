@@ -5,9 +5,9 @@ import { ClockSkew } from "./clock-skew.ts";
 import { namingOf, USUAL_NAMING } from "./event-naming.ts";
 import {
   isCircuitRecord,
+  type Reading,
   type RecordNaming,
   type RecordOptions,
-  type Reading,
   readEntry,
   recordNaming,
 } from "./event-record.ts";
@@ -207,7 +207,10 @@ export class PostMortemFold {
   #breakerDetail(
     incidents: readonly IncidentDetail[],
     outages: readonly Outage[],
-    { streams, span }: { streams: Map<string | null, Stream>; span: { fromMs: number; toMs: number } },
+    {
+      streams,
+      span,
+    }: { streams: Map<string | null, Stream>; span: { fromMs: number; toMs: number } },
   ): BreakerDetail {
     const stories = [...streams.values()].map(({ story }) => story);
     const { sinceMs, untilMs, incident } = this.#options;
@@ -239,7 +242,9 @@ export class PostMortemFold {
   #doubts(): Doubts {
     const all = [...this.#streams].flatMap(([breaker, streams]) =>
       [...streams.values()].map(({ story, queue, key }) => ({
-        name: [breaker, this.#names.nameOf(breaker, key)].filter((part) => part !== null).join(" on "),
+        name: [breaker, this.#names.nameOf(breaker, key)]
+          .filter((part) => part !== null)
+          .join(" on "),
         story,
         queue,
       })),

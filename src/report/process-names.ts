@@ -15,7 +15,10 @@ export class ProcessNames {
   readonly #anonymous = new Map<string, Anonymous>();
 
   /** The key of the process; null for the first one without a name. */
-  keyOf({ breaker, instance }: CircuitRecord, line: Readonly<Record<string, unknown>>): string | null {
+  keyOf(
+    { breaker, instance }: CircuitRecord,
+    line: Readonly<Record<string, unknown>>,
+  ): string | null {
     if (instance !== undefined) return instance;
     const { pid, hostname } = line;
     if (typeof pid !== "number" && typeof hostname !== "string") return null;

@@ -9,6 +9,8 @@ import type {
 } from "./post-mortem-report.ts";
 import { counted, duration, grouped, utc } from "./wording.ts";
 
+const MOST_COLUMNS = 4;
+
 /** Two columns of a table about one thing. */
 export type Fact = readonly [label: string, value: string];
 
@@ -22,7 +24,10 @@ export function renderPostMortem(report: PostMortem): string {
     "# Incident report",
     "",
     ...headline(report),
-    ...section("Caveats", caveats.map((caveat) => `- ${markdown(caveat)}`)),
+    ...section(
+      "Caveats",
+      caveats.map((caveat) => `- ${markdown(caveat)}`),
+    ),
     ...(incidents.length === 0 ? [] : section("Breakers", breakerTable(breakers))),
     ...section("Outages in several instances", outageTable(outages)),
     ...incidents.flatMap((incident) => ["", ...incidentSection(incident)]),
@@ -44,7 +49,9 @@ export const lastedText = ({ openMs, closedAtMs }: IncidentDetail): string =>
 /** How it ended. */
 export function endText({ closedAtMs, closeReason, closeLost }: IncidentDetail): string {
   if (closedAtMs !== null) return `${utc(closedAtMs)}, by ${closeReason ?? "an unknown cause"}`;
-  return closeLost ? "at an unknown time: the close is not in the record" : "STILL OPEN at the end of the record";
+  return closeLost
+    ? "at an unknown time: the close is not in the record"
+    : "STILL OPEN at the end of the record";
 }
 
 /** What a post-mortem says of one incident, row by row. */
@@ -58,17 +65,40 @@ export function incidentFacts(incident: IncidentDetail): readonly Fact[] {
     ["Lasted", lastedText(incident)],
     ["Tripped by", incident.tripText ?? incident.reason ?? "unknown: the record begins later"],
     detectMs === null ? null : ["Detected", `${duration(detectMs)} after the first failure`],
-    ["Last failure", error === null ? "not recorded" : `${error.name}: ${error.message}${error.code === undefined ? "" : ` (${error.code})`}`],
+    [
+      "Last failure",
+      error === null
+        ? "not recorded"
+        : `${error.name}: ${error.message}${error.code === undefined ? "" : ` (${error.code})`}`,
+    ],
     note === null ? null : ["Note", note],
-    ["Cause", failures === 0 ? "no failure decided" : `${causes.error} error, ${causes.latency} latency`],
-    ["Open", `${atLeast}${duration(phases.openMs)}${phases.forcedOpenMs > 0 ? `, forced open ${duration(phases.forcedOpenMs)}` : ""}`],
+    [
+      "Cause",
+      failures === 0 ? "no failure decided" : `${causes.error} error, ${causes.latency} latency`,
+    ],
+    [
+      "Open",
+      `${atLeast}${duration(phases.openMs)}${phases.forcedOpenMs > 0 ? `, forced open ${duration(phases.forcedOpenMs)}` : ""}`,
+    ],
     ["Half open", `${atLeast}${duration(phases.halfOpenMs)}`],
-    ["No traffic", phases.noTrafficMs > 0 ? `${duration(phases.noTrafficMs)} with the cooldown over and no call` : "none"],
+    [
+      "No traffic",
+      phases.noTrafficMs > 0
+        ? `${duration(phases.noTrafficMs)} with the cooldown over and no call`
+        : "none",
+    ],
     ["Probes", probesText(incident)],
     ["Refused", `${atLeast}${counted(incident.skips, "call")}`],
-    ["Floor", floor === null ? "none: no cooldown was running" : `${duration(floor)}: the cooldowns that had to pass`],
+    [
+      "Floor",
+      floor === null
+        ? "none: no cooldown was running"
+        : `${duration(floor)}: the cooldowns that had to pass`,
+    ],
     instances.length === 0 ? null : ["Instance", instances.join(", ")],
-    incident.gaps === 0 ? null : ["Gaps", `events are missing in ${counted(incident.gaps, "place")}`],
+    incident.gaps === 0
+      ? null
+      : ["Gaps", `events are missing in ${counted(incident.gaps, "place")}`],
     ...incident.notes.map((doubt): Fact => ["Doubt", doubt]),
   ];
   return facts.filter((fact) => fact !== null);
@@ -94,7 +124,10 @@ export function breakerFacts(breaker: BreakerDetail): readonly Fact[] {
     ["MTTR p90", length(mttrP90Ms)],
     ["MTTR max", length(mttrMaxMs)],
     ["Recoveries", String(breaker.recovered)],
-    ["By hand", excluded.incidents === 0 ? "0" : `${excluded.incidents} (mean ${length(excluded.meanMs)})`],
+    [
+      "By hand",
+      excluded.incidents === 0 ? "0" : `${excluded.incidents} (mean ${length(excluded.meanMs)})`,
+    ],
     ["MTBF", length(breaker.mtbfMs)],
     ["Calls refused", `${atLeast}${grouped(breaker.skips)}`],
     ["Gaps", String(breaker.gaps)],
@@ -104,11 +137,12 @@ export function breakerFacts(breaker: BreakerDetail): readonly Fact[] {
 /** Text from the record, so that Markdown shows it as it is. */
 export function markdown(text: string): string {
   return printable(text)
-    .replace(/[\\`*_{}[\]()#+!|~]/g, "\\$&")
+    .replace(/[\\`*_[\]#+|~]/g, "\\$&")
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
     .replaceAll(">", "&gt;")
-    .replaceAll("://", "&#58;//");
+    .replaceAll("://", "&#58;//")
+    .replace(/www\./gi, (start) => `${start.slice(0, -1)}&#46;`);
 }
 
 function headline({ incidents, breakers, fromAtMs, toAtMs }: PostMortem): string[] {
@@ -128,6 +162,13 @@ function breakerTable(breakers: Readonly<Record<string, BreakerDetail>>): string
     facts: breakerFacts(breaker),
   }));
   const [labels = []] = columns.map(({ facts }) => facts.map(([label]) => label));
+  // One column for each breaker reads better, as long as they fit beside each other.
+  if (columns.length <= MOST_COLUMNS) {
+    return table([
+      ["", ...columns.map(({ name }) => name)],
+      ...labels.map((label, at) => [label, ...columns.map(({ facts }) => facts[at]?.[1] ?? "")]),
+    ]);
+  }
   return table([
     ["Breaker", ...labels],
     ...columns.map(({ name, facts }) => [name, ...facts.map(([, value]) => value)]),
@@ -135,7 +176,7 @@ function breakerTable(breakers: Readonly<Record<string, BreakerDetail>>): string
 }
 
 function outageTable(outages: readonly Outage[]): string[] {
-  const several = outages.filter(({ incidentIds }) => incidentIds.length > 1);
+  const several = outages.filter(({ instances }) => instances.length > 1);
   if (several.length === 0) return [];
   return table([
     ["Breaker", "From", "To", "Open (union)", "Mean of instances", "Incidents", "Instances"],
@@ -186,7 +227,8 @@ function table([head = [], ...rows]: readonly (readonly string[])[]): string[] {
   return [line(head), `|${head.map(() => " --- |").join("")}`, ...rows.map(line)];
 }
 
-const length = (lengthMs: number | null): string => (lengthMs === null ? "none" : duration(lengthMs));
+const length = (lengthMs: number | null): string =>
+  lengthMs === null ? "none" : duration(lengthMs);
 
 /** Shares near 0 and 1 matter most: `0.012 %`. */
 const shareText = (share: number): string => `${Number((share * 100).toPrecision(3))} %`;

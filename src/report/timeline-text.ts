@@ -59,7 +59,8 @@ export const skipsText = (calls: number, overMs: number): string =>
 
 /** Events that the record does not have. */
 export function gapText(afterSeq: number | null, beforeSeq: number): string {
-  if (afterSeq === null) return `GAP: a process began anew, its events before ${beforeSeq} are missing`;
+  if (afterSeq === null)
+    return `GAP: a process began anew, its events before ${beforeSeq} are missing`;
   const missing = beforeSeq - afterSeq - 1;
   return missing > 0
     ? `GAP: up to ${counted(missing, "event")} missing between seq ${afterSeq} and ${beforeSeq}`
@@ -126,6 +127,8 @@ const figure = (value: number): string =>
 
 function numbersOf(data: Readonly<Record<string, unknown>>): Readonly<Record<string, number>> {
   return Object.fromEntries(
-    Object.entries(data).flatMap(([key, value]) => (typeof value === "number" ? [[key, value]] : [])),
+    Object.entries(data).flatMap(([key, value]) =>
+      typeof value === "number" ? [[key, value]] : [],
+    ),
   );
 }

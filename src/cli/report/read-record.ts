@@ -115,4 +115,5 @@ async function firstEventAtMs(file: string): Promise<number> {
 const isRefused = (error: unknown): boolean =>
   error instanceof Error && "syscall" in error && error.syscall === "open";
 
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const reasonOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);

@@ -23,7 +23,12 @@ import { html } from "./escape-html.ts";
 export function filledIn(template: string, report: PostMortem, file: string): string {
   const escape = /\.html?(?:\.mustache)?$/i.test(file) ? html : markdown;
   try {
-    return mustache.render(template, templateView(report), {}, { escape: (x) => escape(String(x)) });
+    return mustache.render(
+      template,
+      templateView(report),
+      {},
+      { escape: (x) => escape(String(x)) },
+    );
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new UsageError(`Cannot run report: --template must be Mustache: ${reason}`);
