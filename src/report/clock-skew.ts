@@ -32,12 +32,16 @@ export class ClockSkew {
     this.#last.set(file, { process, atMs });
     if (last === undefined || last.process === process) return;
     let lags = this.#lags.get(file);
-    if (lags === undefined) this.#lags.set(file, (lags = new Map()));
+    if (lags === undefined) {
+      lags = new Map();
+      this.#lags.set(file, lags);
+    }
     let lag = lags.get(process);
     if (lag === undefined) {
       if (this.#processes >= MOST_PROCESSES) return;
       this.#processes++;
-      lags.set(process, (lag = { leastMs: Number.POSITIVE_INFINITY, times: 0 }));
+      lag = { leastMs: Number.POSITIVE_INFINITY, times: 0 };
+      lags.set(process, lag);
     }
     lag.times++;
     lag.leastMs = Math.min(lag.leastMs, last.atMs - atMs);

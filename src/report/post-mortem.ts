@@ -184,7 +184,10 @@ export class PostMortemFold {
 
   #streamOf(breaker: string, key: string | null): Stream {
     let streams = this.#streams.get(breaker);
-    if (streams === undefined) this.#streams.set(breaker, (streams = new Map()));
+    if (streams === undefined) {
+      streams = new Map();
+      this.#streams.set(breaker, streams);
+    }
     let stream = streams.get(key);
     if (stream === undefined) {
       const found = (gap: Gap): void => {
@@ -192,7 +195,8 @@ export class PostMortemFold {
       };
       const story = new BreakerStory(breaker, key, { room: this.#room, found });
       const queue = new RecordQueue(REACH, (sourced) => story.take(sourced));
-      streams.set(key, (stream = { story, queue, key }));
+      stream = { story, queue, key };
+      streams.set(key, stream);
     }
     return stream;
   }

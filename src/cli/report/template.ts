@@ -21,13 +21,13 @@ import { html } from "./escape-html.ts";
  * @throws {UsageError} when the template is no Mustache
  */
 export function filledIn(template: string, report: PostMortem, file: string): string {
-  const escape = /\.html?(?:\.mustache)?$/i.test(file) ? html : markdown;
+  const escaped = /\.html?(?:\.mustache)?$/i.test(file) ? html : markdown;
   try {
     return mustache.render(
       template,
       templateView(report),
       {},
-      { escape: (x) => escape(String(x)) },
+      { escape: (value) => escaped(String(value)) },
     );
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
