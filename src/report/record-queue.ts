@@ -27,6 +27,7 @@ export class RecordQueue {
   /** In order; those before `#given` are handed on already. */
   #waiting: SourcedRecord[] = [];
   #given = 0;
+  /** The last that was handed on in its order. */
   #last: CircuitRecord | null = null;
 
   constructor(reach: number, take: (sourced: SourcedRecord) => void) {
@@ -55,7 +56,7 @@ export class RecordQueue {
     for (const end = this.#given + count; this.#given < end; this.#given++) {
       const next = this.#waiting[this.#given];
       if (next === undefined) break;
-      this.#last = next.record;
+      if (!isBefore(next.record, this.#last ?? undefined)) this.#last = next.record;
       this.#take(next);
     }
     if (this.#given > this.#reach || this.length === 0) {
