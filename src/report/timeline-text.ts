@@ -1,5 +1,6 @@
 import { EVENTS } from "../events/catalogue.ts";
-import { isData, isEventType } from "../events/event-shape.ts";
+import { isData } from "../events/event-shape.ts";
+import { isEventType } from "../events/event-types.ts";
 import { amount, type CircuitRecord, text } from "./event-record.ts";
 import type { TripNumbers } from "./post-mortem-report.ts";
 import { counted, duration, grouped } from "./wording.ts";
