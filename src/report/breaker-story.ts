@@ -139,6 +139,10 @@ export class BreakerStory {
     const { atMs, type, incidentId } = record;
     if (incidentId === undefined) {
       if (!LEADING.has(type)) return;
+      // A failure that is nearer to the trip says so itself.
+      const last = this.#leading.at(-1);
+      const isSaid = last?.type === "circuit.failure" && last.atMs === atMs;
+      if (type === "circuit.progress" && isSaid && record["failuresToTrip"] !== undefined) return;
       this.#leading.push({ atMs, type, text: timelineText(record), source });
       if (this.#leading.length > MOST_LEADING) this.#leading.shift();
       return;

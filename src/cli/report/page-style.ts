@@ -32,6 +32,7 @@ th { font-weight: 600; }
 .facts th { width: 130px; color: var(--faint); font-weight: 400; }
 .timeline td:first-child { width: 190px; white-space: nowrap; }
 .timeline td:last-child { width: 24%; font-size: 12px; }
+.timeline .bad { color: inherit; }
 .timeline .bad td:nth-child(2) { color: var(--bad); font-weight: 600; }
 .timeline .good td:nth-child(2) { color: var(--good); font-weight: 600; }
 .timeline .half td:nth-child(2) { color: var(--half); font-weight: 600; }
