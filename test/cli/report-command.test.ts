@@ -284,6 +284,18 @@ test("events of a later version and lines that break off are counted and said", 
   expect(caveats.join()).toContain("use a newer telltale");
 });
 
+test("a page of very many incidents tells the first of them and says so", async () => {
+  const lines = Array.from({ length: 600 }, (_, at) =>
+    JSON.stringify({
+      ...{ type: "circuit.open", v: 1, seq: at + 1, breaker: "payments", from: "closed" },
+      ...{ atMs: 1_767_225_600_000 + at * 1_000, incidentId: `i${at}`, reason: "error" },
+    }),
+  );
+  const { stdout } = await report(await file("many.log", lines.join("\n")), "--format", "html");
+  expect(stdout.match(/<section class="incident"/g)).toHaveLength(500);
+  expect(stdout).toContain("100 further incidents in --format json");
+});
+
 test("a moment in the future is said", async () => {
   const log = await file("future.log", night.replaceAll(/"atMs":1767/g, '"atMs":9767'));
   expect((await json(log)).caveats.join()).toContain("138 events are dated in the future");

@@ -23,7 +23,7 @@ describeWith("chromium")("the page of telltale report in a browser", () => {
     folder = await mkdtemp(join(tmpdir(), "telltale-page-"));
     night = await page("night", await recordedNight());
     const recorded = record({ instance: EVIL });
-    const breaker = recorded.breaker(EVIL, { attributes: { [EVIL]: EVIL } });
+    const breaker = recorded.breaker(EVIL, { attributes: { tag: EVIL } });
     await breaker.execute(() => Promise.reject(Object.assign(new Error(EVIL), { name: EVIL })));
     breaker.forceOpen(EVIL);
     hostile = await page("hostile", recorded.lines);

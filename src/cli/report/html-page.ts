@@ -34,7 +34,8 @@ ${section("Caveats", list(report.caveats))}
 ${data.breakers.map((chart, at) => breakerSection(report, chart, at)).join("\n")}
 ${left > 0 ? `<p>Further ${counted(left, "breaker")} with incidents, not drawn.</p>` : ""}
 ${section("Outages in several instances", outageTable(report.outages))}
-${report.incidents.map(incidentSection).join("\n")}
+${report.incidents.slice(0, MOST_SECTIONS).map(incidentSection).join("\n")}
+${leftOut(report.incidents.length)}
 ${section("What was read", `<p>${html(inputText(report.input))}.</p>`)}
 </main>
 <script type="application/json" id="chart-data">${scriptJson(data)}</script>
@@ -63,6 +64,13 @@ function head({ incidents, breakers, fromAtMs, toAtMs }: PostMortem): string {
 
 /** A longer list of links helps nobody. */
 const MOST_CONTENTS = 50;
+/** No browser is at ease with a page of more. */
+const MOST_SECTIONS = 500;
+
+const leftOut = (incidents: number): string =>
+  incidents <= MOST_SECTIONS
+    ? ""
+    : `<p>The first ${MOST_SECTIONS} incidents are told here, ${counted(incidents - MOST_SECTIONS, "further incident")} in --format json and markdown.</p>`;
 
 function breakerSection({ breakers }: PostMortem, { name }: BreakerChart, at: number): string {
   const breaker = breakers[name];
