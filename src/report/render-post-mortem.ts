@@ -68,7 +68,9 @@ export function incidentFacts(incident: IncidentDetail): readonly Fact[] {
     [
       "Last failure",
       error === null
-        ? "not recorded"
+        ? causes.error === 0
+          ? "nothing was thrown"
+          : "not recorded"
         : `${error.name}: ${error.message}${error.code === undefined ? "" : ` (${error.code})`}`,
     ],
     note === null ? null : ["Note", note],

@@ -22,7 +22,7 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** More would be narrower than a pixel of a chart. */
 const MOST_BINS = 600;
-const NARROWEST_MS = 1_000;
+const NARROWEST_MS = 250;
 
 /**
  * Counts over time in bins of equal width. There are never more than 600: when a moment would need more, the width is

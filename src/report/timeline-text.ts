@@ -70,7 +70,8 @@ export function gapText(afterSeq: number | null, beforeSeq: number): string {
 
 function failureText(record: CircuitRecord): string {
   const failures = amount(record, "consecutiveFailures");
-  const limit = amount(record, "failureThreshold");
+  // A probe counts on beyond the limit, which is about closed times only.
+  const limit = record["state"] === "closed" ? amount(record, "failureThreshold") : null;
   const count =
     failures === null ? "" : ` (${failures}${limit === null ? "" : ` of ${limit}`} in a row)`;
   const kind = text(record, "reason") === "latency" ? "slow call" : "call failed";

@@ -57,7 +57,7 @@ export function optionOf(
     useUTC: true,
     animation: false,
     textStyle: { color: palette.text, fontFamily: "system-ui, sans-serif" },
-    grid: [...tops, lowest].map((top, at) => ({ top, height: heights[at], left: 92, right: 18 })),
+    grid: [...tops, lowest].map((top, at) => ({ top, height: heights[at], left: 122, right: 18 })),
     xAxis: [0, 1, 2].map((gridIndex) => ({
       ...axis,
       gridIndex,
@@ -95,7 +95,7 @@ export function optionOf(
 }
 
 function axesY(chart: BreakerChart, palette: Palette): object[] {
-  const title = { color: palette.faint, align: "left", padding: [0, 0, 0, -84] };
+  const title = { color: palette.faint, align: "left", padding: [0, 0, 0, -114] };
   const plain = {
     splitLine: { lineStyle: { color: palette.line, opacity: 0.6 } },
     axisLabel: { color: palette.faint },
@@ -107,7 +107,7 @@ function axesY(chart: BreakerChart, palette: Palette): object[] {
       ...{ type: "category", gridIndex: 0, inverse: true, data: chart.lanes.map((_, at) => at) },
       axisLabel: {
         color: palette.text,
-        width: 80,
+        width: 110,
         overflow: "truncate",
         formatter: (at: string) => chart.lanes[Number(at)]?.label ?? "",
       },
