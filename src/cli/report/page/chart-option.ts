@@ -23,12 +23,15 @@ export const heightOf = (chart: BreakerChart): number =>
   TOP_PX + lanesPx(chart) + GAP_PX + COUNTS_PX + GAP_PX + NEAREST_PX + ZOOM_PX;
 
 /** The part of the record around the incidents, which is shown first. */
-function firstView({ fromMs, toMs }: ChartData, { lanes }: BreakerChart): [number, number] {
+function firstView({ fromMs, toMs }: ChartData, { lanes, binMs }: BreakerChart): [number, number] {
   const all = lanes.flatMap(({ stretches }) => stretches);
   const first = all.reduce((least, stretch) => Math.min(least, stretch.fromMs), toMs);
   const last = all.reduce((most, stretch) => Math.max(most, stretch.toMs), fromMs);
   const marginMs = Math.max(2_000, (last - first) * 0.15);
-  return [Math.max(fromMs, first - marginMs), Math.min(Math.max(toMs, last), last + marginMs)];
+  return [
+    Math.max(fromMs, first - marginMs),
+    Math.min(Math.max(toMs, last) + binMs, last + marginMs),
+  ];
 }
 
 /** Three panels on one axis of time: states by instance, refused calls and failures, distance to the trip. */
@@ -44,7 +47,8 @@ export function optionOf(
   const axis = {
     type: "time",
     min: data.fromMs,
-    max: Math.max(end, data.fromMs + 1_000),
+    // What happened last is drawn in the middle of its bin.
+    max: Math.max(end, data.fromMs + 1_000) + chart.binMs,
     axisLine: { lineStyle: { color: palette.line } },
     axisTick: { show: false },
     splitLine: { show: true, lineStyle: { color: palette.line, opacity: 0.5 } },
