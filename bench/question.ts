@@ -33,6 +33,8 @@ export interface Cell {
   readonly targets?: readonly Target[];
   /** Further flags of Node. */
   readonly flags?: readonly string[];
+  /** How long one measurement may take; a minute when missing. */
+  readonly limitMs?: number;
   measure(bench: Bench): Promise<number | Skipped>;
 }
 

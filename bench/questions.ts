@@ -9,6 +9,7 @@ import { firstTry, pipelines } from "./policies.ts";
 import type { Question } from "./question.ts";
 import { refused } from "./refused.ts";
 import { registryGet } from "./registry.ts";
+import { reportLogs, reportMemory } from "./report-logs.ts";
 import { scrape } from "./scrape.ts";
 
 /** Everything that `npm run bench` asks, in the order of the report. */
@@ -25,6 +26,8 @@ export const QUESTIONS: readonly Question[] = [
   firstTry,
   pipelines,
   scrape,
+  reportLogs,
+  reportMemory,
   bytes,
   idleMemory,
   idleCpu,

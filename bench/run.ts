@@ -119,7 +119,7 @@ function measure(cell: Cell, bench: Bench): Promise<Answer> {
     cwd: root,
     env: { ...process.env, NODE_OPTIONS: "" },
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: CELL_LIMIT_MS,
+    timeout: cell.limitMs ?? CELL_LIMIT_MS,
   });
   let stdout = "";
   let stderr = "";

@@ -2,6 +2,7 @@ import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { buildPageScript } from "../src/cli/report/page-script.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const outfile = resolve(process.argv[2] ?? join(root, "dist/cli/main.js"));
@@ -13,6 +14,9 @@ const require = telltaleCreateRequire(import.meta.url);
 const __filename = telltaleFileURLToPath(import.meta.url);
 const __dirname = telltaleFileURLToPath(new URL(".", import.meta.url));`;
 
+// What runs in the browser is text for the command line.
+const page = await buildPageScript();
+
 // The libraries that the command line uses are no dependencies of the package: they are part of this one file.
 const { metafile } = await build({
   absWorkingDir: root,
@@ -23,6 +27,8 @@ const { metafile } = await build({
   platform: "node",
   target: "node20.19",
   banner: { js: banner },
+  define: { TELLTALE_REPORT_SCRIPT: JSON.stringify(page.script) },
+  external: ["esbuild"],
   metafile: true,
   logLevel: "warning",
 });
@@ -30,7 +36,7 @@ const { metafile } = await build({
 await chmod(outfile, 0o755);
 await writeFile(
   join(dirname(outfile), "THIRD-PARTY-LICENSES.txt"),
-  await licences(Object.keys(metafile.inputs)),
+  await licences([...Object.keys(metafile.inputs), ...page.inputs]),
 );
 
 /** The licences of the packages that these files belong to: whoever copies their code has to pass them on. */

@@ -2,8 +2,10 @@
 import { run } from "./command-line.ts";
 import { demoCommand } from "./demo-command.ts";
 import { eventsCommand } from "./events-command.ts";
+import { reportCommand } from "./report-command.ts";
 
 process.exitCode = await run(process.argv.slice(2), {
   demo: demoCommand,
   events: eventsCommand,
+  report: reportCommand,
 });

@@ -15,7 +15,9 @@ export function fieldsOf(type: EventType): Fields {
 const entries = new Map<EventType, readonly (readonly [string, Field<unknown, boolean>])[]>();
 
 /** The same as a list, made once for each type: destinations hold every event against it. */
-function entriesOf(type: EventType) {
+export function entriesOf(
+  type: EventType,
+): readonly (readonly [string, Field<unknown, boolean>])[] {
   let fields = entries.get(type);
   if (fields === undefined) {
     fields = Object.entries(fieldsOf(type));

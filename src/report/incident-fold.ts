@@ -1,6 +1,7 @@
 import { BreakerRecord } from "./breaker-record.ts";
 import { type RecordNaming, type RecordOptions, recordNaming } from "./event-record.ts";
 import type { BreakerSummary, Gap, IncidentReport, IncidentSummary } from "./incident-report.ts";
+import { windowOf } from "./outages.ts";
 import { RecordIntake } from "./record-intake.ts";
 import { recoveryTimes, unionMs } from "./recovery-times.ts";
 
@@ -50,7 +51,9 @@ class EventFold implements IncidentFold {
         ),
       );
       incidents.push(...own);
-      breakers.push([name, summaryOf(own, records)]);
+      const skipsOutside = records.reduce((sum, { skipsOutside: skips }) => sum + skips, 0);
+      const gaps = records.reduce((sum, record) => sum + record.gaps, 0);
+      breakers.push([name, breakerSummary(own, { skipsOutside, gaps })]);
     }
     return {
       incidents: incidents.sort((a, b) => a.openedAtMs - b.openedAtMs),
@@ -64,9 +67,10 @@ class EventFold implements IncidentFold {
   }
 }
 
-function summaryOf(
+/** The incidents of one breaker together, with what its records have outside of them. */
+export function breakerSummary(
   incidents: readonly IncidentSummary[],
-  records: readonly BreakerRecord[],
+  outside: { readonly skipsOutside: number; readonly gaps: number },
 ): BreakerSummary {
   const recovered: number[] = [];
   const excluded: number[] = [];
@@ -79,17 +83,9 @@ function summaryOf(
   return {
     incidents: incidents.length,
     stillOpen: incidents.filter(({ closedAtMs }) => closedAtMs === null).length,
-    openMs: unionMs(
-      incidents.map(({ openedAtMs, openMs }) => ({
-        fromMs: openedAtMs,
-        // By the length that a monotonic clock gave: the wall clock may have been set meanwhile.
-        toMs: openedAtMs + openMs,
-      })),
-    ),
+    openMs: unionMs(incidents.map(windowOf)),
     ...recoveryTimes(recovered),
-    skips:
-      incidents.reduce((sum, { skips }) => sum + skips, 0) +
-      records.reduce((sum, { skipsOutside }) => sum + skipsOutside, 0),
+    skips: incidents.reduce((sum, { skips }) => sum + skips, 0) + outside.skipsOutside,
     recovered: recovered.length,
     excluded: {
       incidents: excluded.length,
@@ -97,7 +93,7 @@ function summaryOf(
       maxMs: apart.mttrMaxMs,
     },
     closesLost: incidents.filter(({ closeLost }) => closeLost).length,
-    gaps: records.reduce((sum, { gaps }) => sum + gaps, 0),
+    gaps: outside.gaps,
   };
 }
 

@@ -1,11 +1,8 @@
 import { printable } from "../events/printable.ts";
 import type { BreakerSummary, IncidentReport, IncidentSummary } from "./incident-report.ts";
+import { counted, duration, grouped, utc } from "./wording.ts";
 
 const LABEL_WIDTH = 10;
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
 
 /**
  * The report as plain text for a terminal: each incident, then the totals of each breaker. Moments are UTC; `≥` marks
@@ -121,30 +118,3 @@ function recordText({ input, flawed }: IncidentReport): string {
 
 const row = (label: string, value: string): string =>
   `  ${label.padEnd(LABEL_WIDTH)}${printable(value)}`;
-
-const grouped = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, " ");
-
-function counted(count: number, noun: string): string {
-  const plural = noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`;
-  return `${grouped(count)} ${count === 1 ? noun : plural}`;
-}
-
-function utc(atMs: number): string {
-  const moment = new Date(atMs);
-  // A damaged length of an incident can put its beginning before any date.
-  if (Number.isNaN(moment.getTime())) return "an unknown time";
-  return `${moment.toISOString().replace("T", " ").slice(0, -1)} UTC`;
-}
-
-/** Two units at most, so that the size is seen at a glance. */
-function duration(lengthMs: number): string {
-  if (lengthMs < SECOND) return `${Math.round(lengthMs)} ms`;
-  if (lengthMs < MINUTE) return `${(Math.floor(lengthMs / 10) / 100).toFixed(2)} s`;
-  const [large, small, largeMs, smallMs] =
-    lengthMs < HOUR
-      ? ["min", "s", MINUTE, SECOND]
-      : lengthMs < DAY
-        ? ["h", "min", HOUR, MINUTE]
-        : ["d", "h", DAY, HOUR];
-  return `${Math.floor(lengthMs / largeMs)} ${large} ${Math.floor((lengthMs % largeMs) / smallMs)} ${small}`;
-}

@@ -1,4 +1,4 @@
-import { fieldsOf, fits } from "../events/event-shape.ts";
+import { entriesOf, fits } from "../events/event-shape.ts";
 import { isEventType } from "../events/event-types.ts";
 import type { Field } from "../events/field.ts";
 
@@ -17,9 +17,10 @@ export function usableFields(
 ): { readonly fields: Data; readonly flawed: boolean } {
   // An event of a newer version.
   if (!isEventType(type)) return { fields: given, flawed: false };
-  const unusable = Object.entries(fieldsOf(type))
-    .filter(([name, field]) => Object.hasOwn(given, name) && !isUsable(field, given[name]))
-    .map(([name]) => name);
+  const unusable: string[] = [];
+  for (const [name, field] of entriesOf(type)) {
+    if (Object.hasOwn(given, name) && !isUsable(field, given[name])) unusable.push(name);
+  }
   if (unusable.length === 0) return { fields: given, flawed: false };
   const kept = Object.entries(given).filter(([name]) => !unusable.includes(name));
   return { fields: Object.fromEntries(kept), flawed: true };

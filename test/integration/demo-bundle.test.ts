@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, symlink } from "node:fs/promises";
+import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { recordedNight } from "../support/recorded-outage.ts";
 
 const run = promisify(execFile);
 const BUILD = fileURLToPath(new URL("../../scripts/build-cli.ts", import.meta.url));
@@ -29,9 +30,23 @@ test.each(NODES)("the bundled command line runs the demo with %s", async (node) 
   expect(stdout).toMatch(/^All [\d ]+ calls are accounted for\.$/m);
 });
 
+test.each(NODES)(
+  "the bundled command line reports as a page with %s, without esbuild",
+  async (node) => {
+    const log = join(directory, "app.log");
+    await writeFile(log, (await recordedNight()).map((line) => `${line.trimEnd()}\n`).join(""));
+    const { stdout } = await run(node, [bin, "report", log, "--format", "html"], {
+      cwd: directory,
+      maxBuffer: 16_000_000,
+    });
+    expect(stdout).toContain("<h1>Incident report</h1>");
+    expect(stdout.length).toBeGreaterThan(500_000);
+  },
+);
+
 test("the bundle comes with the licences of what is in it", async () => {
   const licences = await readFile(join(directory, "dist", "THIRD-PARTY-LICENSES.txt"), "utf8");
-  for (const name of ["pino", "prom-client", "@opentelemetry/sdk-metrics"]) {
+  for (const name of ["pino", "prom-client", "@opentelemetry/sdk-metrics", "echarts", "mustache"]) {
     expect(licences.split("\n")).toContain(name);
   }
 });

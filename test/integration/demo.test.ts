@@ -179,6 +179,15 @@ describe("a whole run of telltale demo", () => {
     expect(run.text).toMatch(told);
   });
 
+  test("ends with a page and with Markdown to be pasted, made of the recording", async () => {
+    const page = await readFile(await run.told(/report is +(\S+\.html)/), "utf8");
+    const markdown = await readFile(await run.told(/and (\S+\.md) /), "utf8");
+    for (const { incidentId } of foldIncidents(recording).incidents) {
+      expect(page).toContain(incidentId);
+      expect(markdown).toContain(`Incident ${incidentId}`);
+    }
+  });
+
   test("prints plain text when no terminal is attached", () => {
     expect(run.text).not.toContain("\u001b");
     expect(run.text).not.toContain('{"');

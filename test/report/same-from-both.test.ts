@@ -3,7 +3,8 @@ import pino from "pino";
 import { expect, test } from "vitest";
 import { logCircuitEvents } from "../../src/exporters/pino.ts";
 import { CircuitBreaker, createEventBus, type TelltaleEvent } from "../../src/index.ts";
-import { foldIncidents } from "../../src/report/index.ts";
+import { foldIncidents, type IncidentSummary } from "../../src/report/index.ts";
+import { PostMortemFold } from "../../src/report/post-mortem.ts";
 import { skipsTold } from "../exporters/pino-destination.ts";
 import { fail, succeed } from "../support/breaker.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -34,7 +35,10 @@ const step = fc.oneof(
 );
 const story = fc.array(fc.record({ breaker: fc.nat(1), step }), { minLength: 1, maxLength: 40 });
 
-test("the lines of any life tell the same incidents and the same skips as its events", async () => {
+const byId = (a: IncidentSummary, b: IncidentSummary): number =>
+  a.incidentId < b.incidentId ? -1 : 1;
+
+test("the lines of any life, in any direction, tell the same incidents and the same skips as its events", async () => {
   await fc.assert(
     fc.asyncProperty(story, async (steps) => {
       const clock = new FakeClock();
@@ -66,6 +70,20 @@ test("the lines of any life tell the same incidents and the same skips as its ev
       const fromLines = foldIncidents(lines);
       expect({ ...fromLines, input: null }).toEqual({ ...fromEvents, input: null });
       expect(fromLines.gaps).toEqual([]);
+      for (const record of [lines, events, lines.toReversed()]) {
+        const fold = new PostMortemFold();
+        for (const entry of record) fold.add(entry);
+        const { incidents, breakers: totals, input, caveats } = fold.result();
+        // Incidents of one moment may come in any order.
+        expect(incidents.toSorted(byId)).toMatchObject(fromEvents.incidents.toSorted(byId));
+        expect(totals).toMatchObject(fromEvents.breakers);
+        expect(input).toMatchObject({ damaged: 0, ignored: 0, unordered: 0, repeated: 0 });
+        expect(caveats.join()).not.toMatch(/missing|seem to|set back/);
+        for (const { openMs, closedAtMs, phases } of incidents) {
+          const { openMs: open, halfOpenMs, forcedOpenMs } = phases;
+          if (closedAtMs !== null) expect(open + halfOpenMs + forcedOpenMs).toBe(openMs);
+        }
+      }
       const parsed = lines.map((line) => JSON.parse(line));
       for (const { name, stats } of breakers) {
         const skips = Object.values(stats.skips).reduce((sum, count) => sum + count, 0);

@@ -16,6 +16,7 @@ import type {
 import { Narrator } from "./narrator.ts";
 import { prove } from "./proof.ts";
 import { countRecorded, createRecording, readRecording } from "./recording.ts";
+import { writeReports } from "./report-files.ts";
 import { scrape } from "./samples.ts";
 import { COOLDOWN_MS, FAILURE_THRESHOLD, LATENCY_TRIP_MS, SCRIPT, type Step } from "./script.ts";
 import { Terminal } from "./terminal.ts";
@@ -230,5 +231,7 @@ class Demo {
       this.#terminal.line(`All ${count(load.counts.made)} calls are accounted for.`, "good");
     }
     this.#terminal.line(`The recording is ${this.#recording}`);
+    const { page, markdown } = await writeReports(this.#recording);
+    this.#terminal.line(`The report is    ${page} (charts) and ${markdown} (to be pasted)`);
   }
 }

@@ -1,0 +1,204 @@
+import { amount, type CircuitRecord, text } from "./event-record.ts";
+import { beginsIncident } from "./incident-record.ts";
+import type {
+  IncidentStoryData,
+  Stretch,
+  TimelineEntry,
+  TripNumbers,
+} from "./post-mortem-report.ts";
+import type { RecordSource, SourcedRecord } from "./record-queue.ts";
+import { skipsText, timelineText, tripNumbers, tripText } from "./timeline-text.ts";
+
+/** Room for entries of timelines, shared by all incidents of a report. */
+export interface TimelineRoom {
+  left: number;
+}
+
+/** Entries that are kept of the beginning and of the end of one incident. */
+const FIRST = 120;
+const LAST = 80;
+const MOST_STRETCHES = 2_000;
+/** A wall clock and a monotonic one differ by less, unless somebody set the one. */
+const CLOCK_TOLERANCE_MS = 1_000;
+/** Entries that have a place when there is no room for others. */
+const ESSENTIAL: ReadonlySet<string> = new Set(["circuit.open", "circuit.close", "gap"]);
+const FAILED_PROBES = ["error", "latency", "expired"];
+
+interface Skips {
+  readonly fromMs: number;
+  readonly source: RecordSource | null;
+  calls: number;
+  toMs: number;
+}
+
+type Written = { -readonly [K in keyof Stretch]: Stretch[K] };
+
+/** Gathers what a post-mortem asks of one incident in one process, event by event. */
+export class IncidentStory {
+  readonly notes: string[] = [];
+  readonly #room: TimelineRoom;
+  readonly #first: TimelineEntry[] = [];
+  #last: TimelineEntry[] = [];
+  #leftOut = 0;
+  #skips: Skips | null = null;
+  readonly #stretches: Written[] = [];
+  readonly #spentMs = new Map<string, number>();
+  readonly #outcomes = new Map<string, number>();
+  #noTrafficMs = 0;
+  #cooldownMs: number | null = null;
+  #trip: TripNumbers | null = null;
+  #tripText: string | null = null;
+  #firstOpenMs: number | null = null;
+
+  constructor(room: TimelineRoom) {
+    this.#room = room;
+  }
+
+  /** Takes an event of the incident that is new. */
+  take({ record, source }: SourcedRecord): void {
+    const { atMs, type } = record;
+    if (type === "circuit.skip") {
+      this.#takeSkip(record, source);
+      return;
+    }
+    this.#endSkips(amount(record, "suppressed") ?? 0, atMs);
+    switch (type) {
+      case "circuit.open":
+        this.#takeOpen(record);
+        break;
+      case "circuit.half_open":
+        this.#noTrafficMs += amount(record, "idleMs") ?? 0;
+        this.#enter("half_open", record);
+        break;
+      case "circuit.close":
+        this.#endStretch(record);
+        this.#checkClock(record);
+        break;
+      case "circuit.probe": {
+        const outcome = text(record, "outcome") ?? "unknown";
+        this.#outcomes.set(outcome, (this.#outcomes.get(outcome) ?? 0) + 1);
+        break;
+      }
+    }
+    this.add({ atMs, type, text: timelineText(record), source });
+  }
+
+  /** Adds an entry to the timeline. */
+  add(entry: TimelineEntry): void {
+    if (this.#room.left <= 0 && !ESSENTIAL.has(entry.type)) {
+      this.#leftOut++;
+      return;
+    }
+    this.#room.left--;
+    if (this.#first.length < FIRST) this.#first.push(entry);
+    else this.#last.push(entry);
+    // Rarely, and all at once: taking the first off each time would move the others.
+    if (this.#last.length >= 2 * LAST) this.#trim();
+  }
+
+  /** `endMs`: until when the incident is known to have lasted, when the record has no close of it. */
+  data(endMs: number): IncidentStoryData {
+    this.#endSkips(0, endMs);
+    this.#trim();
+    const spent = new Map(this.#spentMs);
+    const present = this.#stretches.at(-1);
+    if (present?.toMs === null) {
+      const soFar = Math.max(0, endMs - present.fromMs);
+      spent.set(present.state, (spent.get(present.state) ?? 0) + soFar);
+    }
+    return {
+      trip: this.#trip,
+      tripText: this.#tripText,
+      phases: {
+        openMs: spent.get("open") ?? 0,
+        halfOpenMs: spent.get("half_open") ?? 0,
+        forcedOpenMs: spent.get("forced_open") ?? 0,
+        noTrafficMs: this.#noTrafficMs,
+      },
+      probeOutcomes: Object.fromEntries(this.#outcomes),
+      failedProbes: FAILED_PROBES.reduce((sum, word) => sum + (this.#outcomes.get(word) ?? 0), 0),
+      cooldownFloorMs: this.#cooldownMs,
+      timeline: [...this.#first, ...this.#last],
+      timelineLeftOut: this.#leftOut,
+      stretches: this.#stretches.map((stretch) => ({ ...stretch })),
+      notes: [...this.notes],
+    };
+  }
+
+  #takeSkip(record: CircuitRecord, source: RecordSource | null): void {
+    const calls = 1 + (amount(record, "suppressed") ?? 0);
+    this.#skips ??= { fromMs: record.atMs, source, calls: 0, toMs: record.atMs };
+    this.#skips.calls += calls;
+    this.#skips.toMs = record.atMs;
+  }
+
+  #endSkips(suppressed: number, atMs: number): void {
+    const skips = this.#skips;
+    if (skips === null) return;
+    this.#skips = null;
+    const { fromMs, source, toMs } = skips;
+    const overMs = (suppressed > 0 ? atMs : toMs) - fromMs;
+    this.add({
+      atMs: fromMs,
+      type: "circuit.skip",
+      text: skipsText(skips.calls + suppressed, overMs),
+      source,
+    });
+  }
+
+  #takeOpen(record: CircuitRecord): void {
+    const cooldownMs = amount(record, "cooldownMs");
+    if (cooldownMs !== null) this.#cooldownMs = (this.#cooldownMs ?? 0) + cooldownMs;
+    this.#enter(text(record, "state") ?? "open", record);
+    if (!beginsIncident(record)) return;
+    this.#firstOpenMs = record.atMs;
+    this.#trip = tripNumbers(record);
+    this.#tripText = tripText(record);
+  }
+
+  #enter(state: string, record: CircuitRecord): void {
+    const { atMs } = record;
+    if (beginsIncident(record)) this.#stretches.push({ state, fromMs: atMs, toMs: null });
+    else {
+      this.#endStretch(record);
+      if (this.#stretches.length < MOST_STRETCHES) {
+        this.#stretches.push({ state, fromMs: atMs, toMs: null });
+      }
+    }
+  }
+
+  #endStretch(record: CircuitRecord): void {
+    const { atMs } = record;
+    const from = text(record, "from");
+    const present = this.#stretches.at(-1);
+    const spentMs = amount(record, "spentMs");
+    if (from !== null) {
+      const lastedMs = spentMs ?? (present === undefined ? 0 : Math.max(0, atMs - present.fromMs));
+      this.#spentMs.set(from, (this.#spentMs.get(from) ?? 0) + lastedMs);
+    }
+    if (present !== undefined) present.toMs = atMs;
+    else if (from !== null && spentMs !== null) {
+      // The record begins in the middle of it.
+      this.#stretches.push({ state: from, fromMs: atMs - spentMs, toMs: atMs });
+    }
+  }
+
+  #checkClock(record: CircuitRecord): void {
+    const mttrMs = amount(record, "mttrMs");
+    if (mttrMs === null || this.#firstOpenMs === null) return;
+    const byWallMs = record.atMs - this.#firstOpenMs;
+    const offMs = byWallMs - mttrMs;
+    if (Math.abs(offMs) < CLOCK_TOLERANCE_MS) return;
+    this.notes.push(
+      `its wall clock was set ${offMs > 0 ? "forward" : "back"} by about ${Math.round(Math.abs(offMs) / 1_000)} s meanwhile: lengths are by the monotonic clock, moments are as logged`,
+    );
+  }
+
+  #trim(): void {
+    const over = this.#last.length - LAST;
+    if (over <= 0) return;
+    this.#leftOut += over;
+    this.#room.left += over;
+    this.#last = this.#last.slice(over);
+  }
+}
