@@ -1,9 +1,11 @@
 #!/usr/bin/env node
+import { alertsCommand } from "./alerts-command.ts";
 import { run } from "./command-line.ts";
 import { demoCommand } from "./demo-command.ts";
 import { eventsCommand } from "./events-command.ts";
 
 process.exitCode = await run(process.argv.slice(2), {
   demo: demoCommand,
+  alerts: alertsCommand,
   events: eventsCommand,
 });
