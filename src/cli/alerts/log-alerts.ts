@@ -87,6 +87,7 @@ function tripImminent(q: LogQl, thresholds: Thresholds): AlertingRule {
   const fields = { ratio: "ratio", failuresToTrip: "failuresToTrip" };
   return {
     alert: "CircuitBreakerTripImminent",
+    when: "a breaker comes as near to a trip as that, and says so",
     expr: `${count(q, q.events(["circuit.progress"], fields, near), "1m")} > 0`,
     ...AT_ONCE,
     severity: "info",
@@ -101,6 +102,7 @@ function openAlerts(q: LogQl): AlertingRule[] {
   return [
     {
       alert: "CircuitBreakerOpen",
+      when: "a breaker opened within 5 minutes",
       expr: `${count(q, q.events(["circuit.open"]), "5m")} > 0`,
       ...AT_ONCE,
       severity: "warning",
@@ -110,6 +112,7 @@ function openAlerts(q: LogQl): AlertingRule[] {
     },
     {
       alert: "CircuitBreakerOpenTooLong",
+      when: "it opens or refuses calls, and has not closed for 15 minutes",
       // A refusal is logged at least every 10 s as long as calls come.
       expr: lines(
         `${count(q, refusing, "5m")} > 0`,
@@ -130,6 +133,7 @@ function flapping(q: LogQl, thresholds: Thresholds): AlertingRule {
   const opens = q.events(["circuit.open"], fields, 'from = "closed"');
   return {
     alert: "CircuitBreakerFlapping",
+    when: `one instance opened anew ${thresholds["flapping-trips"]} times in 30 minutes`,
     expr: lines(
       `max by (${q.breaker}) (sum by (${q.breaker}, replica) (count_over_time(${opens} [30m])))`,
       `>= ${thresholds["flapping-trips"]}`,
@@ -149,6 +153,7 @@ function tripAlerts(q: LogQl): AlertingRule[] {
   return [
     {
       alert: "CircuitBreakerLatencyTrips",
+      when: "slow calls tripped a breaker within 10 minutes",
       expr: trips("latency"),
       ...common,
       summary: `Circuit breaker {{ $labels.${BREAKER} }} trips because calls are slow (${q.serviceText})`,
@@ -157,6 +162,7 @@ function tripAlerts(q: LogQl): AlertingRule[] {
     },
     {
       alert: "CircuitBreakerErrorTrips",
+      when: "failing calls tripped a breaker within 10 minutes",
       expr: trips("error"),
       ...common,
       summary: `Circuit breaker {{ $labels.${BREAKER} }} trips because calls fail (${q.serviceText})`,
@@ -170,6 +176,7 @@ function forcedOpenStuck(q: LogQl): AlertingRule {
   const skips = q.events(["circuit.skip"], { reason: "reason" }, 'reason = "forced_open"');
   return {
     alert: "CircuitBreakerForcedOpenStuck",
+    when: "calls are refused because it is forced open",
     expr: `${count(q, skips, "5m")} > 0`,
     for: "30m",
     keepFiringFor: "0s",
@@ -189,6 +196,7 @@ function probesStuck(q: LogQl): AlertingRule {
     );
   return {
     alert: "CircuitBreakerProbesStuck",
+    when: "probes ended, and none of 10 minutes succeeded or failed",
     expr: lines(
       `${ended("ignored|cancelled|unreached|late|expired")} > 0`,
       `unless ${ended("success|error|latency")} > 0`,
@@ -216,6 +224,7 @@ function recoveryRegression(q: LogQl, thresholds: Thresholds): AlertingRule {
   };
   return {
     alert: "CircuitBreakerRecoveryRegression",
+    when: `the mean recovery of a day took over ${thresholds["recovery-factor"]} times that of the week before`,
     expr: lines(
       "(",
       mean("1d", ""),
@@ -234,6 +243,7 @@ function eventsDropped(q: LogQl): AlertingRule {
   const failed = q.events(["bus.listener_failed"], { sink: "sink", lost: "count" });
   return {
     alert: "CircuitBreakerEventsDropped",
+    when: "a sink other than the log failed to take events within 10 minutes",
     expr: `sum by (${q.service}, sink) (sum_over_time(${failed} | unwrap lost [10m])) > 0`,
     ...AT_ONCE,
     severity: "warning",

@@ -22,6 +22,7 @@ export function recoveryAlerts(q: PromQl, thresholds: Thresholds): RuleGroup {
       { record: WEEK, expr: mean("[7d] offset 1d") },
       {
         alert: "CircuitBreakerRecoveryRegression",
+        when: `the mean recovery of a day took over ${thresholds["recovery-factor"]} times that of the week before`,
         expr: `${DAY} > ${thresholds["recovery-factor"]} * ${WEEK}`,
         for: "0s",
         keepFiringFor: "0s",

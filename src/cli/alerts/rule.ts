@@ -13,6 +13,8 @@ export interface RecordingRule {
 /** An alert as its group defines it; the settings may change its durations and its severity. */
 export interface AlertingRule {
   readonly alert: string;
+  /** When it fires, for the docs: what `expr` asks, in words. */
+  readonly when: string;
   readonly expr: string;
   /** How long `expr` holds before the alert fires, such as `1m`; `0s` for at once. */
   readonly for: string;
@@ -36,3 +38,6 @@ export const isAlert = (rule: RecordingRule | AlertingRule): rule is AlertingRul
 
 /** Lines that YAML shows as a block. */
 export const lines = (...text: readonly string[]): string => text.join("\n");
+
+/** A share as people say it: `14.4%`. */
+export const percent = (share: number): string => `${Number((share * 100).toPrecision(12))}%`;

@@ -1,5 +1,5 @@
 import type { PromQl } from "./promql.ts";
-import { type AlertingRule, lines, type RecordingRule, type RuleGroup } from "./rule.ts";
+import { type AlertingRule, lines, percent, type RecordingRule, type RuleGroup } from "./rule.ts";
 import type { Thresholds } from "./thresholds.ts";
 
 /** The state of each breaker in each instance: one series, whatever version of the library exports it. */
@@ -66,6 +66,7 @@ function tripImminent(q: PromQl, thresholds: Thresholds): AlertingRule {
   const failures = `max by (${q.instance}) (${q.series("circuit_breaker_consecutive_failures")})`;
   return {
     alert: "CircuitBreakerTripImminent",
+    when: `${thresholds["imminent-failures"]} failures or fewer are missing to a trip, or ${percent(thresholds["imminent-progress"])} of the way to one are gone`,
     // A share of 0 has nothing to tell, and a threshold of 0 means that no rule counts failures in a row.
     expr: lines(
       `max by (${q.breaker}) (`,
@@ -91,7 +92,8 @@ function openAlerts(q: PromQl): AlertingRule[] {
   return [
     {
       alert: "CircuitBreakerOpen",
-      expr: `count by (${q.breaker}) (max by (${q.instance}) (${REFUSING}))`,
+      when: "a breaker refuses calls, tripped or forced, through failed probes",
+      expr: `count by (${q.breaker}) (group by (${q.instance}) (${REFUSING}))`,
       for: "1m",
       // One good probe closes it and the next failures open it again: that is one outage.
       keepFiringFor: "2m",
@@ -101,8 +103,9 @@ function openAlerts(q: PromQl): AlertingRule[] {
     },
     {
       alert: "CircuitBreakerOpenTooLong",
+      when: "a tripped breaker has not recovered, and somebody calls",
       // Forced open is what somebody wanted, and has its own alert.
-      expr: `count by (${q.breaker}) (max by (${q.instance}) (${REFUSING}{state!="forced_open"}))`,
+      expr: `count by (${q.breaker}) (group by (${q.instance}) (${REFUSING}{state!="forced_open"}))`,
       for: "15m",
       keepFiringFor: "5m",
       severity: "critical",
@@ -116,6 +119,7 @@ function flapping(q: PromQl, thresholds: Thresholds): AlertingRule {
   const opens = q.series("circuit_breaker_transitions_total", 'from="closed"', 'to="open"');
   return {
     alert: "CircuitBreakerFlapping",
+    when: `one instance opened anew ${thresholds["flapping-trips"]} times in 30 minutes`,
     // Of one instance: that each of twenty opens once is one outage, not twenty.
     expr: lines(
       `max by (${q.breaker}) (sum by (${q.instance}) (increase(${opens}[30m])))`,
@@ -134,6 +138,7 @@ function operatorAlerts(q: PromQl): AlertingRule[] {
   return [
     {
       alert: "CircuitBreakerForcedOpenStuck",
+      when: "a breaker is held open by an operator or by a permanent failure",
       expr: `count by (${q.breaker}) (${STATE}{state="forced_open"} > 0)`,
       for: "30m",
       keepFiringFor: "0s",
@@ -143,6 +148,7 @@ function operatorAlerts(q: PromQl): AlertingRule[] {
     },
     {
       alert: "CircuitBreakerDisabledStuck",
+      when: "a breaker is disabled: it lets everything pass",
       expr: `count by (${q.breaker}) (${STATE}{state="disabled"} > 0)`,
       for: "1h",
       keepFiringFor: "0s",
@@ -161,6 +167,7 @@ function probeAlerts(q: PromQl): AlertingRule[] {
   return [
     {
       alert: "CircuitBreakerProbesStuck",
+      when: "probes are made, and none of 10 minutes succeeded or failed",
       expr: lines(
         `count by (${q.breaker}) (`,
         `  ${halfOpen}`,
@@ -179,6 +186,7 @@ function probeAlerts(q: PromQl): AlertingRule[] {
     },
     {
       alert: "CircuitBreakerNoProbeTraffic",
+      when: "the cooldown is over, and nobody has called for 5 minutes",
       expr: lines(
         `count by (${q.breaker}) (`,
         `  ${halfOpen}`,
@@ -198,9 +206,10 @@ function instancesDisagree(q: PromQl): AlertingRule {
   const successes = q.series("circuit_breaker_calls_total", 'outcome="success"');
   return {
     alert: "CircuitBreakerInstancesDisagree",
+    when: "some instances refuse calls, and others make them with success",
     // An instance without calls has no opinion. One that stands for several breakers (__other__) is on both sides.
     expr: lines(
-      `count by (${q.breaker}) (max by (${q.instance}) (${REFUSING}))`,
+      `count by (${q.breaker}) (group by (${q.instance}) (${REFUSING}))`,
       `and on (${q.breaker}) (`,
       `  ${STATE}{state="closed"} > 0`,
       `  and on (${q.instance}) sum by (${q.instance}) (rate(${successes}[5m])) > 0`,

@@ -12,6 +12,7 @@ export function telemetryAlerts(q: PromQl): RuleGroup {
     rules: [
       {
         alert: "CircuitBreakerEventsDropped",
+        when: "a sink failed to take events within 10 minutes",
         expr: `sum by (${q.service}, sink) (increase(${dropped}[10m])) > 0`,
         ...none,
         summary: `Circuit breaker events get lost in sink {{ $labels.sink }} (${q.serviceText})`,
@@ -19,6 +20,7 @@ export function telemetryAlerts(q: PromQl): RuleGroup {
       },
       {
         alert: "CircuitBreakerSeriesOverflow",
+        when: "breakers beyond the budget of names share the name `__other__`",
         // The largest, not the sum: the budget of names is one for each process.
         expr: `max by (${q.service}) (${overflow}) > 0`,
         ...none,
@@ -28,17 +30,19 @@ export function telemetryAlerts(q: PromQl): RuleGroup {
       },
       {
         alert: "CircuitBreakerTelemetryAbsent",
-        // First what was there within the hour, by service; then, when all of that is gone, nothing at all.
+        when: "the series of a job, or of all, have vanished",
+        // First what was there within the hour, by service; then that nothing is there at all. The shorter range of the
+        // second lets it fire before the first ends.
         expr: lines(
           `count by (${q.service}) (present_over_time(${closed}[1h]))`,
           `unless on (${q.service}) count by (${q.service}) (${closed})`,
-          `or absent_over_time(${q.series("circuit_breaker_state")}[1h])`,
+          `or absent_over_time(${q.series("circuit_breaker_state")}[50m])`,
         ),
         for: "5m",
         keepFiringFor: "0s",
         severity: "warning",
         summary: "No circuit breaker can be seen",
-        description: `The metrics of circuit breakers are gone (${q.serviceText}; empty when none were there for an hour): whether calls are protected is not known, and no other alert can fire.`,
+        description: `The metrics of circuit breakers are gone (${q.serviceText}; nothing named when there are none at all): whether calls are protected is not known, and no other alert can fire.`,
       },
     ],
   };

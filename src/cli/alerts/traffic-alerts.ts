@@ -1,5 +1,5 @@
 import type { PromQl } from "./promql.ts";
-import { type AlertingRule, lines, type RecordingRule, type RuleGroup } from "./rule.ts";
+import { type AlertingRule, lines, percent, type RecordingRule, type RuleGroup } from "./rule.ts";
 import type { Thresholds } from "./thresholds.ts";
 
 /** Calls that were asked of a breaker, finished or refused, per second. */
@@ -66,6 +66,7 @@ function tripAlerts(q: PromQl): AlertingRule[] {
   return [
     {
       alert: "CircuitBreakerLatencyTrips",
+      when: "slow calls tripped a breaker within 10 minutes",
       expr: trips("latency"),
       ...atOnce,
       summary: `Circuit breaker ${q.breakerName} trips because calls are slow (${q.serviceText})`,
@@ -73,6 +74,7 @@ function tripAlerts(q: PromQl): AlertingRule[] {
     },
     {
       alert: "CircuitBreakerErrorTrips",
+      when: "failing calls tripped a breaker within 10 minutes, however short the open was",
       expr: trips("error"),
       ...atOnce,
       summary: `Circuit breaker ${q.breakerName} trips because calls fail (${q.serviceText})`,
@@ -84,6 +86,7 @@ function tripAlerts(q: PromQl): AlertingRule[] {
 function skipRatioHigh(q: PromQl, thresholds: Thresholds): AlertingRule {
   return {
     alert: "CircuitBreakerSkipRatioHigh",
+    when: `more than ${percent(thresholds["skip-ratio"])} of the calls of 5 minutes are refused, with ${thresholds["skip-minimum-rate"]} calls a second or more`,
     expr: lines(
       `${SKIPS} > ${thresholds["skip-ratio"]}`,
       `and ${ATTEMPTS["5m"]} >= ${thresholds["skip-minimum-rate"]}`,
@@ -101,6 +104,7 @@ function errorBudgetBurn(q: PromQl, thresholds: Thresholds): AlertingRule {
   const limit = burnLimit(thresholds);
   return {
     alert: "CircuitBreakerErrorBudgetBurn",
+    when: `more than ${percent(limit)} of the calls fail, are slow or refused, over an hour and over 5 minutes (${thresholds["burn-rate"]} times what the objective of ${percent(thresholds.objective)} allows)`,
     // The long window shows that it matters, the short one that it goes on.
     expr: lines(
       `${FAILURES["1h"]} > ${limit}`,
@@ -119,5 +123,3 @@ function errorBudgetBurn(q: PromQl, thresholds: Thresholds): AlertingRule {
 export function burnLimit(thresholds: Thresholds): number {
   return Number((thresholds["burn-rate"] * (1 - thresholds.objective)).toPrecision(12));
 }
-
-const percent = (share: number): string => `${Number((share * 100).toPrecision(12))}%`;
