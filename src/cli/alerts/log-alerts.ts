@@ -213,9 +213,9 @@ function probesStuck(q: LogQl): AlertingRule {
 function recoveryRegression(q: LogQl, thresholds: Thresholds): AlertingRule {
   const recovered = (fields: Readonly<Record<string, string>>): string =>
     q.events(["circuit.close"], { reason: "reason", ...fields }, 'reason =~ "probe|peer"');
-  const mean = (range: string, offset: string): string => {
-    const sum = `sum_over_time(${recovered({ mttrMs: "mttrMs" })} | unwrap mttrMs [${range}]${offset})`;
-    const number = `count_over_time(${recovered({})} [${range}]${offset})`;
+  const mean = (range: string): string => {
+    const sum = `sum_over_time(${recovered({ mttrMs: "mttrMs" })} | unwrap mttrMs [${range}])`;
+    const number = `count_over_time(${recovered({})} [${range}])`;
     const least = thresholds["recovery-incidents"];
     return lines(
       `  sum by (${q.breaker}) (${sum})`,
@@ -224,18 +224,12 @@ function recoveryRegression(q: LogQl, thresholds: Thresholds): AlertingRule {
   };
   return {
     alert: "CircuitBreakerRecoveryRegression",
-    when: `the mean recovery of a day took over ${thresholds["recovery-factor"]} times that of the week before`,
-    expr: lines(
-      "(",
-      mean("1d", ""),
-      `) > ${thresholds["recovery-factor"]} * (`,
-      mean("7d", " offset 1d"),
-      ")",
-    ),
+    when: `the mean recovery of a day took over ${thresholds["recovery-factor"]} times that of seven days`,
+    expr: lines("(", mean("1d"), `) > ${thresholds["recovery-factor"]} * (`, mean("7d"), ")"),
     ...AT_ONCE,
     severity: "info",
     summary: `Circuit breaker {{ $labels.${BREAKER} }} takes longer to recover (${q.serviceText})`,
-    description: `Its recoveries of the last day took {{ $value }} ms on average, more than ${thresholds["recovery-factor"]} times the mean of the week before. Means of few incidents say little: a hint, not a verdict.`,
+    description: `Its recoveries of the last day took {{ $value }} ms on average, more than ${thresholds["recovery-factor"]} times the mean of the last seven. Means of few incidents say little: a hint, not a verdict.`,
   };
 }
 
