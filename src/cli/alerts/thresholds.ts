@@ -71,7 +71,7 @@ export const THRESHOLD_NAMES = Object.keys(THRESHOLDS) as readonly ThresholdName
 
 /** What is allowed, as in the message of an error. */
 export const ALLOWED: Readonly<Record<ThresholdKind, string>> = {
-  count: "a positive integer",
+  count: "a positive integer up to 1000",
   share: "a number above 0 and below 1",
   rate: "a number of calls per second, 0 or more",
   factor: "a number of at least 1",
@@ -81,7 +81,7 @@ export const ALLOWED: Readonly<Record<ThresholdKind, string>> = {
 export function isAllowed(kind: ThresholdKind, value: number): boolean {
   switch (kind) {
     case "count":
-      return Number.isSafeInteger(value) && value >= 1;
+      return Number.isSafeInteger(value) && value >= 1 && value <= 1_000;
     case "share":
       return value > 0 && value < 1;
     case "rate":
