@@ -13,7 +13,7 @@ import {
   textOf,
   wordOf,
 } from "./given-values.ts";
-import { type Matcher, parseMatchers, SelectorFault } from "./matcher.ts";
+import { type Matcher, parseMatchers, SelectorFault, UNPRINTABLE } from "./matcher.ts";
 import { ALERT_SEVERITIES, isAlert, type RuleGroup } from "./rule.ts";
 import { lokiGroups, ruleGroups } from "./rule-groups.ts";
 import type { ObjectMeta } from "./rules-file.ts";
@@ -52,6 +52,9 @@ export function givenSettings(given: Given): GivenSettings {
   ].find((option) => given[option] !== undefined);
   if (useless !== undefined) {
     throw new UsageError(`Cannot write alerts: --${useless} has no use with --format ${format}`);
+  }
+  for (const [option, value] of Object.entries(given)) {
+    if (String(value).search(UNPRINTABLE) >= 0) refuse(option, "be printable text", String(value));
   }
   const matchers = matchersOf(given);
   const groupBy = groupByOf(given);
@@ -174,6 +177,8 @@ function alertLabelsOf(given: Given, groupBy: readonly string[]): Readonly<Recor
       if (groupBy.includes(label)) {
         return refuse("label", "leave the labels of --group-by as they are", label);
       }
+      // Prometheus would read them as a template.
+      if (value.includes("{{")) return refuse("label", "have values without {{", value);
       return [checkedLabel("label", label), value];
     }),
   );

@@ -1,5 +1,6 @@
 import type { EventType } from "../../events/event.ts";
 import { BREAKER_LABEL } from "../../events/metrics.ts";
+import { type Matcher, writtenMatcher } from "./matcher.ts";
 import type { Scope } from "./promql.ts";
 import { type AlertingRule, lines, type RuleGroup } from "./rule.ts";
 import type { Thresholds } from "./thresholds.ts";
@@ -20,12 +21,9 @@ class LogQl {
     this.breaker = [...groupBy, BREAKER].join(", ");
     this.serviceText = groupBy.map((label) => `${label} {{ $labels.${label} }}`).join(", ");
     // Loki refuses a selector that would match every stream there is.
-    const anyService = groupBy.map((label) => ({ label, operator: "=~", value: ".+" }));
-    const chosen = matchers.length > 0 ? matchers : anyService.slice(0, 1);
-    const inner = chosen.map(
-      ({ label, operator, value }) => `${label}${operator}${JSON.stringify(value)}`,
-    );
-    this.#selector = `{${inner.join(", ")}}`;
+    const anyService: Matcher = { label: groupBy[0] ?? "job", operator: "=~", value: ".+" };
+    const chosen = matchers.length > 0 ? matchers : [anyService];
+    this.#selector = `{${chosen.map(writtenMatcher).join(", ")}}`;
   }
 
   /**

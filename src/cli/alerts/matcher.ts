@@ -39,6 +39,18 @@ export function parseMatchers(selector: string): readonly Matcher[] {
   return matchers;
 }
 
+/** The matcher as PromQL and LogQL read it, in characters that YAML can hold. */
+export function writtenMatcher({ label, operator, value }: Matcher): string {
+  const literal = JSON.stringify(value).replaceAll(
+    UNPRINTABLE,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  return `${label}${operator}${literal}`;
+}
+
+/** Control characters, and others that a rules file cannot hold, or not everywhere. */
+export const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028\u2029\ufffd-\uffff]/gu;
+
 const NO_SELECTOR = `be matchers such as job="checkout",env=~"prod|staging"`;
 const MATCHER = /^(?<label>\w+)\s*(?<operator>=~|!~|!=|=)\s*(?<literal>.*)$/s;
 

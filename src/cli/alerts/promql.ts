@@ -1,5 +1,5 @@
 import { BREAKER_LABEL, METRICS, type MetricName } from "../../events/metrics.ts";
-import type { Matcher } from "./matcher.ts";
+import { type Matcher, writtenMatcher } from "./matcher.ts";
 
 type HistogramName = {
   [N in MetricName]: (typeof METRICS)[N]["type"] extends "histogram" ? N : never;
@@ -45,7 +45,7 @@ export class PromQl {
   series(name: SeriesName, ...narrowed: readonly string[]): string {
     const given = this.#scope.matchers
       .filter(({ label }) => label !== BREAKER_LABEL.prometheus || isPerBreaker(name))
-      .map(({ label, operator, value }) => `${label}${operator}${JSON.stringify(value)}`);
+      .map(writtenMatcher);
     const all = [...given, ...narrowed];
     return all.length === 0 ? name : `${name}{${all.join(",")}}`;
   }
