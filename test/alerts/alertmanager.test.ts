@@ -88,7 +88,9 @@ describeWith("prometheus-alertmanager")(
           .filter(({ status }) => status.inhibitedBy.length > 0)
           .map((each) => each.labels);
         if (mute.some((each) => each["circuit_breaker_name"] === canary)) {
-          const own = mute.filter((each) => each["circuit_breaker_name"]?.startsWith(breaker));
+          const own = mute.filter((each) =>
+            [breaker, `${breaker}-2`].includes(each["circuit_breaker_name"] ?? ""),
+          );
           return own.map((each) => each["alertname"] ?? "");
         }
         await sleep(20);

@@ -143,10 +143,10 @@ function isOverScrapedSeries(labels: SyntaxNode, expr: string): boolean {
   return scraped;
 }
 
+/** Whole numbers count something: nothing lies between two of them. */
 function numbers(value: number): string[] {
-  const near = Number.isInteger(value) ? [value - 1, value + 1] : [];
-  const scaled = value === 0 ? [] : [value * 0.9, value * 1.1];
-  return [...near, ...scaled].map((each) => String(Number(each.toPrecision(12))));
+  const others = Number.isInteger(value) ? [value - 1, value + 1] : [value * 0.9, value * 1.1];
+  return others.map((each) => String(Number(each.toPrecision(12))));
 }
 
 /** A matcher with another value, and a regular expression with one alternative less. */

@@ -6,10 +6,11 @@ import type { Rule } from "./rules-document.ts";
 import { type Scenario, testFile } from "./scenario.ts";
 import { STEP_SECONDS } from "./timeline.ts";
 
-/** Rules that are judged by scenarios: those of `alerts`, whatever others do. */
+/** Rules that are judged by scenarios: those of these alerts and recordings, whatever others do. */
 export interface Judged {
   readonly rules: readonly Rule[];
   readonly alerts: ReadonlySet<string>;
+  readonly records: ReadonlySet<string>;
 }
 
 /** Files for one process of promtool: more would only make its output long. */
@@ -49,12 +50,14 @@ function nearestFirst(scenarios: readonly Scenario[], judged: Judged): readonly 
   return scenarios.toSorted((a, b) => near(a) - near(b));
 }
 
-/** 0 for a scenario about one of the alerts, 1 when one of them fires in it, 2 for any other. */
-function stageOf(scenario: Scenario, { alerts }: Judged): number {
+/** 0 for a scenario about one of the alerts, 1 for one of the recordings, 2 when an alert fires in it, 3 for others. */
+function stageOf(scenario: Scenario, { alerts, records }: Judged): number {
   const [about = ""] = /^\w+/.exec(scenario.name) ?? [];
   if (alerts.has(about)) return 0;
   const fires = Object.values(scenario.firing).flat();
-  return fires.some((one) => alerts.has(alertOf(one))) ? 1 : 2;
+  const recorded = Object.values(scenario.recorded ?? {}).flat();
+  if (recorded.some(({ record }) => records.has(record))) return 1;
+  return fires.some((one) => alerts.has(alertOf(one))) ? 2 : 3;
 }
 
 /** Which of the candidates promtool cannot read at all. */
@@ -99,7 +102,7 @@ async function failingOf<C extends Judged>(
     for (const step of new Set(chosen.map(stepOf))) {
       const scenarios = chosen.filter((each) => stepOf(each) === step);
       const path = join(folder, `${n}-${step}.test.yaml`);
-      const told = scenarios.map((each) => only(each, judged.alerts));
+      const told = scenarios.map((each) => only(each, judged));
       await writeFile(
         path,
         testFile(told, rulesPath, (series) => isAsked(series, judged)),
@@ -122,21 +125,22 @@ function isAsked(series: string, { rules }: Judged): boolean {
   return rules.some(({ expr }) => new RegExp(`(?<![\\w:])${metric}(?![\\w:])`).test(expr));
 }
 
-/** What a scenario says of these alerts. */
-function only(scenario: Scenario, alerts: ReadonlySet<string>): Scenario {
+/** What a scenario says of these rules. */
+function only(scenario: Scenario, { alerts, records }: Judged): Scenario {
   return {
     ...scenario,
-    firing: Object.fromEntries(
-      Object.entries(scenario.firing).map(([moment, firing]) => [
-        moment,
-        firing.filter((each) => alerts.has(alertOf(each))),
-      ]),
-    ),
-    told: Object.fromEntries(
-      Object.entries(scenario.told ?? {}).map(([moment, told]) => [
-        moment,
-        told.filter(({ alert }) => alerts.has(alert)),
-      ]),
-    ),
+    firing: chosenBy(scenario.firing, (each) => alerts.has(alertOf(each))),
+    told: chosenBy(scenario.told, ({ alert }) => alerts.has(alert)),
+    recorded: chosenBy(scenario.recorded, ({ record }) => records.has(record)),
   };
+}
+
+/** By moment, what is chosen of the lists. */
+function chosenBy<T>(
+  lists: Readonly<Record<string, readonly T[]>> = {},
+  isChosen: (one: T) => boolean,
+): Readonly<Record<string, readonly T[]>> {
+  return Object.fromEntries(
+    Object.entries(lists).map(([moment, list]) => [moment, list.filter(isChosen)]),
+  );
 }

@@ -11,6 +11,8 @@ export interface Mutant {
   readonly rules: readonly Rule[];
   /** The names of the alerts among them, unchanged. */
   readonly alerts: ReadonlySet<string>;
+  /** The names of the recordings among them, unchanged. */
+  readonly records: ReadonlySet<string>;
 }
 
 /** Every mutant of the rules. */
@@ -22,6 +24,7 @@ export function mutantsOf(document: RulesDocument): readonly Mutant[] {
         id: `${nameOf(rule)}: ${what}`,
         rules: slice.rules.map((each) => (each === rule ? changed : each)),
         alerts: slice.alerts,
+        records: slice.records,
       }),
     );
   });

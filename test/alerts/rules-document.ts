@@ -37,10 +37,11 @@ export function askedFor(rule: Rule, records: readonly string[]): readonly strin
   return records.filter((record) => new RegExp(`${record}(?![\\w:])`).test(texts));
 }
 
-/** A part of the rules that can be judged alone, and the alerts in it. */
+/** A part of the rules that can be judged alone, and the names in it. */
 export interface Slice {
   readonly rules: readonly Rule[];
   readonly alerts: ReadonlySet<string>;
+  readonly records: ReadonlySet<string>;
 }
 
 /** The alerts that a rule decides, itself or through recordings, with everything that they ask for. */
@@ -69,5 +70,6 @@ export function sliceAround(rule: Rule, document: RulesDocument): Slice {
   return {
     rules: all.filter((each) => alerts.includes(each) || needed.has(each.record ?? "")),
     alerts: new Set(alerts.map(nameOf)),
+    records: needed,
   };
 }

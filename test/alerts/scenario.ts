@@ -1,4 +1,4 @@
-import { type Exported, exported, type SeriesSet } from "./exported.ts";
+import { type Exported, exported, type SeriesSet, selector } from "./exported.ts";
 import { STEP_SECONDS, seconds } from "./timeline.ts";
 
 /** The labels that tell an alert from others of its name; those of {@link USUAL} when nothing is said. */
@@ -28,6 +28,15 @@ export interface Scenario {
   readonly firing: Readonly<Record<string, readonly Firing[]>>;
   /** By moment: what alerts say then; of an alert that is named, all that fire. */
   readonly told?: Readonly<Record<string, readonly Told[]>>;
+  /** By moment: recordings, with every value that they then have, by their labels. */
+  readonly recorded?: Readonly<Record<string, readonly Recorded[]>>;
+}
+
+/** A recording, or a part of it that a selector picks, and its values. */
+export interface Recorded {
+  readonly record: string;
+  readonly matchers?: string;
+  readonly values: readonly (readonly [labels: AlertLabels, value: number])[];
 }
 
 /** The labels of the alerts of a breaker in most scenarios. */
@@ -69,11 +78,23 @@ export function testFile(
     name: scenario.name,
     interval: `${scenario.stepSeconds ?? STEP_SECONDS}s`,
     input_series: seriesOf(scenario).filter(({ series }) => asked(series)),
-    promql_expr_test: Object.entries(scenario.firing).map(([moment, firing]) => ({
-      expr: 'ALERTS{alertstate="firing"}',
-      eval_time: checkedMoment(scenario, moment),
-      exp_samples: firing.map((each) => ({ labels: firingLabels(each), value: 1 })),
-    })),
+    promql_expr_test: [
+      ...Object.entries(scenario.firing).map(([moment, firing]) => ({
+        expr: 'ALERTS{alertstate="firing"}',
+        eval_time: checkedMoment(scenario, moment),
+        exp_samples: firing.map((each) => ({ labels: firingLabels(each), value: 1 })),
+      })),
+      ...Object.entries(scenario.recorded ?? {}).flatMap(([moment, recorded]) =>
+        recorded.map(({ record, matchers = "", values }) => ({
+          expr: `${record}{${matchers}}`,
+          eval_time: checkedMoment(scenario, moment),
+          exp_samples: values.map(([labels, value]) => ({
+            labels: selector(record, labels),
+            value,
+          })),
+        })),
+      ),
+    ],
     alert_rule_test: Object.entries(scenario.told ?? {}).flatMap(([moment, told]) =>
       [...new Set(told.map(({ alert }) => alert))].map((alertname) => ({
         eval_time: checkedMoment(scenario, moment),
@@ -128,9 +149,7 @@ function checkedMoment({ name, length, stepSeconds = STEP_SECONDS }: Scenario, m
 function firingLabels(firing: Firing): string {
   const [alertname, labels] = typeof firing === "string" ? [firing, USUAL] : firing;
   const all = { alertname, alertstate: "firing", severity: severityOf(alertname), ...labels };
-  return `ALERTS{${Object.entries(all)
-    .map(([label, value]) => `${label}="${value}"`)
-    .join(",")}}`;
+  return selector("ALERTS", all);
 }
 
 function toldOf({ alert, labels = USUAL, summary, description }: Told) {

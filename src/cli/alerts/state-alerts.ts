@@ -161,8 +161,8 @@ function operatorAlerts(q: PromQl): AlertingRule[] {
 
 function probeAlerts(q: PromQl): AlertingRule[] {
   const halfOpen = `${STATE}{state="half_open"} > 0`;
-  const ended = (outcomes: string): string =>
-    `sum by (${q.instance}) (increase(${q.series("circuit_breaker_probes_total", `outcome=~"${outcomes}"`)}[10m]))`;
+  const ended = (...narrowed: readonly string[]): string =>
+    `sum by (${q.instance}) (increase(${q.series("circuit_breaker_probes_total", ...narrowed)}[10m]))`;
   const inFlight = `max by (${q.instance}) (${q.series("circuit_breaker_probes_in_flight")})`;
   return [
     {
@@ -172,10 +172,10 @@ function probeAlerts(q: PromQl): AlertingRule[] {
         `count by (${q.breaker}) (`,
         `  ${halfOpen}`,
         `  and on (${q.instance}) (`,
-        `    ${ended("ignored|cancelled|unreached|late|expired")}`,
+        `    ${ended()}`,
         `    + ${inFlight}`,
         "  ) > 0",
-        `  unless on (${q.instance}) ${ended("success|error|latency")} > 0`,
+        `  unless on (${q.instance}) ${ended('outcome=~"success|error|latency"')} > 0`,
         ")",
       ),
       for: "5m",
@@ -211,8 +211,7 @@ function instancesDisagree(q: PromQl): AlertingRule {
     expr: lines(
       `count by (${q.breaker}) (group by (${q.instance}) (${REFUSING}))`,
       `and on (${q.breaker}) (`,
-      `  ${STATE}{state="closed"} > 0`,
-      `  and on (${q.instance}) sum by (${q.instance}) (rate(${successes}[5m])) > 0`,
+      `  sum by (${q.instance}) (rate(${successes}[5m])) > 0`,
       `  unless on (${q.instance}) ${REFUSING}`,
       ")",
     ),

@@ -5,7 +5,7 @@ import { lines, type RuleGroup } from "./rule.ts";
 export function telemetryAlerts(q: PromQl): RuleGroup {
   const dropped = q.series("circuit_breaker_events_dropped_total");
   const overflow = q.series("circuit_breaker_series_overflow_total");
-  const closed = q.series("circuit_breaker_state", 'state="closed"');
+  const state = q.series("circuit_breaker_state");
   const none = { for: "0s", keepFiringFor: "0s", severity: "warning" } as const;
   return {
     name: "telltale-telemetry",
@@ -34,9 +34,9 @@ export function telemetryAlerts(q: PromQl): RuleGroup {
         // First what was there within the hour, by service; then that nothing is there at all. The shorter range of the
         // second lets it fire before the first ends.
         expr: lines(
-          `count by (${q.service}) (present_over_time(${closed}[1h]))`,
-          `unless on (${q.service}) count by (${q.service}) (${closed})`,
-          `or absent_over_time(${q.series("circuit_breaker_state")}[50m])`,
+          `group by (${q.service}) (present_over_time(${state}[1h]))`,
+          `unless on (${q.service}) group by (${q.service}) (${state})`,
+          `or absent_over_time(${state}[50m])`,
         ),
         for: "5m",
         keepFiringFor: "0s",

@@ -160,7 +160,7 @@ export const INSTANCE_SCENARIOS: readonly Scenario[] = [
         job: "stock",
         labels: { otel_scope_version: "0.2.0" },
         life: "silent*10 up",
-        transitions: { "closed->open": "0*14 2 4" },
+        transitions: { "closed->open": "0*14 1 2" },
       },
       { instance: "a", job: "stock", name: "search", transitions: { "closed->open": "0 1 2" } },
       { instance: "a", transitions: { "closed->open": "0 1 2" } },

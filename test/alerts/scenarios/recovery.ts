@@ -44,6 +44,15 @@ const day = (seconds: number): readonly Recovery[] => [
   [8, seconds],
 ];
 
+const DAY = "breaker:circuit_breaker_recovery_duration_seconds:mean1d";
+const WEEK = "breaker:circuit_breaker_recovery_duration_seconds:mean7d_offset1d";
+const labelled = (circuit_breaker_name: string) => ({ job: "checkout", circuit_breaker_name });
+
+/** Counts by `step` every four hours, and begins anew after each ten hours: three recoveries, then two. */
+function restarting(step: number): string {
+  return Array.from({ length: LENGTH }, (_, n) => Math.floor((n % 10) / 4) * step).join(" ");
+}
+
 /** How long recoveries take: a day against the week before. */
 export const RECOVERY_SCENARIOS: readonly Scenario[] = [
   {
@@ -89,6 +98,62 @@ export const RECOVERY_SCENARIOS: readonly Scenario[] = [
     told: { "264h": [told("three", "10m 0s"), told("spread", "5m 33s")] },
   },
   {
+    name: "recorded means are those of a day, and of the seven days before it, of all instances and versions",
+    length: LENGTH,
+    stepSeconds: HOUR,
+    exported: [
+      // Beyond the eight days lie long ones; the day has four.
+      {
+        name: "edges",
+        ...recovering(
+          [200, 9000],
+          [192, 9000],
+          [191, 20],
+          [100, 90],
+          [24, 100],
+          [23, 7],
+          [16, 9],
+          [8, 11],
+          [0, 13],
+        ),
+      },
+      {
+        name: "spread",
+        instance: "a",
+        labels: { otel_scope_version: "0.1.0" },
+        ...recovering([100, 10], [90, 20], [16, 100], [8, 200]),
+      },
+      {
+        name: "spread",
+        instance: "b",
+        labels: { otel_scope_version: "0.2.0" },
+        ...recovering([90, 30], [80, 40], [16, 300]),
+      },
+      { name: "restarted", recoverySeconds: restarting(40), recoveries: restarting(1) },
+    ],
+    firing: { "264h": [named("spread")] },
+    recorded: {
+      "264h": [
+        {
+          record: DAY,
+          values: [
+            [labelled("edges"), 10],
+            [labelled("spread"), 200],
+            [labelled("restarted"), 40],
+          ],
+        },
+        {
+          record: WEEK,
+          values: [
+            [labelled("edges"), 70],
+            [labelled("spread"), 25],
+            [labelled("restarted"), 40],
+          ],
+        },
+      ],
+    },
+  },
+  {
     name: "CircuitBreakerRecoveryRegression looks at a day and at the seven days before, and at no other time",
     length: LENGTH,
     stepSeconds: HOUR,
@@ -110,7 +175,7 @@ export const RECOVERY_SCENARIOS: readonly Scenario[] = [
       // What is just older than a day is the week's.
       {
         name: "yesterday",
-        ...recovering([120, 60], [80, 60], [25, 20], [23, 100], [21, 100], [2, 100]),
+        ...recovering([120, 60], [80, 60], [24, 20], [23, 100], [21, 100], [2, 100]),
       },
       {
         name: "good-yesterday",

@@ -33,7 +33,11 @@ export const TELEMETRY_SCENARIOS: readonly Scenario[] = [
     exported: [
       { instance: "a", dropped: { pino: "0*4 2", bus: "7*6 0*4" } },
       { instance: "b", dropped: { pino: "0*4 1" } },
-      { job: "stock", dropped: { pino: "0*4 1", listener: "4*4 0*2 1" } },
+      {
+        job: "stock",
+        labels: { otel_scope_version: "0.1.0" },
+        dropped: { pino: "0*4 1", listener: "4*4 0*2 1" },
+      },
     ],
     firing: {
       "45s": [],
@@ -63,7 +67,7 @@ export const TELEMETRY_SCENARIOS: readonly Scenario[] = [
     exported: [
       { instance: "a", overflow: "0*4 3*8 0" },
       { instance: "b", overflow: "0*4 2*8 0" },
-      { job: "stock", overflow: "0*6 1*10 0" },
+      { job: "stock", labels: { otel_scope_version: "0.1.0" }, overflow: "0*6 1*10 0" },
     ],
     firing: {
       "45s": [],
@@ -83,6 +87,7 @@ export const TELEMETRY_SCENARIOS: readonly Scenario[] = [
     exported: [
       { instance: "a", life: "up*8 down*32 up" },
       { instance: "b", life: "up*8 down*32 up", states: "open*8 closed" },
+      { instance: "b", labels: { otel_scope_version: "0.1.0" }, life: "up*8 down*32 up" },
       { job: "stock" },
     ],
     firing: {

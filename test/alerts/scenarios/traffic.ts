@@ -46,7 +46,12 @@ export const TRAFFIC_SCENARIOS: readonly Scenario[] = [
       { instance: "b", trips: { error: "0*2 1", latency: "0*2 3" } },
       { name: "search" },
       { job: "stock" },
-      { job: "stock", name: "search", trips: { error: "0*2 1", latency: "0*2 1" } },
+      {
+        job: "stock",
+        name: "search",
+        labels: { otel_scope_version: "0.1.0" },
+        trips: { error: "0*2 1", latency: "0*2 1" },
+      },
     ],
     firing: { "10m": [ERROR, LATENCY, [ERROR, search], [LATENCY, search]] },
     told: {

@@ -103,7 +103,7 @@ export const TRIP_IMMINENT_SCENARIOS: readonly Scenario[] = [
         labels: { otel_scope_version: "0.2.0" },
         life: "silent*2 up",
         progress: "0.45 0.45 0.4 0.45*2 0.6",
-        failures: "2*5 3",
+        failures: "2*3 3",
         threshold: "5*3 9*2 5",
       },
     ],
