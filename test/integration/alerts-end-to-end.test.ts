@@ -130,7 +130,7 @@ describeWith("prometheus", "prometheus-alertmanager")(
             : { circuit_breaker_name: "payments" };
         expect(labels).toEqual({ alertname, job, severity: SEVERITY[alertname], ...further });
         expect(annotations["summary"]).toContain(job);
-        expect(annotations["description"]).not.toMatch(/<no value>|error|\{\{/);
+        expect(annotations["description"]).not.toMatch(/<no value>|<error|\{\{/);
       }
       const open = services.webhook.told.find(
         ({ labels }) => labels["alertname"] === "CircuitBreakerOpen",
@@ -158,18 +158,22 @@ describeWith("prometheus", "prometheus-alertmanager")(
       expect(new Set(finite.map(({ labels }) => labels["job"]))).toEqual(new Set(PIPELINES));
     });
 
-    test("every query of the dashboards returns data", async () => {
-      const empty: string[] = [];
-      for (const file of dashboardFiles()) {
-        const queries = await dashboardQueries(file, services.prometheusUrl);
-        expect(queries.length, file).toBeGreaterThan(0);
-        for (const { name, query } of queries) {
-          if (!(await hasData(query))) empty.push(`${name}: ${query}`);
+    // Skipped as vitest reports it, when there are none.
+    test.skipIf(dashboardFiles().length === 0)(
+      "every query of the dashboards returns data",
+      async () => {
+        const empty: string[] = [];
+        for (const file of dashboardFiles()) {
+          const queries = await dashboardQueries(file, services.prometheusUrl);
+          expect(queries.length, file).toBeGreaterThan(0);
+          for (const { name, query } of queries) {
+            if (!(await hasData(query))) empty.push(`${name}: ${query}`);
+          }
+          console.log(`${file}: ${queries.length} queries`);
         }
-        console.log(`${file}: ${queries.length} queries`);
-      }
-      expect(empty).toEqual([]);
-    });
+        expect(empty).toEqual([]);
+      },
+    );
 
     async function hasData(query: string): Promise<boolean> {
       const asked: Span = span;

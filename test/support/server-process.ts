@@ -40,14 +40,24 @@ export async function startServer(at: {
     await exited;
     clearTimeout(timer);
   };
-  for (let waitedMs = 0; !(await answers(url + readyPath)); waitedMs += POLL_MS) {
-    if (hasEnded() || waitedMs > READY_LIMIT_MS) {
-      await stop();
-      throw new Error(`${file} is not ready:\n${printed}`);
-    }
-    await sleep(POLL_MS);
+  try {
+    await untilReady(url + readyPath, hasEnded);
+  } catch (error) {
+    await stop();
+    throw new Error(`${file} does not get ready:\n${printed}`, { cause: error });
   }
   return { url, stop };
+}
+
+/**
+ * Waits until a page is served.
+ * @throws {Error} when the server ends before, or takes too long
+ */
+export async function untilReady(url: string, hasEnded: () => boolean): Promise<void> {
+  for (let waitedMs = 0; !(await answers(url)); waitedMs += POLL_MS) {
+    if (hasEnded() || waitedMs > READY_LIMIT_MS) throw new Error(`Nobody answers at ${url}`);
+    await sleep(POLL_MS);
+  }
 }
 
 async function answers(url: string): Promise<boolean> {

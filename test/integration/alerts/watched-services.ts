@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { committedRules } from "../../alerts/rules-document.ts";
@@ -13,8 +14,10 @@ import {
   startWebhook,
   type Webhook,
 } from "../../support/monitoring.ts";
+import { untilReady } from "../../support/server-process.ts";
 import type { Behaviour } from "./behaviour.ts";
 import { compressed } from "./compressed-rules.ts";
+import { labelValues } from "./prometheus-query.ts";
 
 /** How the metrics of a service get to Prometheus; also the job that it is scraped as. */
 export const PIPELINES = ["prom-client", "opentelemetry"] as const;
@@ -28,6 +31,7 @@ export interface WatchedServices {
   stop(): Promise<void>;
 }
 
+const POLL_MS = 100;
 const SERVICE = fileURLToPath(new URL("service.ts", import.meta.url));
 
 /** Starts everything on free ports of 127.0.0.1; what was started is stopped again when something fails to start. */
@@ -45,6 +49,9 @@ export async function startWatchedServices(): Promise<WatchedServices> {
       stops.push(() => ended(service));
       services.push(service);
       targets.push({ job: pipeline, port });
+      // Before Prometheus looks for them: that nobody is there is an alert, too.
+      const hasEnded = () => service.exitCode !== null || service.signalCode !== null;
+      await untilReady(`http://127.0.0.1:${port}/metrics`, hasEnded);
     }
     const webhook = await startWebhook();
     stops.push(() => webhook.stop());
@@ -53,13 +60,18 @@ export async function startWatchedServices(): Promise<WatchedServices> {
     const folder = await mkdtemp(join(tmpdir(), "telltale-rules-"));
     stops.push(() => rm(folder, { recursive: true }));
     const rulesPath = join(folder, "compressed.rules.yaml");
-    await writeFile(rulesPath, stringify(compressed(committedRules()), { lineWidth: 0 }));
+    await writeFile(rulesPath, stringify({ groups: [] }));
     const prometheus = await startPrometheus(
       prometheusConfig(rulesPath, alertmanager.url, targets),
       // The five minutes for which a sample stands; and how soon a resolved alert may be told.
-      ["--query.lookback-delta=5s", "--rules.alert.resend-delay=2s"],
+      ["--query.lookback-delta=5s", "--rules.alert.resend-delay=2s", "--web.enable-lifecycle"],
     );
     stops.push(() => prometheus.stop());
+    // Prometheus looks for its targets no more often than every 5 s: five minutes, as fast as the rules are here.
+    await untilScraped(prometheus.url);
+    await writeFile(rulesPath, stringify(compressed(committedRules()), { lineWidth: 0 }));
+    const reloaded = await fetch(`${prometheus.url}/-/reload`, { method: "POST" });
+    if (!reloaded.ok) throw new Error(`Cannot load the rules: ${await reloaded.text()}`);
     return {
       prometheusUrl: prometheus.url,
       webhook,
@@ -71,6 +83,12 @@ export async function startWatchedServices(): Promise<WatchedServices> {
   } catch (thrown) {
     await stop();
     throw thrown;
+  }
+}
+
+async function untilScraped(url: string): Promise<void> {
+  while ((await labelValues(url, "job", "circuit_breaker_state")).length < PIPELINES.length) {
+    await sleep(POLL_MS);
   }
 }
 
