@@ -13,7 +13,7 @@ export interface Pipeline {
 }
 
 /** A condition on a label, or several of which one must hold. */
-export type LabelFilter = readonly Comparison[];
+type LabelFilter = readonly Comparison[];
 
 interface Comparison {
   readonly label: string;

@@ -31,7 +31,7 @@ export const rulesOf = (document: RulesDocument): readonly Rule[] =>
 export const nameOf = ({ alert, record }: Rule): string => alert ?? record ?? "";
 
 /** The recordings that a rule asks for, in its expression or its texts. */
-export function askedFor(rule: Rule, records: readonly string[]): readonly string[] {
+function askedFor(rule: Rule, records: readonly string[]): readonly string[] {
   const texts = [rule.expr, ...Object.values(rule.annotations ?? {})].join("\n");
   // One name may be the beginning of another.
   return records.filter((record) => new RegExp(`${record}(?![\\w:])`).test(texts));

@@ -8,7 +8,7 @@ export type AlertLabels = Readonly<Record<string, string>>;
 export type Firing = string | readonly [alert: string, labels: AlertLabels];
 
 /** What an alert says. */
-export interface Told {
+interface Told {
   readonly alert: string;
   readonly labels?: AlertLabels;
   readonly summary: string;

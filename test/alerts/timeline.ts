@@ -25,11 +25,6 @@ function expand(word: string): string[] {
   );
 }
 
-/** The moment of a sample, as promtool writes it. */
-export function momentOf(index: number, stepSeconds = STEP_SECONDS): string {
-  return `${index * stepSeconds}s`;
-}
-
 /** `2m15s` in seconds. */
 export function seconds(moment: string): number {
   const units: Readonly<Record<string, number>> = { d: 86_400, h: 3_600, m: 60, s: 1 };

@@ -3,7 +3,7 @@ import { durationMs } from "../../../src/cli/alerts/duration.ts";
 import type { Rule, RulesDocument } from "../../alerts/rules-document.ts";
 
 /** How many times as fast everything goes. */
-export const SPEED = 60;
+const SPEED = 60;
 
 /** The rules with every duration divided: an outage of a quarter of an hour takes fifteen seconds. */
 export function compressed({ groups }: RulesDocument): RulesDocument {
@@ -22,7 +22,7 @@ function compressedRule(rule: Rule): Rule {
 }
 
 /** An expression with every range and offset divided. */
-export function compressedExpression(expr: string): string {
+function compressedExpression(expr: string): string {
   const found: { readonly from: number; readonly to: number }[] = [];
   parser.parse(expr).iterate({
     enter({ name, from, to, type }) {
