@@ -130,7 +130,7 @@ const JQ = [
   "What did not get into the log? Sinks that lost events, and lines that are missing between two of a breaker.",
   "",
   "```sh",
-  `jq -sc '(map(select(.type == "bus.listener_failed")) | group_by(.sink)[] | {sink: .[0].sink, lost: (map(.count) | add)}), (map(select(.seq)) | group_by(.breaker, .instance)[] | . as $lines | range(1; length) | select($lines[.].prevSeq != null and $lines[.].prevSeq != $lines[. - 1].seq) | {breaker: $lines[.].breaker, missingBefore: $lines[.].seq})' service.log`,
+  `jq -sc '(map(select(.type == "bus.listener_failed" or .type == "bus.dropped")) | group_by(.sink)[] | {sink: .[0].sink, lost: (map(.count) | add)}), (map(select(.seq)) | group_by(.breaker, .instance)[] | . as $lines | range(1; length) | select($lines[.].prevSeq != null and $lines[.].prevSeq != $lines[. - 1].seq) | {breaker: $lines[.].breaker, missingBefore: $lines[.].seq})' service.log`,
   "```",
 ];
 

@@ -232,7 +232,7 @@ function recoveryRegression(q: LogQl, thresholds: Thresholds): AlertingRule {
 }
 
 function eventsDropped(q: LogQl): AlertingRule {
-  const failed = q.events(["bus.listener_failed"], { sink: "sink", lost: "count" });
+  const failed = q.events(["bus.listener_failed", "bus.dropped"], { sink: "sink", lost: "count" });
   return {
     alert: "CircuitBreakerEventsDropped",
     when: "a sink other than the log failed to take events within 10 minutes",
