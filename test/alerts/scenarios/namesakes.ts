@@ -9,6 +9,7 @@ const STUCK = "CircuitBreakerProbesStuck";
 const DISAGREE = "CircuitBreakerInstancesDisagree";
 
 const search: AlertLabels = { job: "checkout", circuit_breaker_name: "search" };
+const decided: AlertLabels = { job: "checkout", circuit_breaker_name: "decided" };
 const inStock: AlertLabels = { job: "stock", circuit_breaker_name: "payments" };
 const shared: AlertLabels = { job: "checkout", circuit_breaker_name: "__other__" };
 
@@ -117,10 +118,11 @@ export const NAMESAKE_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    name: "CircuitBreakerProbesStuck sees probes after a restart that restored the breaker, and while two versions are shown",
+    name: "CircuitBreakerProbesStuck sees probes and verdicts after a restart that restored the breaker, and while two versions are shown",
     length: 60,
     exported: [
       { states: "half_open", probes: { ignored: "5*2 0*2 1", error: "9*2 0" } },
+      { name: "decided", states: "half_open", probes: { ignored: "0*4 1", error: "9*2 0*2 1" } },
       { name: "search", ...version("0.1.0"), life: "up*2 silent" },
       {
         name: "search",
@@ -131,10 +133,10 @@ export const NAMESAKE_SCENARIOS: readonly Scenario[] = [
       },
     ],
     firing: {
-      "5m15s": [OPEN, [OPEN, search]],
-      "5m30s": [OPEN, [OPEN, search], [STUCK, search]],
-      "5m45s": [OPEN, [OPEN, search], [STUCK, search]],
-      "6m": [OPEN, STUCK, [OPEN, search], [STUCK, search]],
+      "5m15s": [OPEN, [OPEN, decided], [OPEN, search]],
+      "5m30s": [OPEN, [OPEN, decided], [OPEN, search], [STUCK, search]],
+      "5m45s": [OPEN, [OPEN, decided], [OPEN, search], [STUCK, search]],
+      "6m": [OPEN, STUCK, [OPEN, decided], [OPEN, search], [STUCK, search]],
     },
   },
   {

@@ -37,14 +37,15 @@ export const RECORDING_SCENARIOS: readonly Scenario[] = [
     name: "a recorded state is one of a breaker in an instance, while two versions of the library are shown",
     length: 30,
     exported: [
-      { ...old, states: "open" },
-      { ...young, states: "closed" },
+      { ...old, states: "open*3 closed" },
+      { ...young, states: "closed*6 open" },
     ],
     firing: {},
     recorded: {
-      "45s": [states({ open: 1 })],
-      "1m": [states({ open: 1, closed: 1 })],
-      "6m": [states({ closed: 1 })],
+      "30s": [states({ open: 1 })],
+      "1m": [states({ closed: 1 })],
+      "1m30s": [states({ closed: 1, open: 1 })],
+      "6m": [states({ open: 1 })],
     },
   },
   {
