@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { eventsSchema } from "../src/events/event-schema.ts";
+import { alertsPage, logRules, prometheusRules } from "./docs/alerts-page.ts";
 import { apiList } from "./docs/api-list.ts";
 import { dashboards } from "./docs/dashboards/dashboards.ts";
 import { eventsPage } from "./docs/events-page.ts";
@@ -12,6 +13,9 @@ const pages: Readonly<Record<string, string>> = {
   "docs/events.schema.json": `${JSON.stringify(eventsSchema(), null, 2)}\n`,
   "docs/metrics.md": metricsPage(),
   ...dashboards(),
+  "docs/alerts/README.md": alertsPage(),
+  "docs/alerts/telltale.rules.yaml": prometheusRules(),
+  "docs/alerts/telltale.loki.yaml": logRules(),
   "test/api.txt": await apiList(),
 };
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { alertsCommand } from "./alerts-command.ts";
 import { run } from "./command-line.ts";
 import { demoCommand } from "./demo-command.ts";
 import { eventsCommand } from "./events-command.ts";
@@ -6,6 +7,7 @@ import { reportCommand } from "./report-command.ts";
 
 process.exitCode = await run(process.argv.slice(2), {
   demo: demoCommand,
+  alerts: alertsCommand,
   events: eventsCommand,
   report: reportCommand,
 });

@@ -1,0 +1,27 @@
+import type { Scenario } from "../scenario.ts";
+import { ERROR_BUDGET_SCENARIOS } from "./error-budget.ts";
+import { INSTANCE_SCENARIOS } from "./instances.ts";
+import { LIFE_SCENARIOS } from "./life.ts";
+import { NAMESAKE_SCENARIOS } from "./namesakes.ts";
+import { OPEN_SCENARIOS } from "./open.ts";
+import { PROBE_SCENARIOS } from "./probes.ts";
+import { RECORDING_SCENARIOS } from "./recordings.ts";
+import { RECOVERY_SCENARIOS } from "./recovery.ts";
+import { TELEMETRY_SCENARIOS } from "./telemetry.ts";
+import { TRAFFIC_SCENARIOS } from "./traffic.ts";
+import { TRIP_IMMINENT_SCENARIOS } from "./trip-imminent.ts";
+
+/** Every scenario that the rules are held against. */
+export const SCENARIOS: readonly Scenario[] = [
+  ...TRIP_IMMINENT_SCENARIOS,
+  ...OPEN_SCENARIOS,
+  ...PROBE_SCENARIOS,
+  ...INSTANCE_SCENARIOS,
+  ...TRAFFIC_SCENARIOS,
+  ...ERROR_BUDGET_SCENARIOS,
+  ...RECOVERY_SCENARIOS,
+  ...TELEMETRY_SCENARIOS,
+  ...RECORDING_SCENARIOS,
+  ...NAMESAKE_SCENARIOS,
+  ...LIFE_SCENARIOS,
+];
