@@ -36,6 +36,12 @@ const CHANGES: Record<
     from: { latencyTripMs: null },
     to: { latencyTripMs: 100 },
   },
+  inFlight: {
+    // It needs a limit.
+    change: { inFlight: true, latencyTripMs: 100 },
+    from: { inFlight: false, latencyTripMs: null },
+    to: { inFlight: true, latencyTripMs: 100 },
+  },
   trip: {
     change: { trip: [consecutive(7), failing] },
     from: { failureThreshold: 5, trip: null },
