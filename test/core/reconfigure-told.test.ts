@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  type CircuitBreakerOptions,
   consecutive,
   createEventBus,
   exponentialCooldown,
@@ -24,7 +25,12 @@ const grows = exponentialCooldown({ initialMs: 10, maxMs: 100 });
 // One row for each option, so that a new option is not forgotten: what changes, and what is told of it.
 const CHANGES: Record<
   keyof Reconfiguration,
-  { change: Reconfiguration; from: Record<string, unknown>; to: Record<string, unknown> }
+  {
+    given?: CircuitBreakerOptions;
+    change: Reconfiguration;
+    from: Record<string, unknown>;
+    to: Record<string, unknown>;
+  }
 > = {
   failureThreshold: {
     change: { failureThreshold: 3 },
@@ -37,10 +43,10 @@ const CHANGES: Record<
     to: { latencyTripMs: 100 },
   },
   inFlight: {
-    // It needs a limit.
-    change: { inFlight: true, latencyTripMs: 100 },
-    from: { inFlight: false, latencyTripMs: null },
-    to: { inFlight: true, latencyTripMs: 100 },
+    given: { latencyTripMs: 100 },
+    change: { inFlight: true },
+    from: { inFlight: false },
+    to: { inFlight: true },
   },
   trip: {
     change: { trip: [consecutive(7), failing] },
@@ -83,8 +89,8 @@ const CHANGES: Record<
 
 test.each(Object.entries(CHANGES))(
   "reconfigure() tells a change of %s, null takes it back, and again is no change",
-  (option, { change, from, to }) => {
-    const watched = watch();
+  (option, { given = {}, change, from, to }) => {
+    const watched = watch(given);
     const { breaker, told } = watched;
     breaker.reconfigure(change);
     expect(told()).toEqual(["reconfigure"]);
