@@ -1,5 +1,6 @@
-import { outcomeOfThrown } from "../core/classification.ts";
+import { type Classify, outcomeOfThrown } from "../core/classification.ts";
 import type { Outcome } from "../events/vocabulary.ts";
+import { platformClock } from "../platform.ts";
 import { errorKind } from "../policies/error-kind.ts";
 import { readRetryAfter } from "../policies/retry-after.ts";
 import { HttpStatusError } from "./http-status-error.ts";
@@ -70,3 +71,30 @@ function hasBadAddress(error: unknown): boolean {
     return false;
   }
 }
+
+/**
+ * The `classify` of a breaker around a client of HTTP that is no `fetch` (axios, got, an SDK): by the status in what it
+ * returned or threw (`status`, `statusCode`, or those of its `response`), with the rules of `guardFetch` and its
+ * `Retry-After`. What has no status is left to the defaults.
+ *
+ * @example
+ * const breaker = new CircuitBreaker("orders", { classify: classifyHttp });
+ * const { data } = await breaker.call(() => axios.get("http://127.0.0.1:8080/orders"));
+ */
+export const classifyHttp: Classify = (call) => {
+  const held = call.ok ? call.value : call.error;
+  const status = statusOf(held) ?? statusOf(propertyOf(held, "response"));
+  if (status === undefined) return undefined;
+  const outcome = outcomeOfStatus(status);
+  if (outcome === "success") return outcome;
+  const retryAfterMs = readRetryAfter(held, platformClock.epochMs());
+  return retryAfterMs === undefined ? outcome : { outcome, retryAfterMs };
+};
+
+function statusOf(held: unknown): number | undefined {
+  const status = propertyOf(held, "status") ?? propertyOf(held, "statusCode");
+  return typeof status === "number" && status >= 100 && status <= 599 ? status : undefined;
+}
+
+const propertyOf = (held: unknown, key: string): unknown =>
+  typeof held === "object" && held !== null ? Reflect.get(held, key) : undefined;
