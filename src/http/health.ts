@@ -71,7 +71,8 @@ const ALIVE = { status: "ok" } as const;
  */
 export function healthChecks(source: HealthSource, options: HealthOptions = {}): HealthChecks {
   const check = new Check("make health checks");
-  const isMany = Symbol.iterator in (Array.isArray(source) ? source : check.object("source", source));
+  const isMany =
+    Symbol.iterator in (Array.isArray(source) ? source : check.object("source", source));
   if (!isMany) check.text("source.name", Reflect.get(source, "name"), LONGEST_NAME);
   const { required = [] } = check.keys(check.object("options", options), ["required"]);
   if (!Array.isArray(required)) check.type("required", "an array of names", required);
