@@ -65,7 +65,10 @@ async function phase(title: string, known: readonly string[], unknown: string): 
     ]);
     await sleep(10);
   }
-  const summary = [...statuses].map(([key, times]) => `${key}: ${times}`).join(", ");
+  const summary = [...statuses]
+    .sort()
+    .map(([key, times]) => `${key}: ${times}`)
+    .join(", ");
   say(`  ${summary}; from the cache: ${served.count}, oldest ${Math.round(served.oldestMs)} ms`);
 }
 

@@ -112,10 +112,7 @@ function watchedOnce(held: Held, source: ReadableStream<Uint8Array>): ReadableSt
 }
 
 /** A stream of the same bytes, which takes its source only when it is read. */
-export function watch(
-  source: ReadableStream<Uint8Array>,
-  call: HttpCall,
-): ReadableStream<Uint8Array> {
+function watch(source: ReadableStream<Uint8Array>, call: HttpCall): ReadableStream<Uint8Array> {
   let taken: ReadableStreamDefaultReader<Uint8Array> | undefined;
   return new ReadableStream({
     type: "bytes",

@@ -39,7 +39,7 @@ export interface RefusalAnswer {
 }
 
 /** The names of the options. */
-export const REFUSAL_OPTIONS = ["expose", "unknownRetryMs", "type"];
+const REFUSAL_OPTIONS = ["expose", "unknownRetryMs", "type"];
 const DEFAULT_UNKNOWN_RETRY_MS = 10_000;
 const LONGEST_TYPE = 2048;
 

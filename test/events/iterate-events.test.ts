@@ -303,7 +303,9 @@ describe("bad input", () => {
     ["bus", '"bus"'],
   ])("iterateEvents() refuses a source of %o", (value, received) => {
     expect(() => iterateEvents(wrong(value), "circuit.open")).toThrow(
-      new RegExp(`^Cannot iterate events: source must be a breaker or an event bus, received ${received}$`),
+      new RegExp(
+        `^Cannot iterate events: source must be a breaker or an event bus, received ${received}$`,
+      ),
     );
   });
 });
