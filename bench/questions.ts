@@ -4,6 +4,7 @@ import { closedSuccess } from "./closed-success.ts";
 import { exporters } from "./exporters.ts";
 import { failing } from "./failing.ts";
 import { failingWindows, manyBreakers, manyListeners, rateWindows } from "./growth.ts";
+import { guardedFetch } from "./guarded-fetch.ts";
 import { idleCpu, idleMemory } from "./idle.ts";
 import { firstTry, pipelines } from "./policies.ts";
 import type { Question } from "./question.ts";
@@ -25,6 +26,7 @@ export const QUESTIONS: readonly Question[] = [
   registryGet,
   firstTry,
   pipelines,
+  guardedFetch,
   scrape,
   reportLogs,
   reportMemory,

@@ -10,7 +10,7 @@ import {
 } from "../events/event-bus.ts";
 import type { Scalar } from "../events/field.ts";
 import type { CircuitState } from "../events/vocabulary.ts";
-import { admit, effectiveState, refuse, retryAfterMs, startOf } from "./admission.ts";
+import { effectiveState, refuse, retryAfterMs } from "./admission.ts";
 import type { BreakerStats, BreakerView } from "./breaker-view.ts";
 import { tellLeftOut } from "./call-context.ts";
 import { type DurationListener, listenToDurations } from "./call-durations.ts";
@@ -27,7 +27,14 @@ import * as control from "./control.ts";
 import type { ExecuteResult } from "./execute-result.ts";
 import { guard, guardResult, guardSync } from "./guarded-call.ts";
 import type { CircuitBreakerOptions } from "./options.ts";
-import { AdmittedPermit, failed, type Permit, type Refusal, recordResult } from "./permit.ts";
+import {
+  type AskedPermit,
+  askPermit,
+  failed,
+  type Permit,
+  type Refusal,
+  recordResult,
+} from "./permit.ts";
 import { quietPath } from "./quiet-path.ts";
 import {
   changedSettings,
@@ -60,6 +67,9 @@ export let refuseBeside: (
   context: CheckedOptions["context"],
 ) => CircuitOpenError;
 
+/** Asks for the right to make one call that has a context, for those who carry calls over permits. */
+export let admitCall: (breaker: CircuitBreaker, options: CallOptions) => AskedPermit;
+
 /**
  * Guards the calls to one dependency: stops them while it fails, tries it again after a cooldown, and tells every
  * decision as an event. Making one starts no timer and touches nothing global.
@@ -76,6 +86,10 @@ export class CircuitBreaker implements BreakerView {
     refuseBeside = (breaker, reason, context) => {
       const circuit = breaker.#circuit;
       return refusalError(refuse(circuit, circuit.begin(), context, reason));
+    };
+    admitCall = (breaker, options) => {
+      const { context } = breaker.#checked(breaker.#check("call"), options);
+      return askPermit(breaker.#circuit, breaker.#check("settle a permit of"), context);
     };
   }
 
@@ -140,12 +154,7 @@ export class CircuitBreaker implements BreakerView {
 
   /** Asks for the right to make one call. A refusal is counted and told as a skip. */
   admit(): Permit | Refusal {
-    const circuit = this.#circuit;
-    const nowMs = circuit.begin();
-    const slot = admit(circuit, nowMs);
-    if (slot === null) return { ok: false, error: refusalError(refuse(circuit, nowMs, undefined)) };
-    const startMs = startOf(circuit, slot, nowMs);
-    return new AdmittedPermit(circuit, slot, startMs, this.#check("settle a permit of"));
+    return askPermit(this.#circuit, this.#check("settle a permit of"), undefined);
   }
 
   /**
@@ -342,6 +351,7 @@ export class CircuitBreaker implements BreakerView {
     return readStats(this.#circuit, this.#now());
   }
 
+  /** The context is a checked copy, which the permit then has for its settlement. */
   #now(): number {
     return this.#circuit.glance();
   }

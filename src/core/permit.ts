@@ -1,11 +1,11 @@
 import type { Check } from "../events/check.ts";
 import type { Outcome } from "../events/vocabulary.ts";
-import { admitResult } from "./admission.ts";
+import { admit, admitResult, refuse, startOf } from "./admission.ts";
 import { type Call, unjudged } from "./call.ts";
 import type { Circuit } from "./circuit.ts";
-import type { CircuitOpenError } from "./circuit-open-error.ts";
+import { type CircuitOpenError, refusalError } from "./circuit-open-error.ts";
 import { outcomeOfThrown, slowed } from "./classification.ts";
-import type { Slot } from "./period.ts";
+import { Probe, type Slot } from "./period.ts";
 import { settle, settleUnadmitted } from "./settlement.ts";
 import { UnderWay } from "./under-way.ts";
 
@@ -49,6 +49,9 @@ interface Settlement {
   readonly thrown: { readonly value: unknown } | null;
 }
 
+/** What a classifier could say of a call, for those who carry a call over a permit. */
+type Judgement = Pick<Call, "retryAfterMs">;
+
 /** The permit of an admitted call. */
 export class AdmittedPermit implements Permit {
   readonly ok = true;
@@ -61,12 +64,16 @@ export class AdmittedPermit implements Permit {
   readonly #underWay: UnderWay | null = null;
   #settled = false;
 
-  constructor(circuit: Circuit, slot: Slot, startMs: number, check: Check) {
+  constructor(
+    circuit: Circuit,
+    { slot, startMs, context }: Pick<Call, "slot" | "context"> & { readonly startMs: number },
+    check: Check,
+  ) {
     this.#circuit = circuit;
     this.#slot = slot;
     this.#startMs = startMs;
     this.#check = check;
-    this.#context = circuit.journal?.admittedContext();
+    this.#context = context ?? circuit.journal?.admittedContext();
     circuit.tally.begun++;
     const { underWay: calls } = circuit;
     if (calls === null || slot !== circuit.period) return;
@@ -94,7 +101,37 @@ export class AdmittedPermit implements Permit {
     this.#settle({ outcome: "unreached", latencyMs: undefined, thrown: null });
   }
 
-  #settle({ outcome, latencyMs: given, thrown }: Settlement): void {
+  /** Time since the admission, in milliseconds. */
+  lapsedMs(): number {
+    return Math.max(0, this.#circuit.glance() - this.#startMs);
+  }
+
+  /** Settles it with a result that somebody has judged. */
+  judged(settlement: Settlement, judgement: Judgement): void {
+    this.#settle(settlement, judgement);
+  }
+
+  /**
+   * A call that had counted as a success fails after all: a further result of the same generation, late when that is
+   * over or when a probe had decided by it.
+   */
+  relapse(error: unknown): void {
+    const circuit = this.#circuit;
+    const nowMs = circuit.begin();
+    circuit.tally.begun++;
+    const { outcome, thrown } = failed(error, undefined);
+    const call = { ...unjudged(outcome, null, thrown), context: this.#context };
+    if (this.#slot instanceof Probe) settleUnadmitted(circuit, call);
+    else settle(circuit, { ...call, slot: this.#slot }, nowMs);
+  }
+
+  /** Tells that something the user gave failed; the call goes on without it. */
+  callbackFailed(callback: string, thrown: unknown): void {
+    this.#circuit.callbackFailed(callback, thrown);
+    this.#circuit.deliver();
+  }
+
+  #settle({ outcome, latencyMs: given, thrown }: Settlement, judgement?: Judgement): void {
     if (this.#settled) return;
     if (given !== undefined) this.#check.durationMs("latencyMs", given);
     this.#settled = true;
@@ -102,9 +139,25 @@ export class AdmittedPermit implements Permit {
     const nowMs = circuit.begin();
     const latencyMs = given ?? Math.max(0, nowMs - this.#startMs);
     const counted = slowed(outcome, latencyMs, circuit.settings.latencyTripMs);
-    const call = { ...unjudged(counted, latencyMs, thrown), context: this.#context };
+    const call = {
+      ...unjudged(counted, latencyMs, thrown),
+      ...judgement,
+      context: this.#context,
+    };
     settle(circuit, { ...call, slot: this.#slot, underWay: this.#underWay }, nowMs);
   }
+}
+
+/** The permit, or the refusal. */
+export type AskedPermit = AdmittedPermit | Refusal;
+
+/** Asks for the right to make one call. A refusal is counted and told as a skip. */
+export function askPermit(circuit: Circuit, check: Check, context: Call["context"]): AskedPermit {
+  const nowMs = circuit.begin();
+  const slot = admit(circuit, nowMs);
+  if (slot === null) return { ok: false, error: refusalError(refuse(circuit, nowMs, context)) };
+  const startMs = startOf(circuit, slot, nowMs);
+  return new AdmittedPermit(circuit, { slot, startMs, context }, check);
 }
 
 /** Takes a result that was made elsewhere: a permit and its settlement in one step, and no skip when there is none. */

@@ -34,6 +34,10 @@ const ARROWS: Readonly<Record<string, Rule>> = {
     within("events")(target, imported) ||
     (imported.typeOnly && target === BREAKER_VIEW),
   report: within("events"),
+  // The event endpoint is the exporter's.
+  http: (target, imported) =>
+    within("core", "events", "policies", PLATFORM)(target, imported) ||
+    target === "src/exporters/sse.ts",
   cli: () => true,
 };
 /** Everything else may import core and events. */

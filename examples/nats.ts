@@ -1,0 +1,45 @@
+import { connect, RequestError, TimeoutError } from "@nats-io/transport-node";
+import { CircuitBreaker, type Classify, isCircuitOpenError } from "../src/index.ts";
+
+// Requests over NATS: `node examples/nats.ts nats://127.0.0.1:4222`. That nobody answers a subject is known at once; that
+// the answer does not come is a timeout, which counts as latency.
+
+const classify: Classify = (call) =>
+  !call.ok && call.error instanceof TimeoutError ? "latency" : undefined;
+
+const [servers = "nats://127.0.0.1:4222"] = process.argv.slice(2);
+const service = await connect({ servers, name: "service" });
+const client = await connect({ servers, name: "client" });
+
+let isStuck = false;
+const subscription = service.subscribe("orders.get", {
+  callback: (_, message) => {
+    if (!isStuck) message.respond(`order ${message.string()}`);
+  },
+});
+await service.flush();
+
+const breaker = new CircuitBreaker("orders", { failureThreshold: 3, classify });
+breaker.on("circuit.open", ({ reason, failuresByReason }) => {
+  console.log(`open: ${reason}, ${JSON.stringify(failuresByReason)}`);
+});
+async function order(id: string): Promise<void> {
+  try {
+    const reply = await breaker.call(() => client.request("orders.get", id, { timeout: 300 }));
+    console.log(reply.string());
+  } catch (error) {
+    if (isCircuitOpenError(error)) console.log(`refused: ${error.reason}`);
+    else if (error instanceof TimeoutError) console.log("no answer in time");
+    else if (error instanceof RequestError && error.isNoResponders())
+      console.log("nobody is there");
+    else throw error;
+  }
+}
+
+await order("7");
+isStuck = true;
+await order("8");
+subscription.unsubscribe();
+await service.flush();
+for (const id of ["9", "10", "11"]) await order(id);
+await Promise.all([client.close(), service.close()]);

@@ -1,0 +1,127 @@
+import { createHash } from "node:crypto";
+import {
+  CircuitBreaker,
+  type Clock,
+  type EventBus,
+  fallback,
+  permanent,
+  pipeline,
+  ratioBudget,
+  retry,
+  timeout,
+} from "../../src/index.ts";
+
+/** What the identity server says of a token that is good. RFC 7662, section 2.2. */
+export interface ActiveToken {
+  readonly active: true;
+  readonly sub: string;
+  readonly scope: string;
+}
+
+/** What a resource service learns of a token, and how old that is. */
+export interface Introspected {
+  readonly token: ActiveToken;
+  /** 0 when the identity server said so just now. */
+  readonly ageMs: number;
+}
+
+/** The identity server says that the token is not, or no longer, good. */
+export class InactiveToken extends Error {
+  override readonly name = "InactiveToken";
+}
+
+export interface IntrospectionOptions {
+  readonly url: string;
+  readonly bus: EventBus;
+  /** How old a result may be that is served while the identity server fails. */
+  readonly maxAgeMs: number;
+  /** How much older while the breaker is open, because the outage is known then. */
+  readonly staleWhileOpenMs: number;
+  readonly clock?: Clock;
+}
+
+/**
+ * Asks the identity server about each token, and lives on what it said last while it fails.
+ *
+ * The bound on revoked tokens: while the identity server answers, a revoked token is refused at once, and its last
+ * result is forgotten, so that no later outage brings it back. A token that is revoked during an outage, which nobody
+ * can know of, is served at most `maxAgeMs + staleWhileOpenMs` after the identity server last called it good.
+ */
+export function tokenIntrospection(options: IntrospectionOptions) {
+  const { url, bus, maxAgeMs, staleWhileOpenMs, clock } = options;
+  const shared = clock === undefined ? { bus } : { bus, clock };
+  const breaker = new CircuitBreaker("identity", {
+    ...shared,
+    failureThreshold: 3,
+    cooldownMs: 250,
+    // That a token is not good is an answer.
+    classify: (call) => (!call.ok && call.error instanceof InactiveToken ? "success" : undefined),
+  });
+  const policy = pipeline(
+    fallback<ActiveToken>("identity", {
+      ...shared,
+      fail: "closed", // a token that nobody vouches for is not let in
+      cache: { maxAgeMs, staleWhileOpenMs, maxEntries: 10_000 },
+      serveOn: { error: (error) => !(error instanceof InactiveToken) },
+    }),
+    retry("identity", {
+      ...shared,
+      attempts: 2,
+      backoff: { initialMs: 10, maxMs: 50 },
+      maxRetryAfterMs: 0, // nobody waits for an open breaker: the last result is at hand
+      budget: ratioBudget({ ratio: 0.1 }),
+    }),
+    breaker,
+    timeout("identity", { ...shared, limitMs: 750 }),
+  );
+  return {
+    breaker,
+    async introspect(token: string): Promise<Introspected> {
+      // Of the token itself only a hash is kept.
+      const key = createHash("sha256").update(token).digest("base64url");
+      const result = await policy.execute((signal) => ask(url, token, signal), { key });
+      switch (result.outcome) {
+        case "ok":
+          return { token: result.value, ageMs: 0 };
+        case "fallback":
+          return { token: result.value, ageMs: result.ageMs ?? 0 };
+        case "circuit-open":
+        case "error":
+          throw result.error;
+      }
+    },
+  };
+}
+
+async function ask(url: string, token: string, signal: AbortSignal): Promise<ActiveToken> {
+  const response = await fetch(`${url}/introspect`, {
+    method: "POST",
+    body: new URLSearchParams({ token, token_type_hint: "access_token" }),
+    headers: { accept: "application/json" },
+    signal,
+  });
+  const text = await response.text();
+  if (!response.ok) {
+    const { status, headers } = response;
+    throw Object.assign(new Error(`The identity server answered ${status}`), { status, headers });
+  }
+  const answer = parsed(text);
+  if (answer.active !== true) throw permanent(new InactiveToken("The token is not active"));
+  return { active: true, sub: String(answer.sub ?? ""), scope: String(answer.scope ?? "") };
+}
+
+interface Answer {
+  readonly active: boolean;
+  readonly sub?: unknown;
+  readonly scope?: unknown;
+}
+
+/** An answer without `active` is none: were it taken for "not active", a broken proxy would lock everybody out. */
+function parsed(text: string): Answer {
+  const answer: unknown = JSON.parse(text);
+  if (typeof answer === "object" && answer !== null && "active" in answer) {
+    const { active } = answer;
+    if (typeof active === "boolean") return { ...answer, active };
+  }
+  throw new SyntaxError("The identity server gave no answer to the question");
+}

@@ -1,0 +1,144 @@
+import { Check } from "../events/check.ts";
+import {
+  answerRefusal,
+  checkedRefusal,
+  type RefusalAnswer,
+  type RefusalOptions,
+} from "./refusal-answer.ts";
+
+/** What is used of a response of Node's http server, and so of Express. */
+export interface NodeAnswer {
+  readonly headersSent: boolean;
+  writeHead(status: number, headers: Record<string, string>): NodeAnswer;
+  end(body?: string): unknown;
+}
+
+/** What is used of a reply of Fastify. */
+export interface FastifyAnswer {
+  code(status: number): FastifyAnswer;
+  headers(values: Record<string, string>): FastifyAnswer;
+  send(body: string): unknown;
+}
+
+/** What is used of a context of Hono. */
+export interface HonoContext {
+  readonly error: Error | undefined;
+  res: Response;
+}
+
+/** What is used of a context of Koa. */
+export interface KoaContext {
+  readonly headerSent: boolean;
+  status: number;
+  body: unknown;
+  set(headers: Record<string, string>): void;
+}
+
+type Next = () => Promise<unknown>;
+
+const answerer = (options: RefusalOptions | undefined) => {
+  const settings = checkedRefusal(new Check("answer refusals"), options ?? {});
+  return (error: unknown): RefusalAnswer | undefined => answerRefusal(error, settings);
+};
+
+/**
+ * The answer for an error, as a `Response` for fetch-style servers (Workers, Deno, Bun): 503 with `Retry-After` and
+ * problem+json when it is about a breaker's refusal, undefined when it is not.
+ *
+ * @throws {TypeError|RangeError} when an option is of the wrong type or outside its range
+ */
+export function refusalResponse(error: unknown, options?: RefusalOptions): Response | undefined {
+  const answer = answerer(options)(error);
+  return answer === undefined ? undefined : responseOf(answer);
+}
+
+/**
+ * An error handler of Express: a refusal that a handler threw, or passed to `next`, becomes 503 with `Retry-After` and
+ * problem+json; every other error goes on. Put it behind the routes.
+ *
+ * @throws {TypeError|RangeError} when an option is of the wrong type or outside its range
+ * @example
+ * app.get("/orders", async (_, response) => response.json(await breaker.call(fetchOrders)));
+ * app.use(expressRefusals());
+ */
+export function expressRefusals(options?: RefusalOptions) {
+  const answerFor = answerer(options);
+  // Express knows error handlers by their four parameters.
+  return (
+    error: unknown,
+    _request: unknown,
+    response: NodeAnswer,
+    next: (error: unknown) => void,
+  ): void => {
+    const answer = answerFor(error);
+    if (answer === undefined || response.headersSent) next(error);
+    else response.writeHead(answer.status, { ...answer.headers }).end(answer.body);
+  };
+}
+
+/**
+ * An error handler for Fastify's `setErrorHandler`: refusals are answered, every other error goes to the handler
+ * outside, by being thrown again.
+ *
+ * @throws {TypeError|RangeError} when an option is of the wrong type or outside its range
+ * @example
+ * app.setErrorHandler(fastifyRefusals());
+ */
+export function fastifyRefusals(options?: RefusalOptions) {
+  const answerFor = answerer(options);
+  return (error: unknown, _request: unknown, reply: FastifyAnswer): unknown => {
+    const answer = answerFor(error);
+    if (answer === undefined) throw error;
+    return reply
+      .code(answer.status)
+      .headers({ ...answer.headers })
+      .send(answer.body);
+  };
+}
+
+/**
+ * A middleware of Hono: refusals are answered, every other error is as `app.onError` left it.
+ *
+ * @throws {TypeError|RangeError} when an option is of the wrong type or outside its range
+ * @example
+ * app.use(honoRefusals());
+ */
+export function honoRefusals(options?: RefusalOptions) {
+  const answerFor = answerer(options);
+  return async (context: HonoContext, next: Next): Promise<void> => {
+    await next();
+    const answer = context.error === undefined ? undefined : answerFor(context.error);
+    if (answer === undefined) return;
+    // Hono adds the headers of the response that was there to one that takes its place.
+    const set: { res: Response | undefined } = context;
+    set.res = undefined;
+    set.res = responseOf(answer);
+  };
+}
+
+/**
+ * A middleware of Koa: refusals are answered, every other error goes on. Put it before the routes.
+ *
+ * @throws {TypeError|RangeError} when an option is of the wrong type or outside its range
+ * @example
+ * app.use(koaRefusals());
+ */
+export function koaRefusals(options?: RefusalOptions) {
+  const answerFor = answerer(options);
+  return async (context: KoaContext, next: Next): Promise<void> => {
+    try {
+      await next();
+    } catch (error) {
+      const answer = answerFor(error);
+      if (answer === undefined || context.headerSent) throw error;
+      context.status = answer.status;
+      context.body = answer.body;
+      // After the body, which sets a content type of its own.
+      context.set({ ...answer.headers });
+    }
+  };
+}
+
+function responseOf({ body, status, headers }: RefusalAnswer): Response {
+  return new Response(body, { status, headers });
+}

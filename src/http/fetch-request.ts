@@ -1,0 +1,77 @@
+import type { HostSignal } from "../platform.ts";
+import type { RequestContext } from "./guard-options.ts";
+import type { RequestGiven } from "./http-guard.ts";
+
+/** What a `fetch` was called with, read. */
+export interface FetchRequest extends RequestGiven {
+  readonly signal: HostSignal | undefined;
+  /** Whether its body is a stream, which can be sent once. */
+  readonly streamed: boolean;
+}
+
+interface Named {
+  readonly url?: unknown;
+  readonly method?: unknown;
+  readonly signal?: unknown;
+  readonly body?: unknown;
+  readonly context?: unknown;
+}
+
+const isNamed = (value: unknown): value is Named => typeof value === "object" && value !== null;
+
+/**
+ * Reads what there is to know of a request.
+ * @throws {TypeError} when its address is none
+ */
+export function readRequest(input: unknown, init: unknown): FetchRequest {
+  const asked: Named = isNamed(input) && !(input instanceof URL) ? input : {};
+  const over: Named = isNamed(init) ? init : {};
+  const method = over.method ?? asked.method ?? "GET";
+  const signal = over.signal === null ? undefined : (over.signal ?? asked.signal);
+  return {
+    url: input instanceof URL ? input : new URL(String(asked.url ?? input), base()),
+    method: String(method).toUpperCase(),
+    // What `fetch` takes for a signal is one; anything else it refuses.
+    signal: isSignal(signal) ? (signal as HostSignal) : undefined,
+    // Checked where it is used.
+    context: over.context as RequestContext | undefined,
+    streamed: isStream(over.body),
+  };
+}
+
+/** Where relative addresses begin, in browsers. */
+function base(): string | undefined {
+  const { location }: { readonly location?: { readonly href?: unknown } } = globalThis as object;
+  return typeof location?.href === "string" ? location.href : undefined;
+}
+
+function isSignal(value: unknown): boolean {
+  return isNamed(value) && typeof Reflect.get(value, "aborted") === "boolean";
+}
+
+function isStream(body: unknown): boolean {
+  if (!isNamed(body)) return false;
+  return (
+    (typeof ReadableStream === "function" && body instanceof ReadableStream) ||
+    Symbol.asyncIterator in body
+  );
+}
+
+/** The input of one attempt: a `Request` can be sent once, so that each attempt sends a copy. */
+export function copied<I>(input: I): I {
+  if (!isNamed(input) || input instanceof URL) return input;
+  const clone: unknown = Reflect.get(input, "clone");
+  // A `Request` makes a copy of its own kind.
+  return typeof clone === "function" ? (Reflect.apply(clone, input, []) as I) : input;
+}
+
+/** The `init` for `fetch`: without what only the guard reads, with the signal of this attempt. */
+export function passedOn<O extends object>(
+  init: (O & { readonly context?: unknown }) | undefined,
+  signal: HostSignal | undefined,
+): O | undefined {
+  if (init === undefined && signal === undefined) return undefined;
+  const { context: _, ...rest } = init ?? { context: undefined };
+  // What is left of `O & { context }` is an O, and each `fetch` takes a signal.
+  return (signal === undefined ? rest : { ...rest, signal }) as object as O;
+}

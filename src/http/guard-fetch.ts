@@ -1,0 +1,216 @@
+import type { CircuitBreaker } from "../core/circuit-breaker.ts";
+import { type CircuitOpenError, isCircuitOpenError } from "../core/circuit-open-error.ts";
+import { Check } from "../events/check.ts";
+import type { HostSignal } from "../platform.ts";
+import { permanent } from "../policies/permanent.ts";
+import { Policy } from "../policies/policy.ts";
+import { copied, type FetchRequest, passedOn, readRequest } from "./fetch-request.ts";
+import {
+  checkedHttpGuard,
+  HTTP_GUARD_OPTIONS,
+  type HttpGuardOptions,
+  type RequestContext,
+} from "./guard-options.ts";
+import { guardBody } from "./guarded-body.ts";
+import { HttpCall } from "./http-call.ts";
+import { HttpGuard } from "./http-guard.ts";
+import { answerRefusal } from "./refusal-answer.ts";
+
+/** What is used of a response: that of any `fetch` fits. */
+export interface FetchResponse {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  readonly body: object | null;
+}
+
+/** What the `init` of one request may have besides. */
+export interface GuardedInit {
+  /** Put on the events of the request as `context`, for example a delivery id. Not given to `fetch`. */
+  readonly context?: RequestContext | undefined;
+}
+
+/** Options of {@link guardFetch}. Unknown keys are refused. */
+export interface GuardFetchOptions extends HttpGuardOptions {
+  /**
+   * What stands around each request, such as a `retry`, a `timeout` or a pipeline of them. It is told that only GET,
+   * HEAD, OPTIONS, TRACE, PUT and DELETE may be made twice, so that a retry repeats others only when they were surely
+   * not done; a body that is a stream is sent once. Each attempt asks the breaker.
+   * @default none
+   */
+  readonly policy?: Policy<never, unknown, readonly unknown[]>;
+  /**
+   * What becomes of a refused request: it rejects with a {@link CircuitOpenError}, or is answered by a `Response` of
+   * status 503 with `Retry-After` and a problem+json body, for code that knows statuses only.
+   * @default "throw"
+   */
+  readonly refusal?: "throw" | "response";
+}
+
+/** A guarded `fetch`. */
+export interface GuardedFetch<I, O, R> {
+  (input: I, init?: O & GuardedInit): Promise<R>;
+  /** Its breakers so far: for health checks and exporters. Empty with a registry that cannot be gone through. */
+  readonly breakers: Iterable<CircuitBreaker>;
+}
+
+const KEYS = [...HTTP_GUARD_OPTIONS, "policy", "refusal"];
+/** What may be sent twice. RFC 9110, section 9.2.2. */
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+const BODILESS_STATUS = new Set([204, 205, 304]);
+/** The answer is for the caller's own code, which may know what it asks. */
+const ANSWER = { expose: true, unknownRetryMs: 10_000, type: "about:blank" };
+
+/** One guarded `fetch`. */
+class Guard<I, O extends object, R extends FetchResponse> {
+  readonly #fetch: (input: I, init?: O) => Promise<R>;
+  readonly #guard: HttpGuard;
+  readonly #policy: GuardFetchOptions["policy"];
+  readonly #answers: boolean;
+
+  constructor(fetch: (input: I, init?: O) => Promise<R>, options: GuardFetchOptions) {
+    const check = new Check("guard fetch");
+    check.function("fetch", fetch);
+    check.keys(check.object("options", options), KEYS);
+    const { policy, refusal = "throw" } = options;
+    if (policy !== undefined && !(policy instanceof Policy)) {
+      check.type("policy", "a policy or a pipeline", policy);
+    }
+    if (refusal !== "throw" && refusal !== "response") {
+      check.range("refusal", '"throw" or "response"', refusal);
+    }
+    this.#fetch = fetch;
+    this.#guard = new HttpGuard(checkedHttpGuard(check, options));
+    this.#policy = policy;
+    this.#answers = refusal === "response";
+  }
+
+  get breakers(): Iterable<CircuitBreaker> {
+    return this.#guard.breakers;
+  }
+
+  readonly run = (input: I, init?: O & GuardedInit): Promise<R> => {
+    let request: FetchRequest;
+    try {
+      request = readRequest(input, init);
+    } catch {
+      // Nothing that could be asked for: `fetch` says so.
+      return this.#send(input, passedOn(init, undefined));
+    }
+    const answered =
+      this.#policy === undefined
+        ? this.#attempt(
+            request,
+            input,
+            init?.context === undefined ? init : passedOn(init, undefined),
+          )
+        : this.#repeat(this.#policy, request, { input, init });
+    return this.#answers ? answered.then(undefined, answerOf<R>) : answered;
+  };
+
+  /** Runs the attempts of a request under the policy. */
+  #repeat(
+    policy: Policy<never, unknown, readonly unknown[]>,
+    request: FetchRequest,
+    { input, init }: { readonly input: I; readonly init: (O & GuardedInit) | undefined },
+  ): Promise<R> {
+    const { signal, context, method, streamed } = request;
+    let last: R | undefined;
+    const attempt = async (given?: HostSignal): Promise<R> => {
+      // What was sent cannot be sent again: the answer stands.
+      if (streamed && last !== undefined) return last;
+      discard(last);
+      const now = given === undefined ? request : { ...request, signal: given };
+      try {
+        last = await this.#attempt(now, copied(input), passedOn(init, given));
+        return last;
+      } catch (error) {
+        throw streamed && !isCircuitOpenError(error) ? permanent(error) : error;
+      }
+    };
+    const idempotent = IDEMPOTENT.has(method) && !streamed;
+    // A policy of any kind calls its function with a signal, or with nothing.
+    const run = attempt as (...args: readonly unknown[]) => Promise<R>;
+    return policy.call(run, { signal, context, idempotent });
+  }
+
+  #attempt(request: FetchRequest, input: I, init: O | undefined): Promise<R> {
+    let call: HttpCall | CircuitOpenError;
+    try {
+      call = this.#guard.begin(request);
+    } catch (refused) {
+      return Promise.reject(refused);
+    }
+    if (!(call instanceof HttpCall)) return Promise.reject(call);
+    const begun = call;
+    return this.#send(input, init).then(
+      (response) => {
+        this.#answered(begun, response, request.method);
+        return response;
+      },
+      (error: unknown) => {
+        begun.threw(error);
+        throw error;
+      },
+    );
+  }
+
+  #send(input: I, init: O | undefined): Promise<R> {
+    try {
+      return Promise.resolve(this.#fetch.call(undefined, input, init));
+    } catch (thrown) {
+      return Promise.reject(thrown);
+    }
+  }
+
+  #answered(call: HttpCall, response: R, method: string): void {
+    if (!call.answered(response, method !== "HEAD" && hasBody(response))) return;
+    if (guardBody(response, call)) this.#guard.await(call);
+    else call.ended();
+  }
+}
+
+function hasBody({ status, body, headers }: FetchResponse): boolean {
+  if (BODILESS_STATUS.has(status) || body === null) return false;
+  return headers.get("content-length") !== "0";
+}
+
+/** Frees the connection of an answer that nobody will read. */
+function discard(response: FetchResponse | undefined): void {
+  const body = response?.body;
+  if (body instanceof ReadableStream) body.cancel().catch(() => {});
+}
+
+/** The answer that stands in for a refused request; whatever else was thrown stays thrown. */
+function answerOf<R>(error: unknown): R {
+  const answer = answerRefusal(error, ANSWER);
+  if (answer === undefined) throw error;
+  const { body, status, headers } = answer;
+  // The host's `Response` is what its `fetch` gives.
+  return new Response(body, { status, headers }) as unknown as R;
+}
+
+/**
+ * Puts a breaker in front of a `fetch`, one for each host or route. A request counts as a failure when it is answered
+ * with 5xx or 429, when no answer comes, or when its body breaks in the middle; the caller gets what `fetch` gave.
+ *
+ * A success is told when the body has been read to its end. A body that is cancelled gives no verdict; one that nobody
+ * reads counts by its head after `bodyLeaseMs`. The breaker is that of the address asked for, wherever redirects lead.
+ *
+ * @throws {TypeError|RangeError} when an option is of the wrong type or outside its range
+ * @example
+ * const guarded = guardFetch(fetch, {
+ *   defaults: { latencyTripMs: 2_000 },
+ *   policy: retry("api", { attempts: 3 }),
+ * });
+ * const response = await guarded("http://127.0.0.1:8080/users/7", { context: { delivery: "d-1" } });
+ */
+export function guardFetch<I, O extends object, R extends FetchResponse>(
+  fetch: (input: I, init?: O) => Promise<R>,
+  options: GuardFetchOptions = {},
+): GuardedFetch<I, O, R> {
+  const guard = new Guard(fetch, options);
+  const { breakers } = guard;
+  return Object.assign((input: I, init?: O & GuardedInit): Promise<R> => guard.run(input, init), {
+    breakers,
+  });
+}

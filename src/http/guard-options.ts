@@ -1,0 +1,147 @@
+import { BreakerRegistry } from "../core/breaker-registry.ts";
+import { CircuitBreaker } from "../core/circuit-breaker.ts";
+import type { Clock } from "../core/clock.ts";
+import type { CircuitBreakerOptions } from "../core/options.ts";
+import type { Check } from "../events/check.ts";
+import type { Scalar } from "../events/field.ts";
+import { platformClock } from "../platform.ts";
+import type { BreakerSource } from "./breaker-source.ts";
+import type { HttpCallSettings } from "./http-call.ts";
+import type { ClassifyRequest } from "./http-outcome.ts";
+import { type RequestFacts, RouteNames } from "./route-names.ts";
+
+/** What goes on the events of one request as `context`. */
+export type RequestContext = Readonly<Record<string, Scalar | undefined>>;
+
+/** Options of what guards requests. Unknown keys are refused. */
+export interface HttpGuardOptions {
+  /** One breaker for all requests. At most one of `breaker`, `registry` and `defaults` may be given. */
+  readonly breaker?: CircuitBreaker;
+  /**
+   * Where the breakers come from, by name: a `BreakerRegistry`, shared with exporters and health checks.
+   * @default one of its own, with its defaults
+   */
+  readonly registry?: BreakerSource;
+  /**
+   * Options of the breakers, when they are its own. `classify` is not among them: nothing of a breaker is asked about a
+   * request but its limits.
+   */
+  readonly defaults?: Omit<CircuitBreakerOptions, "classify">;
+  /**
+   * Templates of paths, each with a breaker of its own per host: `"/users/:id"`, `"GET /files/*"`, the first that fits.
+   * Every other path of a host shares the breaker `"<host> (other)"`.
+   * @default one breaker per host
+   */
+  readonly routes?: readonly string[];
+  /**
+   * The name of a request's breaker; undefined leaves it to `routes`. Never make it of what users send: each name is a
+   * breaker. When it fails, the default holds and `circuit.callback_failed` says so.
+   */
+  readonly nameOf?: (request: RequestFacts) => string | undefined;
+  /**
+   * Decides what a request counts as; see {@link ClassifyRequest}. When it fails, the default holds and
+   * `circuit.callback_failed` says so.
+   * @default 5xx, 429 and network errors are errors, a `TimeoutError` is latency, what the caller aborted is cancelled,
+   * and everything else is a success
+   */
+  readonly classify?: ClassifyRequest;
+  /**
+   * How long the end of a body is waited for, in milliseconds, before the request counts by its head. What breaks later
+   * is told as a failure of its own.
+   * @default 10_000
+   */
+  readonly bodyLeaseMs?: number;
+  /**
+   * The longest cooldown that a `Retry-After` may ask for, in milliseconds, 0 or more.
+   * @default 300_000
+   */
+  readonly maxRetryAfterMs?: number;
+  /**
+   * Where the time of `bodyLeaseMs` and of dates in `Retry-After` comes from; own breakers are given it, too.
+   * @default the platform's clocks
+   */
+  readonly clock?: Clock;
+}
+
+/** The options after the check. */
+export interface HttpGuardSettings extends HttpCallSettings {
+  readonly breakers: BreakerSource & Iterable<CircuitBreaker>;
+  readonly routes: RouteNames;
+  readonly nameOf: HttpGuardOptions["nameOf"];
+  readonly bodyLeaseMs: number;
+  nowMs(): number;
+}
+
+/** The names of the options. */
+export const HTTP_GUARD_OPTIONS = [
+  "breaker",
+  "registry",
+  "defaults",
+  "routes",
+  "nameOf",
+  "classify",
+  "bodyLeaseMs",
+  "maxRetryAfterMs",
+  "clock",
+] as const satisfies readonly (keyof HttpGuardOptions)[];
+
+const DEFAULT_BODY_LEASE_MS = 10_000;
+const DEFAULT_MAX_RETRY_AFTER_MS = 300_000;
+
+/** Checks the options that guards of requests share. */
+export function checkedHttpGuard(check: Check, options: HttpGuardOptions): HttpGuardSettings {
+  const { routes = [], nameOf, classify, bodyLeaseMs, maxRetryAfterMs } = options;
+  const { clock = platformClock } = options;
+  if (nameOf !== undefined) check.function("nameOf", nameOf);
+  if (classify !== undefined) check.function("classify", classify);
+  check.object("clock", clock);
+  check.function("clock.monotonicMs", clock.monotonicMs);
+  check.function("clock.epochMs", clock.epochMs);
+  return {
+    breakers: checkedBreakers(check, options),
+    routes: new RouteNames(check, routes),
+    nameOf,
+    classify,
+    bodyLeaseMs:
+      bodyLeaseMs === undefined
+        ? DEFAULT_BODY_LEASE_MS
+        : check.durationMs("bodyLeaseMs", bodyLeaseMs),
+    maxRetryAfterMs:
+      maxRetryAfterMs === undefined
+        ? DEFAULT_MAX_RETRY_AFTER_MS
+        : check.durationMs("maxRetryAfterMs", maxRetryAfterMs),
+    nowMs: () => clock.monotonicMs(),
+    epochMs: () => clock.epochMs(),
+  };
+}
+
+function checkedBreakers(check: Check, options: HttpGuardOptions): HttpGuardSettings["breakers"] {
+  const { breaker, registry, defaults, clock } = options;
+  const given = [breaker, registry, defaults].filter((source) => source !== undefined);
+  if (given.length > 1) check.type("breaker", "the only one of breaker, registry, defaults", given);
+  if (breaker !== undefined) {
+    if (!(breaker instanceof CircuitBreaker)) check.type("breaker", "a CircuitBreaker", breaker);
+    return { get: () => breaker, [Symbol.iterator]: () => [breaker].values() };
+  }
+  if (registry !== undefined) {
+    check.object("registry", registry);
+    check.function("registry.get", registry.get);
+    return {
+      get: (name) => registry.get(name),
+      [Symbol.iterator]: () => (isIterable(registry) ? registry[Symbol.iterator]() : [].values()),
+    };
+  }
+  if (defaults !== undefined) {
+    check.object("defaults", defaults);
+    if ("classify" in defaults) check.type("defaults.classify", "left out: use classify", defaults);
+  }
+  const { bus, ...own } = defaults ?? {};
+  return new BreakerRegistry({
+    defaults: clock === undefined ? own : { clock, ...own },
+    ...(bus === undefined ? {} : { bus }),
+  });
+}
+
+function isIterable(source: object): source is Iterable<CircuitBreaker> {
+  return Symbol.iterator in source;
+}

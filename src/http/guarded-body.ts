@@ -1,0 +1,142 @@
+import { errorKind } from "../policies/error-kind.ts";
+import type { HttpCall } from "./http-call.ts";
+
+/** What is used of a `Response` whose body is guarded. */
+interface BodyHolder {
+  readonly bodyUsed: boolean;
+  readonly body: ReadableStream<Uint8Array> | null;
+}
+
+/** What a guarded response knows of its body. */
+interface Held {
+  readonly call: HttpCall;
+  /** The stream that is watched, and of which; made when somebody asks for it. */
+  watched: { readonly source: object; readonly stream: ReadableStream<Uint8Array> } | null;
+}
+
+const HELD = Symbol("telltale.body");
+const READERS = ["arrayBuffer", "blob", "bytes", "formData", "json", "text"];
+
+/** Whether a reader failed for what the whole body says, not for how it came. */
+function isMisread(name: string, error: unknown): boolean {
+  if (name === "json") return error instanceof SyntaxError;
+  return name === "formData" && errorKind(error) === "unknown";
+}
+
+/** The prototypes of guarded responses, by those of the responses: one for each kind of `Response` there is. */
+const guardedPrototypes = new WeakMap<object, object>();
+
+/**
+ * Watches the body of a response, however it is read. The response stays the object that `fetch` made, with its `url`
+ * and whatever else it has; only its prototype has a layer more. False when that cannot be.
+ */
+export function guardBody(response: object, call: HttpCall): boolean {
+  try {
+    const held: Held = { call, watched: null };
+    const prototype: object | null = Object.getPrototypeOf(response);
+    if (prototype === null || !Object.isExtensible(response)) return false;
+    let guarded = guardedPrototypes.get(prototype);
+    if (guarded === undefined) {
+      guarded = guardedPrototype(prototype);
+      guardedPrototypes.set(prototype, guarded);
+    }
+    Object.defineProperty(response, HELD, { value: held });
+    Object.setPrototypeOf(response, guarded);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function heldBy(response: object): Held {
+  // Only objects that `guardBody` gave it have this prototype.
+  return Reflect.get(response, HELD) as Held;
+}
+
+function guardedPrototype(prototype: object): object {
+  const guarded: object = Object.create(prototype);
+  for (const name of READERS) {
+    const read: unknown = Reflect.get(prototype, name);
+    if (typeof read === "function") hide(guarded, name, { value: reader(read, name) });
+  }
+  const clone: unknown = Reflect.get(prototype, "clone");
+  if (typeof clone === "function") {
+    hide(guarded, "clone", {
+      value(this: object): unknown {
+        const copy: unknown = Reflect.apply(clone, this, []);
+        const { call } = heldBy(this);
+        if (typeof copy === "object" && copy !== null && guardBody(copy, call)) call.shared();
+        return copy;
+      },
+    });
+  }
+  hide(guarded, "body", {
+    get(this: object): unknown {
+      const body: unknown = Reflect.get(prototype, "body", this);
+      return body instanceof ReadableStream ? watchedOnce(heldBy(this), body) : body;
+    },
+  });
+  return guarded;
+}
+
+const hide = (object: object, name: string, descriptor: PropertyDescriptor): void => {
+  Object.defineProperty(object, name, { ...descriptor, configurable: true });
+};
+
+/** The method that reads a whole body, watched. */
+function reader(read: CallableFunction, name: string): (this: BodyHolder) => unknown {
+  return function (this: BodyHolder): unknown {
+    // One that was read before is refused by the method itself, which says nothing of the dependency.
+    if (this.bodyUsed) return Reflect.apply(read, this, []);
+    const { call } = heldBy(this);
+    const reading: unknown = Reflect.apply(read, this, []);
+    if (!(reading instanceof Promise)) return reading;
+    return reading.then(
+      (value: unknown) => {
+        call.ended();
+        return value;
+      },
+      (error: unknown) => {
+        if (isMisread(name, error)) call.ended();
+        else call.broke(error);
+        throw error;
+      },
+    );
+  };
+}
+
+/** The same watched stream for each look at the same body. */
+function watchedOnce(held: Held, source: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  if (held.watched?.source !== source) held.watched = { source, stream: watch(source, held.call) };
+  return held.watched.stream;
+}
+
+/** A stream of the same bytes, which takes its source only when it is read. */
+function watch(source: ReadableStream<Uint8Array>, call: HttpCall): ReadableStream<Uint8Array> {
+  let taken: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  return new ReadableStream({
+    type: "bytes",
+    async pull(controller) {
+      taken ??= source.getReader();
+      let step: Awaited<ReturnType<typeof taken.read>>;
+      try {
+        step = await taken.read();
+        while (!step.done && step.value.byteLength === 0) step = await taken.read();
+      } catch (error) {
+        call.broke(error);
+        throw error;
+      }
+      if (!step.done) {
+        controller.enqueue(step.value);
+        return;
+      }
+      call.ended();
+      controller.close();
+      controller.byobRequest?.respond(0);
+    },
+    async cancel(reason) {
+      call.abandoned();
+      await (taken ?? source).cancel(reason);
+    },
+  });
+}

@@ -1,0 +1,100 @@
+import { type Classify, outcomeOfThrown } from "../core/classification.ts";
+import type { Outcome } from "../events/vocabulary.ts";
+import { platformClock } from "../platform.ts";
+import { errorKind } from "../policies/error-kind.ts";
+import { readRetryAfter } from "../policies/retry-after.ts";
+import { HttpStatusError } from "./http-status-error.ts";
+
+/** What is read of an answer. */
+export interface HttpAnswer {
+  readonly status: number;
+  /** A `Headers`, or the plain object that Node makes. */
+  readonly headers: object;
+}
+
+/** What became of a request, for a classifier. */
+export type FinishedRequest =
+  | { readonly ok: true; readonly response: HttpAnswer; readonly latencyMs: number }
+  | { readonly ok: false; readonly error: unknown; readonly latencyMs: number };
+
+/**
+ * Decides what a request counts as: one of the words of a breaker's `classify`, such as `"error"` or `"ignored"`.
+ * Undefined leaves it to the defaults. It is not asked about refusals and cancelled requests.
+ */
+export type ClassifyRequest = (request: FinishedRequest) => Outcome | undefined;
+
+/** What a request counts as. */
+export interface Judged {
+  readonly outcome: Outcome;
+  readonly thrown: { readonly value: unknown } | null;
+  /** How long the dependency asks to be left alone; null when it does not. */
+  readonly retryAfterMs: number | null;
+}
+
+const TOO_MANY_REQUESTS = 429;
+const FIRST_SERVER_ERROR = 500;
+
+/**
+ * The answer of a dependency that is well is a success, whatever it says to this caller: 4xx are, but for 429.
+ */
+export function outcomeOfStatus(status: number): Outcome {
+  return status >= FIRST_SERVER_ERROR || status === TOO_MANY_REQUESTS ? "error" : "success";
+}
+
+/** What an answer counts as, by the outcome that was decided for it. */
+export function judgedAnswer(answer: HttpAnswer, outcome: Outcome, nowAtMs: number): Judged {
+  if (outcome !== "error" && outcome !== "latency") {
+    return { outcome, thrown: null, retryAfterMs: null };
+  }
+  return {
+    outcome,
+    thrown: { value: new HttpStatusError(answer.status) },
+    retryAfterMs: readRetryAfter(answer, nowAtMs) ?? null,
+  };
+}
+
+/** What an error of a request counts as, by default. */
+export function outcomeOfError(error: unknown, isAborted: boolean): Outcome {
+  const outcome = outcomeOfThrown(error);
+  if (outcome !== "error") return outcome;
+  if (isAborted || errorKind(error) === "cancelled") return "cancelled";
+  return hasBadAddress(error) ? "unreached" : outcome;
+}
+
+/** An address that is none was never asked for anything. */
+function hasBadAddress(error: unknown): boolean {
+  try {
+    if (typeof error !== "object" || error === null) return false;
+    const { code, cause }: { readonly code?: unknown; readonly cause?: unknown } = error;
+    return code === "ERR_INVALID_URL" || (cause !== undefined && hasBadAddress(cause));
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The `classify` of a breaker around a client of HTTP that is no `fetch` (axios, got, an SDK): by the status in what it
+ * returned or threw (`status`, `statusCode`, or those of its `response`), with the rules of `guardFetch` and its
+ * `Retry-After`. What has no status is left to the defaults.
+ *
+ * @example
+ * const breaker = new CircuitBreaker("orders", { classify: classifyHttp });
+ * const { data } = await breaker.call(() => axios.get("http://127.0.0.1:8080/orders"));
+ */
+export const classifyHttp: Classify = (call) => {
+  const held = call.ok ? call.value : call.error;
+  const status = statusOf(held) ?? statusOf(propertyOf(held, "response"));
+  if (status === undefined) return undefined;
+  const outcome = outcomeOfStatus(status);
+  if (outcome === "success") return outcome;
+  const retryAfterMs = readRetryAfter(held, platformClock.epochMs());
+  return retryAfterMs === undefined ? outcome : { outcome, retryAfterMs };
+};
+
+function statusOf(held: unknown): number | undefined {
+  const status = propertyOf(held, "status") ?? propertyOf(held, "statusCode");
+  return typeof status === "number" && status >= 100 && status <= 599 ? status : undefined;
+}
+
+const propertyOf = (held: unknown, key: string): unknown =>
+  typeof held === "object" && held !== null ? Reflect.get(held, key) : undefined;

@@ -1,0 +1,103 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { freePort } from "../support/free-port.ts";
+import { describeWith, program } from "../support/programs.ts";
+import { runExample } from "./run-example.ts";
+
+const CLIENT_STORY = `200
+error 404
+error 404
+error 429
+error 503
+refused, again in 30 s
+{"success":3,"error":2,"latency":0,"ignored":0,"cancelled":0,"unreached":0,"late":0}
+`;
+
+const STORIES: Readonly<Record<string, string>> = {
+  "fetch.ts": `well: /users/7
+open: /users/:id (HTTP 503)
+refused: open, again in 20 s
+well: /elsewhere
+readiness: degraded
+`,
+  "axios.ts": CLIENT_STORY,
+  "got.ts": CLIENT_STORY,
+  "undici.ts": `200
+404
+429
+503
+refused, again in 30 s
+{"success":2,"error":2,"latency":0,"ignored":0,"cancelled":0,"unreached":0,"late":0}
+`,
+  "openai.ts": `Hello, world
+  failure: terminated
+broke after "Hello"
+  failure: HTTP 429
+answered 429
+refused: again in 12 s
+`,
+  "anthropic.ts": `Hello, world (0 slow)
+Hello, world (0 slow)
+answered 529
+answered 529
+refused: again in 7 s
+`,
+  "grpc.ts": `order 7
+NOT_FOUND
+INVALID_ARGUMENT
+DEADLINE_EXCEEDED
+UNAVAILABLE
+refused: open
+{"success":3,"error":1,"latency":1,"ignored":0,"cancelled":0,"unreached":0,"late":0}
+`,
+};
+const NATS_STORY = `order 7
+no answer in time
+nobody is there
+open: error, {"error":2,"latency":1}
+nobody is there
+refused: open
+`;
+
+test.each(Object.entries(STORIES))("examples/%s tells its story", async (path, story) => {
+  await expect(runExample(path)).resolves.toBe(story);
+});
+
+describeWith("nats-server")("with a NATS server", () => {
+  test("examples/nats.ts tells its story", async () => {
+    const port = await freePort();
+    const server = spawn(program("nats-server"), ["-a", "127.0.0.1", "-p", String(port)], {
+      stdio: "ignore",
+    });
+    const gone = once(server, "exit");
+    try {
+      while (!(await listens(port))) await sleep(20);
+      await expect(runExample("nats.ts", `nats://127.0.0.1:${port}`)).resolves.toBe(NATS_STORY);
+    } finally {
+      server.kill();
+      await gone;
+    }
+  });
+});
+
+test("every example has its story here, or a test of its own", () => {
+  const inTest = [...Object.keys(STORIES), "nats.ts", "fake-server.ts", "token-introspection"];
+  const there = readdirSync(new URL("../../examples/", import.meta.url));
+  expect(there.sort()).toEqual(inTest.sort());
+});
+
+async function listens(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,0 +1,238 @@
+import type { ServerResponse } from "node:http";
+import { setImmediate as turn } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type GuardFetchOptions, guardFetch } from "../../src/http/index.ts";
+import { type GuardedServer, guardedServer } from "../support/guarded-server.ts";
+import { ok, status } from "../support/loopback.ts";
+
+let given: GuardedServer;
+
+beforeEach(async () => {
+  given = await guardedServer();
+});
+afterEach(() => given.server.stop());
+
+const guard = (options: GuardFetchOptions = {}) => {
+  const { breaker, clock } = given;
+  return guardFetch(fetch, { breaker, clock, ...options });
+};
+const calls = () => given.breaker.stats.calls;
+
+/** A server whose bodies begin and then wait for the test. */
+function begun(): { readonly open: ServerResponse[] } {
+  const open: ServerResponse[] = [];
+  given.server.answer = (_, response) => {
+    response.writeHead(200).write("begun ");
+    open.push(response);
+  };
+  return { open };
+}
+
+const breaks = (open: ServerResponse[]): void => {
+  for (const response of open) response.destroy();
+};
+
+test("an error in the middle of a body counts as a failure, with the error that the reader sees", async () => {
+  const { open } = begun();
+  const response = await guard()(given.server.url);
+  expect(calls()).toMatchObject({ success: 0, error: 0 });
+  const reading = response.text();
+  breaks(open);
+  await expect(reading).rejects.toThrow("terminated");
+  expect(given.events).toMatchObject([
+    { type: "circuit.failure", reason: "error", error: { message: "terminated" } },
+    { type: "circuit.progress" },
+  ]);
+});
+
+test("an error in the middle of a stream counts as a failure", async () => {
+  const { open } = begun();
+  const { body } = await guard()(given.server.url);
+  const reader = body?.getReader();
+  await expect(reader?.read()).resolves.toMatchObject({ done: false });
+  breaks(open);
+  await expect(reader?.read()).rejects.toThrow("terminated");
+  expect(calls()).toMatchObject({ error: 1, success: 0 });
+});
+
+test("bodies that break one after the other trip the breaker, though each head was well", async () => {
+  const { open } = begun();
+  const guarded = guard();
+  for (const _ of [1, 2]) {
+    const reading = (await guarded(given.server.url)).text();
+    breaks(open);
+    await expect(reading).rejects.toThrow();
+  }
+  expect(given.breaker.state).toBe("open");
+});
+
+test("a stream that is read to its end is a success, once", async () => {
+  const { body } = await guard()(given.server.url);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body ?? []) chunks.push(chunk);
+  expect(Buffer.concat(chunks).toString()).toBe("answer to /");
+  expect(calls()).toMatchObject({ success: 1 });
+});
+
+test("a stream may be read into the reader's own buffer", async () => {
+  const { body } = await guard()(given.server.url);
+  const reader = body?.getReader({ mode: "byob" });
+  const first = await reader?.read(new Uint8Array(64));
+  expect(Buffer.from(first?.value ?? []).toString()).toBe("answer to /");
+  await expect(reader?.read(new Uint8Array(64))).resolves.toMatchObject({ done: true });
+  expect(calls()).toMatchObject({ success: 1 });
+});
+
+test("a cancelled body gives no verdict, frees a probe, and reaches the server", async () => {
+  const { server, breaker, clock } = given;
+  breaker.forceOpen("test", { forMs: 100 });
+  clock.advance(100);
+  begun();
+  const response = await guard()(server.url);
+  expect(breaker.probesInFlight).toBe(1);
+  await response.body?.cancel();
+  expect(breaker.probesInFlight).toBe(0);
+  expect(breaker.state).toBe("half_open");
+  expect(calls()).toMatchObject({ cancelled: 1, success: 0, error: 0 });
+  while (server.given === 0) await turn();
+});
+
+test("leaving a loop over the body is a cancelled body", async () => {
+  begun();
+  const { body } = await guard()(given.server.url);
+  for await (const _ of body ?? []) break;
+  expect(calls()).toMatchObject({ cancelled: 1, success: 0, error: 0 });
+});
+
+test("an abort in the middle of a body is cancelled, a timeout is latency", async () => {
+  begun();
+  const guarded = guard();
+  for (const [reason, countedAs] of [
+    [new DOMException("left", "AbortError"), "cancelled"],
+    [new DOMException("late", "TimeoutError"), "latency"],
+  ] as const) {
+    const leaving = new AbortController();
+    const response = await guarded(given.server.url, { signal: leaving.signal });
+    const reading = response.text();
+    leaving.abort(reason);
+    await expect(reading).rejects.toBe(reason);
+    expect(calls()[countedAs]).toBe(1);
+  }
+  expect(calls().error).toBe(0);
+});
+
+test("option bodyLeaseMs: a body that nobody reads counts by its head at the next call", async () => {
+  const { server, clock } = given;
+  const guarded = guard({ bodyLeaseMs: 3_000 });
+  await guarded(server.url);
+  clock.advance(2_999);
+  await guarded(server.url);
+  expect(calls()).toMatchObject({ success: 0 });
+  clock.advance(1);
+  await guarded(server.url);
+  expect(calls()).toMatchObject({ success: 1, latency: 0 });
+});
+
+test("a probe whose body nobody reads closes the breaker, and the next call passes", async () => {
+  const { server, breaker, clock } = given;
+  breaker.forceOpen("test", { forMs: 100 });
+  clock.advance(100);
+  const guarded = guard({ bodyLeaseMs: 3_000 });
+  await guarded(server.url);
+  await expect(guarded(server.url)).rejects.toMatchObject({ reason: "half_open" });
+  clock.advance(3_000);
+  await expect(guarded(server.url)).resolves.toMatchObject({ status: 200 });
+  expect(breaker.state).toBe("closed");
+});
+
+test("a stream that breaks after its lease is a failure of its own", async () => {
+  const { server, clock } = given;
+  const { open } = begun();
+  const guarded = guard({ bodyLeaseMs: 3_000 });
+  const reading = (await guarded(server.url)).text();
+  clock.advance(3_000);
+  server.answer = ok;
+  await (await guarded(server.url)).text();
+  expect(calls()).toMatchObject({ success: 2, error: 0 });
+  breaks(open);
+  await expect(reading).rejects.toThrow("terminated");
+  expect(calls()).toMatchObject({ success: 2, error: 1 });
+});
+
+test("trap 2: a stream of the closed period that breaks after its lease reopens no half-open breaker", async () => {
+  const { server, breaker, clock } = given;
+  const { open } = begun();
+  const guarded = guard({ bodyLeaseMs: 3_000 });
+  const reading = (await guarded(server.url)).text();
+  clock.advance(3_000);
+  server.answer = status(503);
+  await guarded(server.url);
+  await guarded(server.url);
+  expect(breaker.state).toBe("open");
+  clock.advance(1_000);
+  server.answer = ok;
+  const probe = await guarded(server.url);
+  breaks(open);
+  await expect(reading).rejects.toThrow();
+  expect(calls().late).toBe(1);
+  await probe.text();
+  expect(breaker.state).toBe("closed");
+});
+
+test("a body of a failure is passed on unwatched: its verdict is there already", async () => {
+  given.server.answer = status(500);
+  const response = await guard()(given.server.url);
+  expect(calls()).toMatchObject({ error: 1 });
+  await expect(response.text()).resolves.toBe("no");
+  expect(calls()).toMatchObject({ error: 1, success: 0 });
+});
+
+test.each(["arrayBuffer", "blob", "bytes", "text"] as const)("%s() ends the call", async (read) => {
+  const response = await guard()(given.server.url);
+  await response[read]();
+  expect(calls()).toMatchObject({ success: 1 });
+});
+
+test("json() of what is no JSON rejects, and is no failure of the transport", async () => {
+  const response = await guard()(given.server.url);
+  await expect(response.json()).rejects.toThrow(SyntaxError);
+  expect(calls()).toMatchObject({ success: 1, error: 0 });
+});
+
+test("reading a body twice rejects as ever, and counts once", async () => {
+  const response = await guard()(given.server.url);
+  await response.text();
+  await expect(response.text()).rejects.toThrow(TypeError);
+  expect(calls()).toMatchObject({ success: 1, error: 0 });
+});
+
+test("looking at the body takes nothing from its readers", async () => {
+  const response = await guard()(given.server.url);
+  expect(response.body).toBe(response.body);
+  expect(response.body?.locked).toBe(false);
+  await expect(response.text()).resolves.toBe("answer to /");
+  expect(response.bodyUsed).toBe(true);
+});
+
+test("a copy is guarded, too: the first to end decides, and one that is cancelled does not", async () => {
+  const response = await guard()(given.server.url);
+  const copy = response.clone();
+  const cancelled = copy.body?.cancel();
+  expect(calls()).toMatchObject({ cancelled: 0 });
+  await expect(response.text()).resolves.toBe("answer to /");
+  await cancelled;
+  expect(calls()).toMatchObject({ success: 1, cancelled: 0 });
+});
+
+test("a response that cannot be watched counts by its head", async () => {
+  const frozen = Object.freeze({ status: 200, headers: new Headers(), body: {} });
+  const guarded = guardFetch(async (_: string, __?: object) => frozen, { breaker: given.breaker });
+  await expect(guarded("http://127.0.0.1/")).resolves.toBe(frozen);
+  expect(calls()).toMatchObject({ success: 1 });
+});
+
+test("a guarded response can be sent on as the body of another", async () => {
+  const { body, headers } = await guard()(given.server.url);
+  await expect(new Response(body, { headers }).text()).resolves.toBe("answer to /");
+  expect(calls()).toMatchObject({ success: 1 });
+});

@@ -1,0 +1,98 @@
+import { Agent, request, fetch as undiciFetch } from "undici";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { breakerInterceptor } from "../../src/http/index.ts";
+import { type GuardedServer, guardedServer } from "../support/guarded-server.ts";
+import { status } from "../support/loopback.ts";
+
+let given: GuardedServer;
+let dispatcher: ReturnType<Agent["compose"]>;
+
+beforeEach(async () => {
+  given = await guardedServer();
+  const { breaker, clock } = given;
+  dispatcher = new Agent().compose(breakerInterceptor({ breaker, clock, bodyLeaseMs: 3_000 }));
+});
+afterEach(async () => {
+  await dispatcher.destroy();
+  await given.server.stop();
+});
+
+const calls = () => given.breaker.stats.calls;
+
+test("breakerInterceptor() counts a body that was read to its end", async () => {
+  const { body } = await request(`${given.server.url}/orders`, { dispatcher });
+  await expect(body.text()).resolves.toBe("answer to /orders");
+  expect(calls()).toMatchObject({ success: 1 });
+});
+
+test("breakerInterceptor() opens for failing answers, and as long as Retry-After asks", async () => {
+  const { server, breaker } = given;
+  server.answer = status(503, { "retry-after": "5" });
+  for (const _ of [1, 2]) await (await request(server.url, { dispatcher })).body.dump();
+  await expect(request(server.url, { dispatcher })).rejects.toMatchObject({
+    code: "ERR_CIRCUIT_OPEN",
+  });
+  expect([server.requests, breaker.retryAfterMs]).toEqual([2, 5_000]);
+});
+
+test("breakerInterceptor() refuses a fetch that uses the dispatcher", async () => {
+  given.breaker.forceOpen();
+  await expect(undiciFetch(given.server.url, { dispatcher })).rejects.toMatchObject({
+    message: "fetch failed",
+    cause: { code: "ERR_CIRCUIT_OPEN" },
+  });
+});
+
+test("breakerInterceptor() counts a body that breaks in the middle", async () => {
+  given.server.answer = (_, response) => {
+    response.writeHead(200).write("begun");
+    setImmediate(() => response.destroy());
+  };
+  const { body } = await request(given.server.url, { dispatcher });
+  await expect(body.text()).rejects.toThrow();
+  expect(calls()).toMatchObject({ error: 1, success: 0 });
+});
+
+test("breakerInterceptor() gives no verdict for a body that is left or aborted", async () => {
+  given.server.answer = (_, response) => void response.writeHead(200).write("begun");
+  const { body } = await request(given.server.url, { dispatcher });
+  body.on("error", () => {});
+  body.destroy();
+  const leaving = new AbortController();
+  const { signal } = leaving;
+  const second = await request(given.server.url, { dispatcher, signal });
+  const reading = second.body.text();
+  leaving.abort();
+  await expect(reading).rejects.toThrow();
+  expect(calls()).toMatchObject({ cancelled: 2, error: 0, success: 0 });
+});
+
+test("breakerInterceptor() counts a server that is gone", async () => {
+  await given.server.stop();
+  await expect(request(given.server.url, { dispatcher })).rejects.toThrow("ECONNREFUSED");
+  expect(calls()).toMatchObject({ error: 1 });
+});
+
+test("breakerInterceptor() counts HEAD and 204 at once, and a body that nobody reads after its lease", async () => {
+  const { server, clock } = given;
+  await request(server.url, { dispatcher, method: "HEAD" });
+  server.answer = (_, response) => void response.writeHead(204).end();
+  await request(server.url, { dispatcher });
+  expect(calls()).toMatchObject({ success: 2 });
+  server.answer = (_, response) => void response.end("x".repeat(1_000_000));
+  await request(server.url, { dispatcher });
+  clock.advance(3_000);
+  await request(server.url, { dispatcher });
+  expect(calls()).toMatchObject({ success: 3 });
+});
+
+test("breakerInterceptor() has a breaker for each route, and refuses unknown options", async () => {
+  const interceptor = breakerInterceptor({ routes: ["/users/:id"] });
+  const own = new Agent().compose(interceptor);
+  await (await request(`${given.server.url}/users/7`, { dispatcher: own })).body.text();
+  const { host } = new URL(given.server.url);
+  expect([...interceptor.breakers].map(({ name }) => name)).toEqual([`${host} /users/:id`]);
+  await own.destroy();
+  // @ts-expect-error no option of the interceptor
+  expect(() => breakerInterceptor({ refusal: "response" })).toThrow('unknown option "refusal"');
+});

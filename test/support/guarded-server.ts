@@ -1,0 +1,35 @@
+import type { TelltaleEvent } from "../../src/index.ts";
+import { CircuitBreaker, createEventBus, type EventBus } from "../../src/index.ts";
+import { FakeClock } from "./fake-clock.ts";
+import { type Loopback, loopback } from "./loopback.ts";
+
+/** A real server, and what guards of requests to it share. */
+export interface GuardedServer {
+  readonly server: Loopback;
+  readonly clock: FakeClock;
+  readonly bus: EventBus;
+  readonly events: TelltaleEvent[];
+  readonly breaker: CircuitBreaker;
+  /** The names of the events so far, and forgets them. */
+  told(): string[];
+}
+
+export async function guardedServer(): Promise<GuardedServer> {
+  const server = await loopback();
+  const clock = new FakeClock();
+  const bus = createEventBus();
+  const events: TelltaleEvent[] = [];
+  const since: string[] = [];
+  bus.on("circuit.*", (event) => {
+    events.push(event);
+    since.push(event.type);
+  });
+  const breaker = new CircuitBreaker("upstream", {
+    bus,
+    clock,
+    failureThreshold: 2,
+    cooldownMs: 1_000,
+    latencyTripMs: 500,
+  });
+  return { server, clock, bus, events, breaker, told: () => since.splice(0) };
+}
