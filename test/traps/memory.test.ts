@@ -1,7 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test, vi } from "vitest";
-import { CircuitBreaker, type CircuitBreakerOptions, createEventBus } from "../../src/index.ts";
+import {
+  CircuitBreaker,
+  type CircuitBreakerOptions,
+  createEventBus,
+  failureRate,
+} from "../../src/index.ts";
 import { BOOM, deferred, failTimes, succeed, watch } from "../support/breaker.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { permitOf } from "../support/states.ts";
@@ -206,4 +211,17 @@ test("trap 55: making a breaker asks neither for chance nor for an id", () => {
   expect(chance).not.toHaveBeenCalled();
   expect(id).not.toHaveBeenCalled();
   expect(breaker.state).toBe("closed");
+});
+
+test("trap 38: a failing call walks through no window, however many calls it holds", () => {
+  const calls = 1_000_000;
+  const breaker = new CircuitBreaker("payments", {
+    trip: failureRate({ threshold: 1, window: { calls }, minimumCalls: calls }),
+  });
+  for (let n = 0; n < calls; n++) breaker.recordSuccess();
+  // A walk through the window at each of these failures would take minutes.
+  const failures = 100_000;
+  for (let n = 0; n < failures; n++) breaker.recordFailure();
+  expect(breaker.state).toBe("closed");
+  expect(breaker.tripProgress).toBeCloseTo(failures / calls);
 });
