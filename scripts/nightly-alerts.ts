@@ -5,13 +5,22 @@ import process from "node:process";
 import { listedEquivalents } from "../test/alerts/equivalents.ts";
 import { failing, unreadable } from "../test/alerts/kill.ts";
 import { mutantsOf } from "../test/alerts/mutants.ts";
-import { committedRules } from "../test/alerts/rules-document.ts";
+import { committedRules, unchangedSlices } from "../test/alerts/rules-document.ts";
 import { SCENARIOS } from "../test/alerts/scenarios/all.ts";
 
 const begunMs = performance.now();
 const secondsSoFar = (): string => ((performance.now() - begunMs) / 1000).toFixed(0);
 
-const mutants = mutantsOf(committedRules());
+const document = committedRules();
+// Unchanged, each part has to pass: else a mutant would fail for something else than its change.
+const failed = await failing(unchangedSlices(document), SCENARIOS);
+if (failed.size > 0) {
+  const names = [...failed].flatMap(({ alerts }) => [...alerts]);
+  throw new Error(`The rules themselves fail the scenarios: ${[...new Set(names)].join(", ")}`);
+}
+console.log(`alerts: ${SCENARIOS.length} scenarios pass, ${secondsSoFar()} s`);
+
+const mutants = mutantsOf(document);
 const equivalents = new Set(listedEquivalents().flatMap((each) => each.mutants));
 const unread = await unreadable(mutants);
 const killed = await failing(mutants, SCENARIOS, (judged) => {

@@ -73,3 +73,7 @@ export function sliceAround(rule: Rule, document: RulesDocument): Slice {
     records: needed,
   };
 }
+
+/** Every part that mutants are made of, as it is. */
+export const unchangedSlices = (document: RulesDocument): readonly Slice[] =>
+  rulesOf(document).map((rule) => sliceAround(rule, document));
