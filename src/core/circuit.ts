@@ -261,8 +261,8 @@ export class Circuit implements Committed {
 
   #enter(period: Period): void {
     this.generation++;
-    this.#followCalls();
     this.period = period;
+    this.#followCalls();
     this.quiet = undefined;
   }
 
