@@ -33,10 +33,7 @@ export function inFlightLimit(
   inFlight: unknown,
   { latencyTripMs, rules }: { readonly latencyTripMs: number; readonly rules: readonly TripRule[] },
 ): number {
-  if (inFlight !== undefined && typeof inFlight !== "boolean") {
-    check.type("inFlight", "true or false", inFlight);
-  }
-  if (inFlight !== true) return Number.POSITIVE_INFINITY;
+  if (inFlight === undefined || !check.flag("inFlight", inFlight)) return Number.POSITIVE_INFINITY;
   const shortestMs = rules.reduce(
     (shortest, { latencyMs }) => Math.min(shortest, latencyMs ?? shortest),
     latencyTripMs,

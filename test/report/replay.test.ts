@@ -265,6 +265,6 @@ test("replay() and createReplay() read the naming of the lines, and refuse other
     new TypeError('Cannot create a replay: unknown option "prefx", did you mean "prefix"?'),
   );
   expect(() => [...replay([], { eventKey: 5 } as never)]).toThrow(
-    new TypeError("Cannot replay events: eventKey must be a string, received number"),
+    new TypeError("Cannot replay events: eventKey must be a string, received 5"),
   );
 });
