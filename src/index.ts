@@ -7,10 +7,7 @@ export type {
 } from "./core/breaker-view.ts";
 export type { DurationListener } from "./core/call-durations.ts";
 export type { CallOptions, CancelSignal } from "./core/call-options.ts";
-export {
-  CircuitBreaker,
-  type ForceOpenOptions,
-} from "./core/circuit-breaker.ts";
+export { CircuitBreaker } from "./core/circuit-breaker.ts";
 export { CircuitOpenError, isCircuitOpenError } from "./core/circuit-open-error.ts";
 export type { Classification, Classify, FinishedCall } from "./core/classification.ts";
 export type { Clock } from "./core/clock.ts";
@@ -28,6 +25,7 @@ export type {
 } from "./core/execute-result.ts";
 export type {
   CircuitBreakerOptions,
+  ForceOpenOptions,
   HalfOpenOptions,
   ProbeRateOptions,
   RampUpOptions,

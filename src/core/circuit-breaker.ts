@@ -26,7 +26,7 @@ import { type BesideReason, type CircuitOpenError, refusalError } from "./circui
 import * as control from "./control.ts";
 import type { ExecuteResult } from "./execute-result.ts";
 import { guard, guardResult, guardSync } from "./guarded-call.ts";
-import type { CircuitBreakerOptions } from "./options.ts";
+import type { CircuitBreakerOptions, ForceOpenOptions } from "./options.ts";
 import {
   type AskedPermit,
   askPermit,
@@ -44,15 +44,6 @@ import {
 } from "./reconfiguration.ts";
 import { settingsOf } from "./settings.ts";
 import { readShare, readStats, tripProgress } from "./stats.ts";
-
-/** Options of {@link CircuitBreaker.forceOpen}. */
-export interface ForceOpenOptions {
-  /**
-   * After this many milliseconds a probe may run.
-   * @default until `reset`
-   */
-  readonly forMs?: number;
-}
 
 const LONGEST_NOTE = 512;
 const NO_ATTRIBUTES = /* @__PURE__ */ Object.freeze({});

@@ -145,3 +145,12 @@ export interface CircuitBreakerOptions {
    */
   readonly attributes?: Readonly<Record<string, Scalar>>;
 }
+
+/** Options of `forceOpen`. */
+export interface ForceOpenOptions {
+  /**
+   * After this many milliseconds a probe may run.
+   * @default until `reset`
+   */
+  readonly forMs?: number;
+}
