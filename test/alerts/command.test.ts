@@ -226,6 +226,15 @@ describe("telltale alerts refuses", () => {
     [["--label", "a=\u2028"], "--label must be printable text"],
     [["--selector", 'state="open"'], "--selector must leave state to the rules"],
     [["--selector", '__name__="up"'], "--selector must leave __name__ to the rules"],
+    [
+      ["--format", "loki", "--selector", 'circuit_breaker_name="payments"'],
+      "--selector must name labels of streams",
+    ],
+    [
+      ["--format", "loki", "--selector", 'app!="x",env=~".*"'],
+      "--selector must have a matcher with = or =~ that chooses streams",
+    ],
+    [["--group-by", "type"], "--group-by must name labels other than those of the metrics"],
     [["--group-by", "job,,pod"], "--group-by must be a list separated by commas"],
     [["--group-by", "job,job"], "--group-by must name job once"],
     [["--group-by", "k8s-app"], "--group-by must name labels: letters, digits and _"],

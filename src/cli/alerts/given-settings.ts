@@ -1,8 +1,9 @@
-import { BREAKER_LABEL, METRICS } from "../../events/metrics.ts";
 import type { Given } from "../command-line.ts";
 import { UsageError } from "../usage-error.ts";
 import { type AlertOverride, type AlertSettings, DEFAULT_SETTINGS } from "./alert-settings.ts";
 import { durationMs } from "./duration.ts";
+import { alertLabelsOf, groupByOf, instanceLabelOf, matchersOf } from "./given-labels.ts";
+import { metaOf } from "./given-meta.ts";
 import {
   durationOf,
   inWords,
@@ -13,7 +14,7 @@ import {
   textOf,
   wordOf,
 } from "./given-values.ts";
-import { type Matcher, parseMatchers, SelectorFault, UNPRINTABLE } from "./matcher.ts";
+import { UNPRINTABLE } from "./matcher.ts";
 import { ALERT_SEVERITIES, isAlert, type RuleGroup } from "./rule.ts";
 import { lokiGroups, ruleGroups } from "./rule-groups.ts";
 import type { ObjectMeta } from "./rules-file.ts";
@@ -56,7 +57,7 @@ export function givenSettings(given: Given): GivenSettings {
   for (const [option, value] of Object.entries(given)) {
     if (String(value).search(UNPRINTABLE) >= 0) refuse(option, "be printable text", String(value));
   }
-  const matchers = matchersOf(given);
+  const matchers = matchersOf(given, format === "loki");
   const groupBy = groupByOf(given);
   const usual = alertsOf(
     format === "loki" ? lokiGroups(DEFAULT_SETTINGS) : ruleGroups(DEFAULT_SETTINGS),
@@ -80,58 +81,6 @@ export function givenSettings(given: Given): GivenSettings {
 
 const alertsOf = (groups: readonly RuleGroup[]) =>
   groups.flatMap(({ rules }) => rules).filter(isAlert);
-
-function matchersOf(given: Given): readonly Matcher[] {
-  const text = textOf(given, "selector");
-  if (text === undefined) return DEFAULT_SETTINGS.matchers;
-  try {
-    const matchers = parseMatchers(text);
-    const taken = matchers.find(({ label }) => OWN_LABELS.has(label) || label === "__name__");
-    if (taken === undefined) return matchers;
-    return refuse("selector", `leave ${taken.label} to the rules`, text);
-  } catch (thrown) {
-    if (!(thrown instanceof SelectorFault)) throw thrown;
-    return refuse("selector", thrown.message, text);
-  }
-}
-
-/** Labels that the metrics have themselves, and the rules tell apart. */
-const OWN_LABELS: ReadonlySet<string> = new Set([
-  "le",
-  "replica",
-  ...Object.values(METRICS).flatMap(({ labels }): readonly string[] => labels),
-]);
-const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
-
-/** Refuses a label that no series, or no alert, can be told apart by. */
-function checkedLabel(option: string, label: string): string {
-  if (!LABEL.test(label) || label.startsWith("__")) {
-    return refuse(option, "name labels: letters, digits and _, without __ in front", label);
-  }
-  if (OWN_LABELS.has(label) || label === BREAKER_LABEL.prometheus) {
-    return refuse(option, "name labels other than those of the metrics themselves", label);
-  }
-  if (label === "alertname" || label === "severity") {
-    return refuse(option, "name labels other than those of every alert", label);
-  }
-  if (label.startsWith("otel_scope_")) {
-    return refuse(option, "name labels that no upgrade of the library changes", label);
-  }
-  return label;
-}
-
-function groupByOf(given: Given): readonly string[] {
-  const labels = listOf(given, "group-by") ?? DEFAULT_SETTINGS.groupBy;
-  return labels.map((label) => checkedLabel("group-by", label));
-}
-
-function instanceLabelOf(given: Given, groupBy: readonly string[]): string {
-  const label = textOf(given, "instance-label") ?? DEFAULT_SETTINGS.instanceLabel;
-  if (groupBy.includes(label)) {
-    return refuse("group-by", "leave out the label of the instances", groupBy.join(","));
-  }
-  return checkedLabel("instance-label", label);
-}
 
 function thresholdsOf(given: Given): Thresholds {
   const entries = THRESHOLD_NAMES.map((name) => {
@@ -171,19 +120,6 @@ function overridesOf(given: Given, names: readonly string[]): ReadonlyMap<string
   return overrides;
 }
 
-function alertLabelsOf(given: Given, groupBy: readonly string[]): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    pairsOf(given, "label").map(([label, value]) => {
-      if (groupBy.includes(label)) {
-        return refuse("label", "leave the labels of --group-by as they are", label);
-      }
-      // Prometheus would read them as a template.
-      if (value.includes("{{")) return refuse("label", "have values without {{", value);
-      return [checkedLabel("label", label), value];
-    }),
-  );
-}
-
 function runbookBaseOf(given: Given): string {
   const text = textOf(given, "runbook-base");
   if (text === undefined) return DEFAULT_SETTINGS.runbookBase;
@@ -210,30 +146,6 @@ function intervalOf(given: Given): string | undefined {
   if (text === undefined) return undefined;
   const interval = durationOf("interval", text);
   return durationMs(interval) === 0 ? refuse("interval", "be longer than 0", text) : interval;
-}
-
-const OBJECT_NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
-const NAMESPACE = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-const OBJECT_LABEL =
-  /^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\/)?[a-zA-Z0-9](?:[\w.-]{0,61}[a-zA-Z0-9])?$/;
-const OBJECT_VALUE = /^[a-zA-Z0-9](?:[\w.-]{0,61}[a-zA-Z0-9])?$/;
-
-function metaOf(given: Given): ObjectMeta {
-  const name = textOf(given, "name") ?? "telltale";
-  if (!OBJECT_NAME.test(name)) {
-    refuse("name", "be a name of Kubernetes: lower case letters, digits, - and .", name);
-  }
-  const namespace = textOf(given, "namespace");
-  if (namespace !== undefined && !NAMESPACE.test(namespace)) {
-    refuse("namespace", "be a namespace: up to 63 lower case letters, digits and -", namespace);
-  }
-  const labels = pairsOf(given, "object-label").map(([label, value]) => {
-    const fits = OBJECT_LABEL.test(label) && OBJECT_VALUE.test(value);
-    return fits
-      ? [label, value]
-      : refuse("object-label", "be labels of Kubernetes", `${label}=${value}`);
-  });
-  return { name, namespace, labels: Object.fromEntries(labels) };
 }
 
 /** The time in which an idle breaker is told from one that goes on failing. */
