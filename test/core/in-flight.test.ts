@@ -63,6 +63,7 @@ test("circuit.open of calls that hang names them, and counts from when they were
     threshold: 0.5,
     cooldownMs: 500,
     retryAtMs: START_AT_MS + LIMIT_MS + 30 + 500,
+    spentMs: LIMIT_MS + 50,
     firstFailureAtMs: START_AT_MS + LIMIT_MS,
     detectMs: 50,
     reopens: 0,

@@ -49,6 +49,7 @@ test("probes open again at the first failure after which the rate is certain", a
     threshold: 0.5,
     cooldownMs: COOLDOWN_MS,
     retryAtMs: START_AT_MS + 2 * COOLDOWN_MS + 35,
+    spentMs: 35,
     firstFailureAtMs: START_AT_MS + COOLDOWN_MS + 10,
     detectMs: 25,
     reopens: 1,
