@@ -1,0 +1,200 @@
+import { NOTHING, plus, type SpendTotals } from "./spend-totals.ts";
+
+/** One spend that may still be sent again. */
+export interface SpendEntry {
+  /** Its number among the spends of its writer, from 1. */
+  readonly seq: number;
+  /** What tells a repeated send from another spend; null when the caller gave none. */
+  readonly id: string | null;
+  /** Month, provider and model, as one key. */
+  readonly row: string;
+  /** {@link NOTHING} when another writer recorded the same id. */
+  readonly spent: SpendTotals;
+  readonly atMs: number;
+}
+
+/** All that one writer recorded: the oldest spends added up, the newest one by one. */
+export interface WriterState {
+  /** The spends up to this number are in `rows`, those after it in `entries`. */
+  readonly folded: number;
+  readonly rows: ReadonlyMap<string, SpendTotals>;
+  /** By rising number, without gaps. */
+  readonly entries: readonly SpendEntry[];
+}
+
+interface Writer {
+  folded: number;
+  rows: Map<string, SpendTotals>;
+  entries: SpendEntry[];
+}
+
+/** How long ids are kept. */
+export interface SpendWindow {
+  /** A repeated send is told for so long. Milliseconds. */
+  readonly durationMs: number;
+  /** And among at most so many of the newest spends of a writer. */
+  readonly entries: number;
+}
+
+/**
+ * The spends of several writers, each counted once. Writers record apart from each other and merge what they hold, in
+ * any order and as often as they like: the result is the same (a state-based CRDT: per writer the longest history wins).
+ * The same id recorded by two writers counts for the one whose name sorts first, as long as they merge within the
+ * window; the other's entry is emptied.
+ */
+export class SpendSet {
+  readonly #window: SpendWindow;
+  readonly #writers = new Map<string, Writer>();
+  /** Whose entry holds an id. */
+  readonly #ids = new Map<string, string>();
+  /** The sum over all writers, by row. */
+  #totals = new Map<string, SpendTotals>();
+
+  constructor(window: SpendWindow) {
+    this.#window = window;
+  }
+
+  /**
+   * Records a spend of `writer`. False when its id is known: then nothing is added.
+   * @throws {RangeError} when a sum is no longer exact; nothing is added then
+   */
+  record(writer: string, spend: Omit<SpendEntry, "seq">): boolean {
+    const { id, row, spent, atMs } = spend;
+    const own = this.#writer(writer);
+    this.#fold(writer, own, atMs);
+    if (id !== null && this.#ids.has(id)) return false;
+    this.#totals.set(row, plus(this.#totals.get(row) ?? NOTHING, spent));
+    if (id === null && own.entries.length === 0) {
+      own.folded++;
+      own.rows.set(row, plus(own.rows.get(row) ?? NOTHING, spent));
+      return true;
+    }
+    own.entries.push({ seq: own.folded + own.entries.length + 1, id, row, spent, atMs });
+    if (id !== null) this.#ids.set(id, writer);
+    return true;
+  }
+
+  /** Whether a spend of this id is known. */
+  knows(id: string): boolean {
+    return this.#ids.has(id);
+  }
+
+  /** The sum of a row over all writers. */
+  total(row: string): SpendTotals {
+    return this.#totals.get(row) ?? NOTHING;
+  }
+
+  /** Every row that anything was recorded in, with its sum. */
+  rows(): ReadonlyMap<string, SpendTotals> {
+    return this.#totals;
+  }
+
+  /** What each writer recorded, as `merge` takes it. */
+  states(): ReadonlyMap<string, WriterState> {
+    return this.#writers;
+  }
+
+  /**
+   * Takes in what writers recorded elsewhere. All or nothing.
+   * @throws {RangeError} when a sum is no longer exact
+   */
+  merge(states: ReadonlyMap<string, WriterState>): void {
+    const merged = new Map<string, Writer>();
+    for (const [name, mine] of this.#writers) merged.set(name, copyOf(mine));
+    for (const [name, theirs] of states) {
+      const mine = merged.get(name);
+      merged.set(name, mine === undefined ? copyOf(theirs) : joined(mine, theirs));
+    }
+    const { ids, totals } = settled(merged);
+    this.#writers.clear();
+    this.#ids.clear();
+    for (const [name, writer] of merged) this.#writers.set(name, writer);
+    for (const [id, name] of ids) this.#ids.set(id, name);
+    this.#totals = totals;
+  }
+
+  /** Forgets the rows that `isOver` names, and writers that have nothing left. */
+  prune(isOver: (row: string) => boolean): void {
+    for (const [name, { rows, entries }] of this.#writers) {
+      for (const row of rows.keys()) if (isOver(row)) rows.delete(row);
+      if (rows.size === 0 && entries.length === 0) this.#writers.delete(name);
+    }
+    for (const row of this.#totals.keys()) {
+      const held = [...this.#writers.values()].some(({ entries }) =>
+        entries.some((entry) => entry.row === row),
+      );
+      if (isOver(row) && !held) this.#totals.delete(row);
+    }
+  }
+
+  #writer(name: string): Writer {
+    let writer = this.#writers.get(name);
+    if (writer === undefined) {
+      writer = { folded: 0, rows: new Map(), entries: [] };
+      this.#writers.set(name, writer);
+    }
+    return writer;
+  }
+
+  /** Adds up the spends that are too old, or too many, to be told from a repeated send. Only their own writer does. */
+  #fold(name: string, own: Writer, nowMs: number): void {
+    const { durationMs, entries: most } = this.#window;
+    let done = 0;
+    while (done < own.entries.length) {
+      const entry = own.entries[done];
+      if (entry === undefined) break;
+      if (own.entries.length - done < most && nowMs - entry.atMs < durationMs) break;
+      own.rows.set(entry.row, plus(own.rows.get(entry.row) ?? NOTHING, entry.spent));
+      if (entry.id !== null && this.#ids.get(entry.id) === name) this.#ids.delete(entry.id);
+      own.folded = entry.seq;
+      done++;
+    }
+    if (done > 0) own.entries.splice(0, done);
+  }
+}
+
+function copyOf({ folded, rows, entries }: WriterState): Writer {
+  return { folded, rows: new Map(rows), entries: [...entries] };
+}
+
+/** The longer history of one writer; an entry that one side knows to be a repetition is one. */
+function joined(mine: WriterState, theirs: WriterState): Writer {
+  const [ahead, behind] = mine.folded >= theirs.folded ? [mine, theirs] : [theirs, mine];
+  const entries = new Map(ahead.entries.map((entry) => [entry.seq, entry]));
+  for (const entry of behind.entries) {
+    if (entry.seq <= ahead.folded) continue;
+    const known = entries.get(entry.seq);
+    if (known === undefined || isNothing(entry.spent)) entries.set(entry.seq, entry);
+  }
+  const rising = [...entries.values()].sort((a, b) => a.seq - b.seq);
+  return { folded: ahead.folded, rows: new Map(ahead.rows), entries: rising };
+}
+
+/** Empties the entries whose id another writer has, and adds everything up. */
+function settled(writers: ReadonlyMap<string, Writer>): {
+  readonly ids: Map<string, string>;
+  readonly totals: Map<string, SpendTotals>;
+} {
+  const ids = new Map<string, string>();
+  const totals = new Map<string, SpendTotals>();
+  const add = (row: string, spent: SpendTotals): void => {
+    totals.set(row, plus(totals.get(row) ?? NOTHING, spent));
+  };
+  for (const name of [...writers.keys()].sort()) {
+    const writer = writers.get(name);
+    if (writer === undefined) continue;
+    for (const [row, spent] of writer.rows) add(row, spent);
+    writer.entries = writer.entries.map((entry) => {
+      if (entry.id === null) return entry;
+      if (ids.has(entry.id)) return { ...entry, spent: NOTHING };
+      ids.set(entry.id, name);
+      return entry;
+    });
+    for (const { row, spent } of writer.entries) add(row, spent);
+  }
+  return { ids, totals };
+}
+
+function isNothing({ nano, requests, tokens }: SpendTotals): boolean {
+  return nano === 0 && requests === 0 && Object.values(tokens).every((count) => count === 0);
+}
