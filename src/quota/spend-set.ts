@@ -6,8 +6,8 @@ export interface SpendEntry {
   readonly seq: number;
   /** What tells a repeated send from another spend; null when the caller gave none. */
   readonly id: string | null;
-  /** Month, provider and model, as one key. */
-  readonly row: string;
+  /** The rows that it is added to: such as its month and its day, each with provider and model. */
+  readonly rows: readonly string[];
   /** {@link NOTHING} when another writer recorded the same id. */
   readonly spent: SpendTotals;
   readonly atMs: number;
@@ -59,17 +59,20 @@ export class SpendSet {
    * @throws {RangeError} when a sum is no longer exact; nothing is added then
    */
   record(writer: string, spend: Omit<SpendEntry, "seq">): boolean {
-    const { id, row, spent, atMs } = spend;
+    const { id, rows, spent, atMs } = spend;
     const own = this.#writer(writer);
     this.#fold(writer, own, atMs);
     if (id !== null && this.#ids.has(id)) return false;
-    this.#totals.set(row, plus(this.#totals.get(row) ?? NOTHING, spent));
+    const sums = rows.map((row) => plus(this.#totals.get(row) ?? NOTHING, spent));
+    rows.forEach((row, n) => {
+      this.#totals.set(row, sums[n] ?? NOTHING);
+    });
     if (id === null && own.entries.length === 0) {
       own.folded++;
-      own.rows.set(row, plus(own.rows.get(row) ?? NOTHING, spent));
+      addTo(own.rows, rows, spent);
       return true;
     }
-    own.entries.push({ seq: own.folded + own.entries.length + 1, id, row, spent, atMs });
+    own.entries.push({ seq: own.folded + own.entries.length + 1, id, rows, spent, atMs });
     if (id !== null) this.#ids.set(id, writer);
     return true;
   }
@@ -121,7 +124,7 @@ export class SpendSet {
     }
     for (const row of this.#totals.keys()) {
       const held = [...this.#writers.values()].some(({ entries }) =>
-        entries.some((entry) => entry.row === row),
+        entries.some((entry) => entry.rows.includes(row)),
       );
       if (isOver(row) && !held) this.#totals.delete(row);
     }
@@ -144,13 +147,17 @@ export class SpendSet {
       const entry = own.entries[done];
       if (entry === undefined) break;
       if (own.entries.length - done < most && nowMs - entry.atMs < durationMs) break;
-      own.rows.set(entry.row, plus(own.rows.get(entry.row) ?? NOTHING, entry.spent));
+      addTo(own.rows, entry.rows, entry.spent);
       if (entry.id !== null && this.#ids.get(entry.id) === name) this.#ids.delete(entry.id);
       own.folded = entry.seq;
       done++;
     }
     if (done > 0) own.entries.splice(0, done);
   }
+}
+
+function addTo(sums: Map<string, SpendTotals>, rows: readonly string[], spent: SpendTotals): void {
+  for (const row of rows) sums.set(row, plus(sums.get(row) ?? NOTHING, spent));
 }
 
 function copyOf({ folded, rows, entries }: WriterState): Writer {
@@ -177,20 +184,17 @@ function settled(writers: ReadonlyMap<string, Writer>): {
 } {
   const ids = new Map<string, string>();
   const totals = new Map<string, SpendTotals>();
-  const add = (row: string, spent: SpendTotals): void => {
-    totals.set(row, plus(totals.get(row) ?? NOTHING, spent));
-  };
   for (const name of [...writers.keys()].sort()) {
     const writer = writers.get(name);
     if (writer === undefined) continue;
-    for (const [row, spent] of writer.rows) add(row, spent);
+    for (const [row, spent] of writer.rows) addTo(totals, [row], spent);
     writer.entries = writer.entries.map((entry) => {
       if (entry.id === null) return entry;
       if (ids.has(entry.id)) return { ...entry, spent: NOTHING };
       ids.set(entry.id, name);
       return entry;
     });
-    for (const { row, spent } of writer.entries) add(row, spent);
+    for (const { rows, spent } of writer.entries) addTo(totals, rows, spent);
   }
   return { ids, totals };
 }

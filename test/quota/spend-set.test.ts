@@ -71,7 +71,12 @@ test("SpendSet equals the sum of the distinct spends, whatever writers, crashes,
       const at = (n: number): Replica => replicas[n] ?? expect.fail();
       const send = (to: Replica, spend: number) => {
         const row = `2026-11 p m${spend % 3}`;
-        to.set.record(to.writer, { id: `spend-${spend}`, row, spent: spent(spend + 1), atMs: 0 });
+        to.set.record(to.writer, {
+          id: `spend-${spend}`,
+          rows: [row],
+          spent: spent(spend + 1),
+          atMs: 0,
+        });
       };
       const sent = new Set<number>();
       for (const next of steps) {
@@ -110,7 +115,7 @@ test("SpendSet.merge() is commutative, associative and idempotent", () => {
     given.forEach(([id, nano], n) => {
       set.record(writer, {
         id: `${writer}-${id}-${n}`,
-        row: `r${id % 2}`,
+        rows: [`r${id % 2}`],
         spent: spent(nano),
         atMs: n,
       });
@@ -138,7 +143,7 @@ test("SpendSet.merge() is commutative, associative and idempotent", () => {
 
 test("SpendSet.record() tells a repeated send within the window, and no longer", () => {
   const set = new SpendSet({ durationMs: 1_000, entries: 100 });
-  const spend = { id: "x", row: "r", spent: spent(5) };
+  const spend = { id: "x", rows: ["r"], spent: spent(5) };
   expect(set.record("a", { ...spend, atMs: 0 })).toBe(true);
   expect(set.record("a", { ...spend, atMs: 999 })).toBe(false);
   expect(set.total("r").nano).toBe(5);
@@ -149,7 +154,7 @@ test("SpendSet.record() tells a repeated send within the window, and no longer",
 test("SpendSet keeps at most so many ids of a writer, and the sums of all", () => {
   const set = new SpendSet({ durationMs: 1_000_000, entries: 10 });
   for (let n = 0; n < 1_000; n++)
-    set.record("a", { id: `${n}`, row: "r", spent: spent(1), atMs: n });
+    set.record("a", { id: `${n}`, rows: ["r"], spent: spent(1), atMs: n });
   expect(set.total("r")).toEqual({
     nano: 1_000,
     requests: 1_000,
@@ -164,7 +169,7 @@ test("SpendSet keeps at most so many ids of a writer, and the sums of all", () =
 test("SpendSet.record() refuses a sum that is no longer exact, and changes nothing", () => {
   const set = new SpendSet(WINDOW);
   const record = (id: string, nano: number) =>
-    set.record("a", { id, row: "r", spent: { ...NOTHING, nano }, atMs: 0 });
+    set.record("a", { id, rows: ["r"], spent: { ...NOTHING, nano }, atMs: 0 });
   record("1", Number.MAX_SAFE_INTEGER);
   expect(() => record("2", 1)).toThrow("the sum of nano-USD must stay within 9007199254740991");
   expect(set.total("r").nano).toBe(Number.MAX_SAFE_INTEGER);
@@ -173,8 +178,8 @@ test("SpendSet.record() refuses a sum that is no longer exact, and changes nothi
 
 test("SpendSet.prune() forgets what is over, and writers that have nothing left", () => {
   const set = new SpendSet(WINDOW);
-  set.record("a", { id: null, row: "2026-10 p m", spent: spent(1), atMs: 0 });
-  set.record("b", { id: null, row: "2026-11 p m", spent: spent(2), atMs: 0 });
+  set.record("a", { id: null, rows: ["2026-10 p m"], spent: spent(1), atMs: 0 });
+  set.record("b", { id: null, rows: ["2026-11 p m"], spent: spent(2), atMs: 0 });
   set.prune((row) => row < "2026-11");
   expect([...set.rows().keys()]).toEqual(["2026-11 p m"]);
   expect([...set.states().keys()]).toEqual(["b"]);
