@@ -1,0 +1,77 @@
+const BUCKETS = 60;
+
+/** Requests and tokens that a call uses, or has used. */
+export interface Use {
+  readonly requests: number;
+  readonly tokens: number;
+}
+
+/**
+ * What was used in the last so many milliseconds, in sixty buckets: holds between fifty-nine sixtieths and the whole of
+ * the time. Fixed memory. A wall clock that steps back counts as no time.
+ */
+export class RollingUse {
+  readonly #bucketMs: number;
+  readonly #requests = new Float64Array(BUCKETS);
+  readonly #tokens = new Float64Array(BUCKETS);
+  #newest = Number.NEGATIVE_INFINITY;
+
+  constructor(spanMs: number) {
+    this.#bucketMs = spanMs / BUCKETS;
+  }
+
+  add(nowMs: number, { requests, tokens }: Use): void {
+    const place = this.#turnTo(nowMs);
+    this.#requests[place] = (this.#requests[place] ?? 0) + requests;
+    this.#tokens[place] = (this.#tokens[place] ?? 0) + tokens;
+  }
+
+  /**
+   * How long until a use fits under both limits, in milliseconds: 0 when it fits now, Infinity when it is larger than
+   * a limit by itself.
+   */
+  waitMs(nowMs: number, { requests, tokens }: Use, most: Use): number {
+    this.#turnTo(nowMs);
+    if (requests > most.requests || tokens > most.tokens) return Number.POSITIVE_INFINITY;
+    let heldRequests = total(this.#requests);
+    let heldTokens = total(this.#tokens);
+    for (let age = BUCKETS - 1; age >= 0; age--) {
+      if (heldRequests + requests <= most.requests && heldTokens + tokens <= most.tokens) {
+        return age === BUCKETS - 1
+          ? 0
+          : this.#emptyMs(age + 1) - Math.max(nowMs, this.#newest * this.#bucketMs);
+      }
+      const place = placeOf(this.#newest - age);
+      heldRequests -= this.#requests[place] ?? 0;
+      heldTokens -= this.#tokens[place] ?? 0;
+    }
+    return this.#emptyMs(0) - nowMs;
+  }
+
+  /** When the bucket of an age leaves the window. */
+  #emptyMs(age: number): number {
+    return (this.#newest - age + BUCKETS) * this.#bucketMs;
+  }
+
+  #turnTo(nowMs: number): number {
+    const present = Math.floor(nowMs / this.#bucketMs);
+    const passed = Math.min(BUCKETS, present - this.#newest);
+    for (let step = 0; step < passed; step++) {
+      const place = placeOf(present - step);
+      this.#requests[place] = 0;
+      this.#tokens[place] = 0;
+    }
+    if (passed > 0) this.#newest = present;
+    return placeOf(this.#newest);
+  }
+}
+
+function placeOf(bucketNumber: number): number {
+  return ((bucketNumber % BUCKETS) + BUCKETS) % BUCKETS;
+}
+
+function total(held: Float64Array): number {
+  let sum = 0;
+  for (const one of held) sum += one;
+  return sum;
+}
