@@ -48,6 +48,13 @@ export const QUOTA_EVENTS = {
     },
     metrics: [],
   }),
+  "budget.unpriced": define({
+    severity: "warn",
+    sentence: "no price for a model",
+    when: "A spend names a model that the price table does not, and no amount; once for each model and month",
+    fields: { provider, model: field.text("The model, as the caller names it"), month },
+    metrics: [],
+  }),
   "budget.depletion": define({
     severity: "warn",
     sentence: "budget will run out",

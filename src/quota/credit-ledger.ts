@@ -106,4 +106,94 @@ export class CreditLedger {
     this.#news = new LedgerNews(settings);
     this.#writer = settings.writer;
   }
+  /**
+   * Records a spend. With an id that is known nothing is added.
+   *
+   * @throws {TypeError|RangeError} naming the field that cannot be used; nothing is recorded then
+   */
+  record(spend: Spend): Recorded {
+    const checked = checkedSpend(new Check("record spend"), spend);
+    const nowMs = this.#settings.clock.epochMs();
+    const atMs = checked.atMs ?? nowMs;
+    const { nano, priced } = this.#cost(checked, atMs);
+    const { provider, model, requests } = checked;
+    const spent: SpendTotals = { nano, requests, tokens: checked.tokens };
+    const rows = this.#rows.of(provider, model, atMs);
+    const counted = this.#spends.record(this.#writerName(), { id: checked.id, rows, spent, atMs });
+    if (counted) this.#counted({ provider, model, spent, atMs, nowMs, priced });
+    return { counted, nanoUsd: nano, priced };
+  }
+
+  /** Whether a use fits under every hard budget and every limit; null when it does. Holds nothing. */
+  check(usage: Usage): Denied | null {
+    const checked = checkedUsage(new Check("check spend"), usage);
+    const nowMs = this.#settings.clock.epochMs();
+    return this.#denied(checked, nowMs);
+  }
+
+  /**
+   * Holds an estimate until it is committed or released, so that calls under way together cannot exceed a hard budget
+   * or a limit.
+   *
+   * @throws {TypeError|RangeError} naming the field that cannot be used
+   */
+  reserve(estimate: Usage): Reservation | Denied {
+    const checked = checkedUsage(new Check("reserve spend"), estimate);
+    const nowMs = this.#settings.clock.epochMs();
+    const denied = this.#denied(checked, nowMs);
+    if (denied !== null) return denied;
+    const { provider, model, requests } = checked;
+    const nano = this.#cost(checked, nowMs).nano;
+    const tokens = tokenCount(checked.tokens);
+    const expiresMs = nowMs + this.#settings.reservationMs;
+    const held: Held = { provider, model, nano, requests, tokens, expiresMs };
+    this.#reservations.add(held);
+    const release = (): void => {
+      this.#reservations.end(held, this.#settings.clock.epochMs());
+    };
+    return {
+      ok: true,
+      nanoUsd: nano,
+      commit: (actual) => {
+        const recorded = this.record({ ...actual, provider, model });
+        release();
+        return recorded;
+      },
+      release,
+    };
+  }
+
+  /** What was spent in a month (the present one without `month`), by provider and model where they are named. */
+  spent(query: { readonly month?: string; readonly provider?: string; readonly model?: string } = {}): SpendTotals {
+    const nowMs = this.#settings.clock.epochMs();
+    const month = query.month ?? this.#settings.calendar.month(nowMs).key;
+    let total = NOTHING;
+    for (const [row, spent] of this.#spends.rows()) {
+      const parts = rowParts(row);
+      if (parts === null || parts.span !== "month" || parts.key !== month) continue;
+      if (query.provider !== undefined && parts.provider !== query.provider) continue;
+      if (query.model !== undefined && parts.model !== query.model) continue;
+      total = plus(total, spent);
+    }
+    return total;
+  }
+
+  /** How every budget stands now. */
+  budgets(): readonly BudgetStatus[] {
+    const nowMs = this.#settings.clock.epochMs();
+    const { untilMs } = this.#turnTo(nowMs);
+    return this.#budgets.map((budget) => {
+      const { rule } = budget;
+      const reserved = this.#reservations.sum(nowMs, ({ provider, model }) => budget.covers(provider, model));
+      return Object.freeze({
+        name: rule.name,
+        month: budget.month,
+        spendNanoUsd: budget.spendNano,
+        reservedNanoUsd: reserved.nano,
+        budgetNanoUsd: rule.nanoPerMonth,
+        burnNanoUsdPerDay: budget.burnPerDay(nowMs),
+        depletesAtMs: budget.depletesAtMs(nowMs, untilMs),
+      });
+    });
+  }
 }
