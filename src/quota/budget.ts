@@ -33,18 +33,30 @@ export interface ToldTiers {
   readonly depletions: number;
 }
 
+const NOTHING_TOLD: ToldTiers = { thresholds: 0, depletions: 0 };
+/** Months whose told tiers are kept: a wall clock that steps back must not tell them again. */
+const TOLD_MONTHS = 3;
+
 /** One budget in one month: its spend and what was told of it. */
 export class Budget {
   readonly rule: BudgetRule;
-  month = "";
-  spendNano: NanoUsd = 0;
-  #told: ToldTiers = { thresholds: 0, depletions: 0 };
+  #month = "";
+  #spendNano: NanoUsd = 0;
+  readonly #told = new Map<string, ToldTiers>();
   /** Spend by day, of the last days only. */
   readonly #days = new Map<string, { fromMs: number; nano: NanoUsd }>();
   #firstMs = Number.POSITIVE_INFINITY;
 
   constructor(rule: BudgetRule) {
     this.rule = rule;
+  }
+
+  get month(): string {
+    return this.#month;
+  }
+
+  get spendNano(): NanoUsd {
+    return this.#spendNano;
   }
 
   covers(provider: string, model: string): boolean {
@@ -55,24 +67,20 @@ export class Budget {
     );
   }
 
-  /** Enters a month: what was told is forgotten with the old one. */
-  turnTo(month: string): void {
-    if (month === this.month) return;
-    this.month = month;
-    this.spendNano = 0;
-    this.#told = { thresholds: 0, depletions: 0 };
-  }
-
-  /** Forgets the spend, which is then added up anew. */
-  clear(): void {
-    this.spendNano = 0;
+  /** Starts to add up the spend of a month, and of the days before now. */
+  begin(month: string): void {
+    this.#month = month;
+    this.#spendNano = 0;
     this.#days.clear();
     this.#firstMs = Number.POSITIVE_INFINITY;
   }
 
-  /** Adds a spend of the present month, or of a day shortly before it. */
-  add(nano: NanoUsd, day: CalendarSpan, inMonth: boolean): void {
-    if (inMonth) this.spendNano += nano;
+  addToMonth(nano: NanoUsd): void {
+    // Several rows together may be more than a Number holds exactly; no budget is as large.
+    this.#spendNano = Math.min(Number.MAX_SAFE_INTEGER, this.#spendNano + nano);
+  }
+
+  addToDay(nano: NanoUsd, day: CalendarSpan): void {
     this.#firstMs = Math.min(this.#firstMs, day.fromMs);
     const held = this.#days.get(day.key);
     if (held !== undefined) {
@@ -85,24 +93,29 @@ export class Budget {
     }
   }
 
-  get told(): ToldTiers {
+  /** What was told, by month. */
+  get told(): ReadonlyMap<string, ToldTiers> {
     return this.#told;
   }
 
-  /** Takes over what was told of the same month elsewhere. */
-  markTold(month: string, told: ToldTiers): void {
-    if (month !== this.month) return;
-    this.#told = {
-      thresholds: Math.max(this.#told.thresholds, told.thresholds),
-      depletions: Math.max(this.#told.depletions, told.depletions),
-    };
+  /** Takes over what was told of a month elsewhere too. */
+  markTold(month: string, { thresholds, depletions }: ToldTiers): void {
+    const known = this.#told.get(month) ?? NOTHING_TOLD;
+    this.#told.set(month, {
+      thresholds: Math.max(known.thresholds, thresholds),
+      depletions: Math.max(known.depletions, depletions),
+    });
+    if (this.#told.size <= TOLD_MONTHS) return;
+    const [oldest] = [...this.#told.keys()].sort();
+    if (oldest !== undefined) this.#told.delete(oldest);
   }
 
   /** Nano-USD a day, over the last seven days. */
   burnPerDay(nowMs: number): number {
     const sinceMs = nowMs - RATE_DAYS * DAY_MS;
     let nano = 0;
-    for (const day of this.#days.values()) if (day.fromMs >= sinceMs - DAY_MS && day.fromMs <= nowMs) {
+    for (const day of this.#days.values()) {
+      if (day.fromMs < sinceMs - DAY_MS || day.fromMs > nowMs) continue;
       // The day that is only partly within the stretch counts by its part.
       const within = Math.min(1, (day.fromMs + DAY_MS - sinceMs) / DAY_MS);
       nano += day.nano * Math.max(0, within);
@@ -113,7 +126,7 @@ export class Budget {
 
   /** When it runs out at the present rate; null when that is not before the month ends. */
   depletesAtMs(nowMs: number, monthEndsMs: number): number | null {
-    const left = this.rule.nanoPerMonth - this.spendNano;
+    const left = this.rule.nanoPerMonth - this.#spendNano;
     if (left <= 0) return nowMs;
     const burn = this.burnPerDay(nowMs);
     if (burn <= 0) return null;
@@ -124,17 +137,22 @@ export class Budget {
   /** The tiers that were newly reached, each once a month. */
   news(settings: BudgetTiers, nowMs: number, monthEndsMs: number): BudgetNews | null {
     const { thresholds, depletionDays } = settings;
-    const reached = reachedCount(thresholds, (tier) => this.spendNano >= tier * this.rule.nanoPerMonth);
-    let near = this.#told.depletions;
-    if (near < depletionDays.length && this.spendNano < this.rule.nanoPerMonth) {
+    const told = this.#told.get(this.#month) ?? NOTHING_TOLD;
+    const { nanoPerMonth } = this.rule;
+    const spendNano = this.#spendNano;
+    const reached = reachedCount(thresholds, (tier) => spendNano >= tier * nanoPerMonth);
+    let near = told.depletions;
+    if (near < depletionDays.length && spendNano < nanoPerMonth) {
       const atMs = this.depletesAtMs(nowMs, monthEndsMs);
       if (atMs !== null) {
-        near = Math.max(near, reachedCount(depletionDays, (days) => atMs - nowMs <= days * DAY_MS));
+        near = Math.max(
+          near,
+          reachedCount(depletionDays, (days) => atMs - nowMs <= days * DAY_MS),
+        );
       }
     }
-    const told = this.#told;
     if (reached <= told.thresholds && near <= told.depletions) return null;
-    this.#told = { thresholds: Math.max(reached, told.thresholds), depletions: near };
+    this.markTold(this.#month, { thresholds: reached, depletions: near });
     return {
       thresholds: thresholds.slice(told.thresholds, reached),
       // Of several that are reached at once only the nearest says something.

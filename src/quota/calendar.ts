@@ -9,6 +9,7 @@ export interface CalendarSpan {
 }
 
 const DAY_MS = 86_400_000;
+const KNOWN_DAYS = 64;
 
 /**
  * Months and days of a named time zone. Their lengths are the zone's own: a day is 23 or 25 hours long where the clocks
@@ -19,6 +20,8 @@ export class Calendar {
   readonly #format: Intl.DateTimeFormat;
   #month: CalendarSpan | undefined;
   #day: CalendarSpan | undefined;
+  /** The days that were asked for lately. */
+  readonly #days: CalendarSpan[] = [];
 
   /** @throws {RangeError} when the host does not know the time zone */
   constructor(check: Check, timeZone: unknown) {
@@ -32,7 +35,11 @@ export class Calendar {
   }
 
   day(atMs: number): CalendarSpan {
-    this.#day = this.#span(this.#day, atMs, 10, 1);
+    if (this.#day !== undefined && includes(this.#day, atMs)) return this.#day;
+    const known = this.#days.find((day) => includes(day, atMs));
+    this.#day = known ?? this.#span(undefined, atMs, 10, 1);
+    if (known === undefined) this.#days.push(this.#day);
+    if (this.#days.length > KNOWN_DAYS) this.#days.shift();
     return this.#day;
   }
 
@@ -42,7 +49,7 @@ export class Calendar {
     keyLength: number,
     days: number,
   ): CalendarSpan {
-    if (known !== undefined && atMs >= known.fromMs && atMs < known.untilMs) return known;
+    if (known !== undefined && includes(known, atMs)) return known;
     const key = this.#key(atMs, keyLength);
     // No day is longer than 26 hours, and none of its neighbours has its key.
     const reachMs = days * DAY_MS + 2 * 3_600_000;
@@ -69,6 +76,9 @@ export class Calendar {
     return `${part("year").padStart(4, "0")}-${part("month")}-${part("day")}`.slice(0, length);
   }
 }
+
+const includes = ({ fromMs, untilMs }: CalendarSpan, atMs: number): boolean =>
+  atMs >= fromMs && atMs < untilMs;
 
 function formatOf(check: Check, timeZone: string): Intl.DateTimeFormat {
   try {

@@ -37,8 +37,8 @@ export class LedgerNews {
   }
 
   /** Tells of a model without a price. */
-  unpriced(provider: string, model: string, month: string, nowMs: number): void {
-    this.#tell("budget.unpriced", { provider, model, month }, nowMs);
+  unpriced(own: Own<"budget.unpriced">, nowMs: number): void {
+    this.#tell("budget.unpriced", own, nowMs);
   }
 
   #tell<T extends Told>(type: T, own: Own<T>, nowMs: number): void {

@@ -47,7 +47,7 @@ export function formatUsd(nano: NanoUsd): string {
  * Adds two amounts or counts.
  * @throws {RangeError} when the sum is no longer exact
  */
-export function sum(action: string, field: string, a: number, b: number): number {
+export function exactSum(action: string, field: string, a: number, b: number): number {
   const total = a + b;
   if (Number.isSafeInteger(total)) return total;
   throw new RangeError(

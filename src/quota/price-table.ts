@@ -1,5 +1,5 @@
 import type { Check } from "../events/check.ts";
-import { type NanoUsd, nanoUsd, sum } from "./nano-usd.ts";
+import { exactSum, type NanoUsd, nanoUsd } from "./nano-usd.ts";
 
 /** The kinds of tokens that providers charge apart. */
 export const TOKEN_KINDS = ["input", "cachedInput", "cacheWrite", "output"] as const;
@@ -68,18 +68,13 @@ export class Prices {
   ): NanoUsd | undefined {
     const price = this.#of(provider, model)?.find(({ fromMs }) => fromMs <= atMs);
     if (price === undefined) return undefined;
-    let nano = sum("work out a cost", "the parts", price.perRequest * used.requests, 0);
+    let nano = price.perRequest * used.requests;
     for (const kind of TOKEN_KINDS) {
       const tokens = used.tokens[kind];
-      if (tokens !== undefined)
-        nano = sum(
-          "work out a cost",
-          "the parts",
-          nano,
-          perMillion(tokens, price.perMillion[kind]),
-        );
+      if (tokens === undefined || tokens === 0) continue;
+      nano = exactSum("work out a cost", "the parts", nano, perMillion(tokens, price.perMillion[kind]));
     }
-    return nano;
+    return exactSum("work out a cost", "the parts", nano, 0);
   }
 
   #of(provider: string, model: string): readonly CheckedPrice[] | undefined {

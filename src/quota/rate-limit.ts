@@ -6,18 +6,55 @@ export interface Use {
   readonly tokens: number;
 }
 
+/** What was used in one sixtieth of the time. */
+export interface UseBucket extends Use {
+  /** When it begins, in epoch milliseconds. */
+  readonly fromMs: number;
+}
+
+/** Buckets of one span, at the most. */
+export const MOST_BUCKETS = BUCKETS;
+
 /**
  * What was used in the last so many milliseconds, in sixty buckets: holds between fifty-nine sixtieths and the whole of
  * the time. Fixed memory. A wall clock that steps back counts as no time.
  */
 export class RollingUse {
+  readonly spanMs: number;
   readonly #bucketMs: number;
   readonly #requests = new Float64Array(BUCKETS);
   readonly #tokens = new Float64Array(BUCKETS);
   #newest = Number.NEGATIVE_INFINITY;
 
   constructor(spanMs: number) {
+    this.spanMs = spanMs;
     this.#bucketMs = spanMs / BUCKETS;
+  }
+
+  /** The buckets that hold something, oldest first. */
+  save(): UseBucket[] {
+    const held: UseBucket[] = [];
+    if (this.#newest === Number.NEGATIVE_INFINITY) return held;
+    for (let age = BUCKETS - 1; age >= 0; age--) {
+      const place = placeOf(this.#newest - age);
+      const requests = this.#requests[place] ?? 0;
+      const tokens = this.#tokens[place] ?? 0;
+      const fromMs = (this.#newest - age) * this.#bucketMs;
+      if (requests > 0 || tokens > 0) held.push({ fromMs, requests, tokens });
+    }
+    return held;
+  }
+
+  /** Takes buckets back: the larger of what both have. Those that are over, or yet to come, count for nothing. */
+  load(nowMs: number, buckets: readonly UseBucket[]): void {
+    this.#turnTo(nowMs);
+    for (const { fromMs, requests, tokens } of buckets) {
+      const bucket = Math.round(fromMs / this.#bucketMs);
+      if (bucket > this.#newest || bucket <= this.#newest - BUCKETS) continue;
+      const place = placeOf(bucket);
+      this.#requests[place] = Math.max(this.#requests[place] ?? 0, requests);
+      this.#tokens[place] = Math.max(this.#tokens[place] ?? 0, tokens);
+    }
   }
 
   add(nowMs: number, { requests, tokens }: Use): void {

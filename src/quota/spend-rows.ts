@@ -12,37 +12,56 @@ export interface RowParts {
   readonly model: string;
 }
 
-/** The keys of the rows that a spend is added to, kept while month and day stay the same. */
+/** Where a spend is added. */
+export interface SpendPlace {
+  /** The keys of its month row and its day row. */
+  readonly row: readonly [string, string];
+  readonly day: CalendarSpan;
+}
+
+/** Models whose places are kept at the most: names may come from outside. */
+const MOST_KNOWN = 10_000;
+
+/** The places of spends, kept while the day stays the same. */
 export class SpendRows {
   readonly #calendar: Calendar;
-  #month: CalendarSpan | undefined;
   #day: CalendarSpan | undefined;
-  readonly #known = new Map<string, Map<string, readonly [string, string]>>();
+  #count = 0;
+  readonly #known = new Map<string, Map<string, SpendPlace>>();
 
   constructor(calendar: Calendar) {
     this.#calendar = calendar;
   }
 
-  /** The month row and the day row of a spend. */
-  of(provider: string, model: string, atMs: number): readonly [string, string] {
+  of(provider: string, model: string, atMs: number): SpendPlace {
+    const present = this.#day;
+    if (present === undefined || atMs < present.fromMs || atMs >= present.untilMs) {
+      this.#day = this.#calendar.day(atMs);
+      this.#forget();
+    }
+    const known = this.#known.get(provider)?.get(model);
+    return known ?? this.#added(provider, model, atMs);
+  }
+
+  #added(provider: string, model: string, atMs: number): SpendPlace {
     const month = this.#calendar.month(atMs);
     const day = this.#calendar.day(atMs);
-    if (month !== this.#month || day !== this.#day) {
-      this.#month = month;
-      this.#day = day;
-      this.#known.clear();
-    }
-    let models = this.#known.get(provider);
-    if (models === undefined) {
-      models = new Map();
-      this.#known.set(provider, models);
-    }
-    let rows = models.get(model);
-    if (rows === undefined) {
-      rows = [rowKey({ span: "month", key: month.key, provider, model }), rowKey({ span: "day", key: day.key, provider, model })];
-      models.set(model, rows);
-    }
-    return rows;
+    const row = [
+      rowKey({ span: "month", key: month.key, provider, model }),
+      rowKey({ span: "day", key: day.key, provider, model }),
+    ] as const;
+    if (this.#count === MOST_KNOWN) this.#forget();
+    const models = this.#known.get(provider) ?? new Map<string, SpendPlace>();
+    this.#known.set(provider, models);
+    const place = { row, day };
+    models.set(model, place);
+    this.#count++;
+    return place;
+  }
+
+  #forget(): void {
+    this.#known.clear();
+    this.#count = 0;
   }
 }
 

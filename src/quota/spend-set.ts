@@ -26,7 +26,12 @@ interface Writer {
   folded: number;
   rows: Map<string, SpendTotals>;
   entries: SpendEntry[];
+  /** Where the entries begin: those before it were folded and go when they are half of the list. */
+  head: number;
 }
+
+/** A writer that was silent for so many windows has its old spends added up by the others. */
+const SILENT_WINDOWS = 2;
 
 /** How long ids are kept. */
 export interface SpendWindow {
@@ -64,15 +69,14 @@ export class SpendSet {
     this.#fold(writer, own, atMs);
     if (id !== null && this.#ids.has(id)) return false;
     const sums = rows.map((row) => plus(this.#totals.get(row) ?? NOTHING, spent));
-    rows.forEach((row, n) => {
-      this.#totals.set(row, sums[n] ?? NOTHING);
-    });
-    if (id === null && own.entries.length === 0) {
+    for (const [n, sum] of sums.entries()) this.#totals.set(rows[n] ?? "", sum);
+    if (id === null && own.entries.length === own.head) {
       own.folded++;
       addTo(own.rows, rows, spent);
       return true;
     }
-    own.entries.push({ seq: own.folded + own.entries.length + 1, id, rows, spent, atMs });
+    const seq = own.folded + (own.entries.length - own.head) + 1;
+    own.entries.push({ seq, id, rows, spent, atMs });
     if (id !== null) this.#ids.set(id, writer);
     return true;
   }
@@ -94,7 +98,7 @@ export class SpendSet {
 
   /** What each writer recorded, as `merge` takes it. */
   states(): ReadonlyMap<string, WriterState> {
-    return this.#writers;
+    return new Map([...this.#writers].map(([name, writer]) => [name, stateOf(writer)]));
   }
 
   /**
@@ -103,10 +107,10 @@ export class SpendSet {
    */
   merge(states: ReadonlyMap<string, WriterState>): void {
     const merged = new Map<string, Writer>();
-    for (const [name, mine] of this.#writers) merged.set(name, copyOf(mine));
+    for (const [name, mine] of this.#writers) merged.set(name, copyOf(stateOf(mine)));
     for (const [name, theirs] of states) {
       const mine = merged.get(name);
-      merged.set(name, mine === undefined ? copyOf(theirs) : joined(mine, theirs));
+      merged.set(name, copyOf(mine === undefined ? theirs : joined(stateOf(mine), theirs)));
     }
     const { ids, totals } = settled(merged);
     this.#writers.clear();
@@ -116,56 +120,75 @@ export class SpendSet {
     this.#totals = totals;
   }
 
-  /** Forgets the rows that `isOver` names, and writers that have nothing left. */
-  prune(isOver: (row: string) => boolean): void {
-    for (const [name, { rows, entries }] of this.#writers) {
+  /**
+   * Adds up the old spends of the writers other than `own`, who may never come back to do it. Whoever merges within the
+   * window has the same result by then.
+   */
+  foldSilent(own: string, nowMs: number): void {
+    for (const [name, writer] of this.#writers) {
+      if (name !== own) this.#fold(name, writer, nowMs, SILENT_WINDOWS);
+    }
+  }
+
+  /** Forgets the rows that `isOver` names, and writers other than `own` that have nothing left. */
+  prune(isOver: (row: string) => boolean, own?: string): void {
+    const held = new Set<string>();
+    for (const [name, writer] of this.#writers) {
+      const { rows, entries, head } = writer;
       for (const row of rows.keys()) if (isOver(row)) rows.delete(row);
-      if (rows.size === 0 && entries.length === 0) this.#writers.delete(name);
+      for (const entry of entries.slice(head)) for (const row of entry.rows) held.add(row);
+      if (rows.size === 0 && entries.length === head && name !== own) this.#writers.delete(name);
     }
     for (const row of this.#totals.keys()) {
-      const held = [...this.#writers.values()].some(({ entries }) =>
-        entries.some((entry) => entry.rows.includes(row)),
-      );
-      if (isOver(row) && !held) this.#totals.delete(row);
+      if (isOver(row) && !held.has(row)) this.#totals.delete(row);
     }
   }
 
   #writer(name: string): Writer {
     let writer = this.#writers.get(name);
     if (writer === undefined) {
-      writer = { folded: 0, rows: new Map(), entries: [] };
+      writer = { folded: 0, rows: new Map(), entries: [], head: 0 };
       this.#writers.set(name, writer);
     }
     return writer;
   }
 
-  /** Adds up the spends that are too old, or too many, to be told from a repeated send. Only their own writer does. */
-  #fold(name: string, own: Writer, nowMs: number): void {
+  /** Adds up the spends that are too old, or too many, to be told from a repeated send. */
+  #fold(name: string, writer: Writer, nowMs: number, windows = 1): void {
     const { durationMs, entries: most } = this.#window;
-    let done = 0;
-    while (done < own.entries.length) {
-      const entry = own.entries[done];
+    const { entries } = writer;
+    for (; writer.head < entries.length; writer.head++) {
+      const entry = entries[writer.head];
       if (entry === undefined) break;
-      if (own.entries.length - done < most && nowMs - entry.atMs < durationMs) break;
-      addTo(own.rows, entry.rows, entry.spent);
+      const kept = entries.length - writer.head < most * windows;
+      if (kept && nowMs - entry.atMs < durationMs * windows) break;
+      addTo(writer.rows, entry.rows, entry.spent);
       if (entry.id !== null && this.#ids.get(entry.id) === name) this.#ids.delete(entry.id);
-      own.folded = entry.seq;
-      done++;
+      writer.folded = entry.seq;
     }
-    if (done > 0) own.entries.splice(0, done);
+    if (writer.head * 2 > entries.length) {
+      entries.splice(0, writer.head);
+      writer.head = 0;
+    }
   }
 }
+
+const stateOf = ({ folded, rows, entries, head }: Writer): WriterState => ({
+  folded,
+  rows,
+  entries: entries.slice(head),
+});
 
 function addTo(sums: Map<string, SpendTotals>, rows: readonly string[], spent: SpendTotals): void {
   for (const row of rows) sums.set(row, plus(sums.get(row) ?? NOTHING, spent));
 }
 
 function copyOf({ folded, rows, entries }: WriterState): Writer {
-  return { folded, rows: new Map(rows), entries: [...entries] };
+  return { folded, rows: new Map(rows), entries: [...entries], head: 0 };
 }
 
 /** The longer history of one writer; an entry that one side knows to be a repetition is one. */
-function joined(mine: WriterState, theirs: WriterState): Writer {
+function joined(mine: WriterState, theirs: WriterState): WriterState {
   const [ahead, behind] = mine.folded >= theirs.folded ? [mine, theirs] : [theirs, mine];
   const entries = new Map(ahead.entries.map((entry) => [entry.seq, entry]));
   for (const entry of behind.entries) {
@@ -174,8 +197,24 @@ function joined(mine: WriterState, theirs: WriterState): Writer {
     if (known === undefined || isNothing(entry.spent)) entries.set(entry.seq, entry);
   }
   const rising = [...entries.values()].sort((a, b) => a.seq - b.seq);
-  return { folded: ahead.folded, rows: new Map(ahead.rows), entries: rising };
+  const rows = mine.folded === theirs.folded ? sameRows(mine.rows, theirs.rows) : ahead.rows;
+  return { folded: ahead.folded, rows, entries: rising };
 }
+
+/** Rows of the same spends: the side that has less in one knew of a repetition; the side that has none has pruned it. */
+function sameRows(
+  mine: ReadonlyMap<string, SpendTotals>,
+  theirs: ReadonlyMap<string, SpendTotals>,
+): ReadonlyMap<string, SpendTotals> {
+  const rows = new Map(mine);
+  for (const [row, spent] of theirs) {
+    const known = rows.get(row);
+    if (known === undefined || weight(spent) < weight(known)) rows.set(row, spent);
+  }
+  return rows;
+}
+
+const weight = ({ nano, requests }: SpendTotals): number => nano + requests;
 
 /** Empties the entries whose id another writer has, and adds everything up. */
 function settled(writers: ReadonlyMap<string, Writer>): {
