@@ -12,7 +12,7 @@ export const QUOTA_EVENTS = {
   "quota.exhausted": define({
     severity: "warn",
     sentence: "quota exhausted",
-    when: "A provider said that its quota is used up; told once, and again when the end moves",
+    when: "A provider said that its quota is used up; told once until it has recovered",
     fields: {
       provider,
       untilMs: field.atMs("When it is expected back: a moment of the wall clock"),
@@ -27,11 +27,14 @@ export const QUOTA_EVENTS = {
   "quota.recovered": define({
     severity: "info",
     sentence: "quota recovered",
-    when: "The end of an exhaustion has passed, or it was cleared; noticed at the next look",
+    when: "The end of an exhaustion has passed, or it was cleared; noticed when somebody asks",
     fields: {
       provider,
       exhaustedMs: field.ms("How long the provider was marked"),
-      reason: field.word(["expired", "cleared"], "Its time was over, or somebody cleared it"),
+      reason: field.word(
+        ["expired", "cleared", "evicted"],
+        "Its time was over, somebody cleared it, or it made room for another",
+      ),
     },
     metrics: [],
   }),
@@ -51,7 +54,7 @@ export const QUOTA_EVENTS = {
   "budget.unpriced": define({
     severity: "warn",
     sentence: "no price for a model",
-    when: "A spend names a model that the price table does not, and no amount; once for each model and month",
+    when: "A spend names a model that the price table does not, and no amount; each process tells it once for each model and month",
     fields: { provider, model: field.text("The model, as the caller names it"), month },
     metrics: [],
   }),

@@ -168,7 +168,8 @@ export class LedgerAccounts {
         }
         const day = days.get(parts.key);
         if (day !== undefined) budget.addToDay(nano, day);
-        else if (oldest !== undefined && parts.key < oldest.key) budget.addToDay(0 as NanoUsd, oldest);
+        else if (oldest !== undefined && parts.key < oldest.key)
+          budget.addToDay(0 as NanoUsd, oldest);
       }
     }
   }

@@ -166,7 +166,9 @@ export function ledgerSettings(options: CreditLedgerOptions): LedgerSettings {
     check.type("onUnknown", '"block" or "allow"', given.onUnknown);
   }
   const { bus, clock = platformClock, random = platformRandom, writer } = options;
-  if (bus !== undefined) for (const method of ["emit", "on", "has"] as const) check.function(`bus.${method}`, bus[method]);
+  if (bus !== undefined)
+    for (const method of ["emit", "on", "has"] as const)
+      check.function(`bus.${method}`, bus[method]);
   check.function("clock.epochMs", check.object("clock", clock)["epochMs"]);
   return {
     prices: new Prices(check, options.prices),
@@ -194,9 +196,15 @@ function tiers(check: Check, field: string, given: unknown, direction: 1 | -1): 
   const allowed = `up to ${MOST_TIERS} positive numbers, ${direction === 1 ? "rising" : "falling"}`;
   if (!Array.isArray(given)) return check.type(field, allowed, given);
   const numbers: unknown[] = given;
-  const held = numbers.map((tier) => (typeof tier === "number" ? tier : check.type(field, allowed, tier)));
+  const held = numbers.map((tier) =>
+    typeof tier === "number" ? tier : check.type(field, allowed, tier),
+  );
   const sorted = held.every((tier, n) => n === 0 || (tier - (held[n - 1] ?? 0)) * direction > 0);
-  if (held.length > MOST_TIERS || !sorted || held.some((tier) => !(tier > 0 && Number.isFinite(tier)))) {
+  if (
+    held.length > MOST_TIERS ||
+    !sorted ||
+    held.some((tier) => !(tier > 0 && Number.isFinite(tier)))
+  ) {
     return check.range(field, allowed, held.join(", "));
   }
   return Object.freeze(held);
@@ -238,7 +246,11 @@ const LIMITS = {
   minute: { requests: "requestsPerMinute", tokens: "tokensPerMinute" },
   day: { requests: "requestsPerDay", tokens: "tokensPerDay" },
 } as const;
-const LIMIT_KEYS = ["provider", "model", ...Object.values(LIMITS).flatMap((keys) => Object.values(keys))];
+const LIMIT_KEYS = [
+  "provider",
+  "model",
+  ...Object.values(LIMITS).flatMap((keys) => Object.values(keys)),
+];
 
 function limitRules(check: Check, given: unknown): readonly LimitRule[] {
   return list(check, "limits", given).flatMap((one, n) => {
@@ -247,13 +259,16 @@ function limitRules(check: Check, given: unknown): readonly LimitRule[] {
     const provider = check.text(`${at}.provider`, limit["provider"], LONGEST_NAME);
     const model = optionalName(check, `${at}.model`, limit["model"]);
     const most = (key: string): number =>
-      limit[key] === undefined ? Number.POSITIVE_INFINITY : check.positiveInteger(`${at}.${key}`, limit[key]);
+      limit[key] === undefined
+        ? Number.POSITIVE_INFINITY
+        : check.positiveInteger(`${at}.${key}`, limit[key]);
     const rules = (["minute", "day"] as const).flatMap((per) => {
       const { requests, tokens } = LIMITS[per];
       if (limit[requests] === undefined && limit[tokens] === undefined) return [];
       return [{ provider, model, per, most: { requests: most(requests), tokens: most(tokens) } }];
     });
-    if (rules.length === 0) check.type(at, `an object with at least one of ${LIMIT_KEYS.slice(2).join(", ")}`, one);
+    if (rules.length === 0)
+      check.type(at, `an object with at least one of ${LIMIT_KEYS.slice(2).join(", ")}`, one);
     return rules;
   });
 }

@@ -72,7 +72,12 @@ export class Prices {
     for (const kind of TOKEN_KINDS) {
       const tokens = used.tokens[kind];
       if (tokens === undefined || tokens === 0) continue;
-      nano = exactSum("work out a cost", "the parts", nano, perMillion(tokens, price.perMillion[kind]));
+      nano = exactSum(
+        "work out a cost",
+        "the parts",
+        nano,
+        perMillion(tokens, price.perMillion[kind]),
+      );
     }
     return exactSum("work out a cost", "the parts", nano, 0);
   }

@@ -1,4 +1,4 @@
-import { Check } from "../events/check.ts";
+import type { Check } from "../events/check.ts";
 import { type NanoUsd, nanoUsd } from "./nano-usd.ts";
 import { TOKEN_KINDS, type TokenKind, type Tokens } from "./price-table.ts";
 import { SEPARATOR } from "./spend-rows.ts";

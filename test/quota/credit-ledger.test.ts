@@ -166,7 +166,12 @@ test("budget.depletion is told at 7, 3 and 1 days, each once, at the mean rate o
   }
   expect(tiersOf(told, "budget.depletion")).toEqual([7, 3, 1]);
   const first = told.find(({ type }) => type === "budget.depletion");
-  expect(first).toMatchObject({ budget: "all", month: "2026-01", tier: 7, budgetNanoUsd: 20 * USD });
+  expect(first).toMatchObject({
+    budget: "all",
+    month: "2026-01",
+    tier: 7,
+    budgetNanoUsd: 20 * USD,
+  });
 });
 
 test("burn rate and depletion: budgets() forecasts when a budget runs out, or that it does not this month", () => {

@@ -27,7 +27,10 @@ function filled() {
 }
 
 const read = (ledger: CreditLedger) => ({
-  rows: ledger.rows()?.map((row) => JSON.stringify(row)).sort(),
+  rows: ledger
+    .rows()
+    ?.map((row) => JSON.stringify(row))
+    .sort(),
   budgets: ledger.budgets(),
 });
 
@@ -77,7 +80,9 @@ test("restore() that fails leaves the ledger unknown, with what it had; one that
   expect(after.ledger.check(DOLLAR)?.reason).toBe("unknown");
   after.ledger.restore(ledger.snapshot());
   expect(read(after.ledger)).toEqual(read(ledger));
-  expect(() => after.ledger.merge("{")).toThrow("Cannot merge credit ledger: the snapshot must be JSON");
+  expect(() => after.ledger.merge("{")).toThrow(
+    "Cannot merge credit ledger: the snapshot must be JSON",
+  );
   expect(after.ledger.known).toBe(true);
 });
 
@@ -87,7 +92,12 @@ test.each<[string, object, string, string]>([
   ["another time zone", { timeZone: "Europe/Zurich" }, "ERR_SNAPSHOT_FORM", "timeZone"],
   ["writers that are no list", { writers: {} }, "ERR_SNAPSHOT_FORM", "writers"],
   ["a list without an end", { told: new Array(100_001) }, "ERR_SNAPSHOT_SIZE", "told"],
-  ["a month of nonsense", { told: [{ budget: "all", month: "x" }] }, "ERR_SNAPSHOT_FORM", "told[0].month"],
+  [
+    "a month of nonsense",
+    { told: [{ budget: "all", month: "x" }] },
+    "ERR_SNAPSHOT_FORM",
+    "told[0].month",
+  ],
 ])("restore() refuses %s and names the place", (_, change, code, path) => {
   const { ledger, clock } = filled();
   try {
@@ -131,7 +141,7 @@ test("restore() of a text with any byte flipped or cut neither crashes nor half-
   const text = JSON.stringify(ledger.snapshot());
   const survive = damageTester(clock);
   for (let at = 0; at < text.length; at++) {
-    const flipped = String.fromCharCode(text.charCodeAt(at) ^ (1 << at % 7));
+    const flipped = String.fromCharCode(text.charCodeAt(at) ^ (1 << (at % 7)));
     const texts = [
       text.slice(0, at),
       text.slice(0, at) + text.slice(at + 1),

@@ -178,6 +178,13 @@ export function label(event: TelltaleEvent): string {
       return event.size.toFixed();
     case "registry.full":
       return event.unkept.toFixed();
+    case "quota.exhausted":
+    case "quota.recovered":
+    case "budget.unpriced":
+      return event.provider;
+    case "budget.threshold":
+    case "budget.depletion":
+      return event.budget;
     case "bus.listener_failed":
       return event.failedType;
     case "bus.dropped":
