@@ -180,7 +180,7 @@ test("restore() of a snapshot with any value swapped for another type neither cr
   const { ledger, clock } = filled();
   const survive = damageTester(clock);
   const swap = (value: unknown, swapped: (inner: unknown) => unknown): void => {
-    NASTY.forEach((nasty, n) => survive(swapped(nasty), `nasty ${n}`));
+    for (const [n, nasty] of NASTY.entries()) survive(swapped(nasty), `nasty ${n}`);
     if (typeof value !== "object" || value === null) return;
     for (const [key, inner] of Object.entries(value)) {
       swap(inner, (nasty) =>

@@ -125,10 +125,11 @@ function quotaRun({ bus, clock }: { bus: EventBus; clock: FakeClock }): void {
   const exhausted = new ExhaustionRegistry({ bus, clock });
   exhausted.mark("by hand");
   exhausted.markFrom("provider", new QuotaExceededError("used up", { retryAfterMs: 1_000 }));
-  exhausted.clear();
+  exhausted.clear("provider");
   const ledger = new CreditLedger({
     prices: { provider: { model: { perRequest: 2 } } },
     budgets: [{ name: "all", usdPerMonth: 10 }],
+    depletionDays: [1],
     writer: "a",
     bus,
     clock,
