@@ -7,7 +7,7 @@ import { type Check, shown } from "../events/check.ts";
 export type NanoUsd = number;
 
 /** Nano-USD in one USD. */
-export const NANO_PER_USD = 1_000_000_000;
+const NANO_PER_USD = 1_000_000_000;
 
 const DECIMALS = 9;
 const AMOUNT = /^(\d{1,7})(?:\.(\d{1,9}))?$/;
