@@ -33,6 +33,7 @@ export type {
 export type { Permit, Refusal } from "./core/permit.ts";
 export type { Reconfiguration } from "./core/reconfiguration.ts";
 export type { BreakerOverrides, BreakerRegistryOptions } from "./core/registry-options.ts";
+export { isSnapshotError, SnapshotError, type SnapshotErrorCode } from "./core/snapshot-error.ts";
 export type {
   Hearing,
   Situation,

@@ -3,6 +3,7 @@ import { CIRCUIT_ENVELOPE, CIRCUIT_EVENTS } from "./circuit-events.ts";
 import type { EventDefinition } from "./event-definition.ts";
 import * as field from "./field.ts";
 import { POLICY_EVENTS } from "./policy-events.ts";
+import { QUOTA_EVENTS } from "./quota-events.ts";
 import { REGISTRY_EVENTS } from "./registry-events.ts";
 
 /** The fields of every event that is neither a breaker's nor the bus's own: registry, policies, quota, budget, cluster. */
@@ -20,6 +21,7 @@ export const EVENTS = {
   ...CIRCUIT_EVENTS,
   ...POLICY_EVENTS,
   ...REGISTRY_EVENTS,
+  ...QUOTA_EVENTS,
   ...BUS_EVENTS,
 } as const satisfies Record<string, EventDefinition>;
 

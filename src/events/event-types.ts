@@ -27,6 +27,11 @@ const names: Readonly<Record<EventType, true>> = {
   "registry.added": true,
   "registry.removed": true,
   "registry.full": true,
+  "quota.exhausted": true,
+  "quota.recovered": true,
+  "budget.threshold": true,
+  "budget.unpriced": true,
+  "budget.depletion": true,
   "bus.listener_failed": true,
   "bus.dropped": true,
 };

@@ -41,6 +41,14 @@ const CONTRACT: Record<EventType, [severity: string, fields: string]> = {
   "registry.added": ["debug", "breaker size limit"],
   "registry.removed": ["debug", "breaker reason state incidentId? size limit"],
   "registry.full": ["error", "breaker unkept limit"],
+  "quota.exhausted": ["warn", "provider untilMs source error?"],
+  "quota.recovered": ["info", "provider exhaustedMs reason"],
+  "budget.threshold": ["warn", "budget month tier spendNanoUsd budgetNanoUsd"],
+  "budget.unpriced": ["warn", "provider model month"],
+  "budget.depletion": [
+    "warn",
+    "budget month tier daysLeft depletesAtMs burnNanoUsdPerDay spendNanoUsd budgetNanoUsd",
+  ],
   "bus.listener_failed": ["error", "sink count failedType error"],
   "bus.dropped": ["warn", "sink count error?"],
 };

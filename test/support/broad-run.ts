@@ -8,6 +8,7 @@ import {
   slowRate,
   type TelltaleEvent,
 } from "../../src/index.ts";
+import { CreditLedger, ExhaustionRegistry, QuotaExceededError } from "../../src/quota/index.ts";
 import { BOOM, deferred, fail, failTimes, succeed } from "./breaker.ts";
 import { FakeClock, START_AT_MS } from "./fake-clock.ts";
 import { policyRun } from "./policy-run.ts";
@@ -28,6 +29,8 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   bus.on("fallback.*", (event) => events.push(event));
   bus.on("policy.*", (event) => events.push(event));
   bus.on("registry.*", (event) => events.push(event));
+  bus.on("quota.*", (event) => events.push(event));
+  bus.on("budget.*", (event) => events.push(event));
   bus.on("circuit.enable", () => {
     throw BOOM;
   });
@@ -93,6 +96,7 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   await policyRun(bus, BROAD_CONTEXT);
   droppingRun(bus);
   registryRun({ bus, clock });
+  quotaRun({ bus, clock });
   return events;
 }
 
@@ -114,6 +118,24 @@ function registryRun({ bus, clock }: { bus: EventBus; clock: FakeClock }): void 
   registry.get("second").forceOpen();
   registry.get("third");
   registry.delete("second");
+}
+
+/** A provider that is out of quota and comes back, and a month in which a budget is used up. */
+function quotaRun({ bus, clock }: { bus: EventBus; clock: FakeClock }): void {
+  const exhausted = new ExhaustionRegistry({ bus, clock });
+  exhausted.mark("by hand");
+  exhausted.markFrom("provider", new QuotaExceededError("used up", { retryAfterMs: 1_000 }));
+  exhausted.clear("provider");
+  const ledger = new CreditLedger({
+    prices: { provider: { model: { perRequest: 2 } } },
+    budgets: [{ name: "all", usdPerMonth: 10 }],
+    depletionDays: [1],
+    writer: "a",
+    bus,
+    clock,
+  });
+  ledger.record({ provider: "provider", model: "without a price" });
+  for (let n = 0; n < 4; n++) ledger.record({ provider: "provider", model: "model" });
 }
 
 /** A breaker without a threshold of its own, which sheds traffic and has a candidate rule. */
