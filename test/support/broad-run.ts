@@ -9,6 +9,7 @@ import {
   type TelltaleEvent,
 } from "../../src/index.ts";
 import { BOOM, deferred, fail, failTimes, succeed } from "./breaker.ts";
+import { clusterRun } from "./cluster-run.ts";
 import { FakeClock, START_AT_MS } from "./fake-clock.ts";
 import { policyRun } from "./policy-run.ts";
 import { permitOf, refusalOf } from "./states.ts";
@@ -28,6 +29,7 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   bus.on("fallback.*", (event) => events.push(event));
   bus.on("policy.*", (event) => events.push(event));
   bus.on("registry.*", (event) => events.push(event));
+  bus.on("cluster.*", (event) => events.push(event));
   bus.on("circuit.enable", () => {
     throw BOOM;
   });
@@ -93,6 +95,7 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   await policyRun(bus, BROAD_CONTEXT);
   droppingRun(bus);
   registryRun({ bus, clock });
+  await clusterRun({ bus, attributes: BROAD_ATTRIBUTES });
   return events;
 }
 

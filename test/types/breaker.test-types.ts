@@ -17,7 +17,6 @@ import {
   type Refusal,
   type SkipReason,
   streamEvents,
-  type TelltaleEvent,
 } from "../../src/index.ts";
 
 // Nothing here runs: the compiler is the test. A line under `@ts-expect-error` must not compile, and the compiler
@@ -132,58 +131,6 @@ export async function streams(): Promise<void> {
   );
 }
 const stream = () => streamEvents(breaker, "circuit.open");
-
-/** A switch over every event needs no default. */
-export function label(event: TelltaleEvent): string {
-  switch (event.type) {
-    case "circuit.success":
-    case "circuit.ignored":
-    case "circuit.late":
-    case "circuit.probe":
-      return String(event.latencyMs);
-    case "circuit.failure":
-      return event.error?.message ?? event.reason;
-    case "circuit.progress":
-      return event.ratio.toFixed(2);
-    case "circuit.open":
-      return event.from;
-    case "circuit.skip":
-      return event.reason;
-    case "circuit.half_open":
-      return event.idleMs.toFixed();
-    case "circuit.close":
-      return event.mttrMs.toFixed();
-    case "circuit.degrade":
-      return event.to.toFixed(2);
-    case "circuit.would_open":
-      return event.rule ?? event.reason;
-    case "circuit.disable":
-    case "circuit.enable":
-      return event.from;
-    case "circuit.reconfigure":
-      return Object.keys(event.to).join();
-    case "circuit.callback_failed":
-    case "policy.callback_failed":
-      return event.callback;
-    case "retry.attempt":
-      return event.delayMs.toFixed();
-    case "retry.give_up":
-      return event.reason;
-    case "timeout.expired":
-      return String(event.abandoned);
-    case "fallback.served":
-      return event.source;
-    case "registry.added":
-    case "registry.removed":
-      return event.size.toFixed();
-    case "registry.full":
-      return event.unkept.toFixed();
-    case "bus.listener_failed":
-      return event.failedType;
-    case "bus.dropped":
-      return event.sink;
-  }
-}
 
 export async function calls(): Promise<void> {
   same<Awaited<ReturnType<typeof one>>, number>(true);
