@@ -21,12 +21,12 @@ export function admit(circuit: Circuit, nowMs: number): Slot | null {
       return period;
     case "open":
     case "forced_open":
-      return isDue(period, nowMs)
+      return isDue(period, nowMs) && mayProbe(circuit)
         ? admitProbe(circuit, circuit.halfOpen(period, nowMs), nowMs)
         : null;
     case "half_open":
       circuit.endLeases(nowMs);
-      if (period.inFlight.size < probeSlots(circuit.settings, period)) {
+      if (period.inFlight.size < probeSlots(circuit.settings, period) && mayProbe(circuit)) {
         return admitProbe(circuit, period, nowMs);
       }
       return null;
@@ -115,6 +115,11 @@ export function effectiveState(circuit: Circuit, nowMs: number): CircuitState {
 /** When a probe may run after a trip that is not committed yet. */
 function dueMs({ cooling: { sinceMs, cooldownMs } }: PendingTrip): number {
   return sinceMs + cooldownMs;
+}
+
+/** Of a fleet one task probes at a time; what that is answered from is in memory. */
+function mayProbe({ fleet }: Circuit): boolean {
+  return fleet === null || fleet.mayProbe();
 }
 
 /** Whether the cooldown is over, so that the next call is a probe. */

@@ -46,8 +46,11 @@ import { settingsOf } from "./settings.ts";
 import { readShare, readStats, tripProgress } from "./stats.ts";
 
 const LONGEST_NOTE = 512;
+
 const NO_ATTRIBUTES = /* @__PURE__ */ Object.freeze({});
 
+/** The circuit of a breaker, for what the library does with breakers from inside. */
+export let circuitOf: (breaker: CircuitBreaker) => Circuit;
 /**
  * Refuses a call on behalf of a breaker, for a reason beside its state: counted and told as its skip, once, whether the
  * breaker stands around the call or not.
@@ -74,6 +77,7 @@ export class CircuitBreaker implements BreakerView {
   readonly #circuit: Circuit;
 
   static {
+    circuitOf = (breaker) => breaker.#circuit;
     refuseBeside = (breaker, reason, context) => {
       const circuit = breaker.#circuit;
       return refusalError(refuse(circuit, circuit.begin(), context, reason));

@@ -6,8 +6,9 @@ import type { DurationSubscription } from "./call-durations.ts";
 import { type CallsUnderWay, callsUnderWay } from "./calls-under-way.ts";
 import type { Clock } from "./clock.ts";
 import { CooldownAttempts, type Cooling } from "./cooldown.ts";
-import type { Left, Opening } from "./facts.ts";
-import { Incident, incidentIdOf } from "./incident.ts";
+import type { Closing, Left, Opening } from "./facts.ts";
+import type { Fleet, OwnOpen, PeerClose, PeerOpen } from "./fleet.ts";
+import { Incident, incidentIdOf, incidentSince } from "./incident.ts";
 import { type Committed, Journal } from "./journal.ts";
 import {
   ClosedPeriod,
@@ -41,6 +42,8 @@ export class Circuit implements Committed {
   /** Null as long as nobody can listen: neither a bus was given nor the own one asked for. */
   journal: Journal | null = null;
   readonly tally = new Tally();
+  /** Null as long as the breaker is in no cluster. */
+  fleet: Fleet | null = null;
   lastFailureAtMs: number | null = null;
   /** NaN as long as there was none. Written by every success: see `#nowMs`. */
   lastSuccessAtMs = Number.NaN;
@@ -202,6 +205,8 @@ export class Circuit implements Committed {
     if (left.from === "half_open" && this.incident !== null) this.incident.reopens++;
     const opening = { ...left, reason, cause, note: undefined, cooldownMs, sinceMs, thrown };
     this.journal?.open(opening, nowMs);
+    const forMs = Math.max(0, sinceMs + cooldownMs - nowMs);
+    this.tellFleet({ forced: false, forMs, note: reason });
   }
 
   /** `forMs` is Infinity for a forced open without an end. */
@@ -215,6 +220,53 @@ export class Circuit implements Committed {
     const cooldownMs = Number.isFinite(forMs) ? forMs : null;
     const opening = { ...left, cause: null, note, cooldownMs, sinceMs: nowMs, thrown };
     this.journal?.open({ ...opening, reason: "forced" }, nowMs);
+    this.tellFleet({ forced: true, forMs, note: note ?? "forced" });
+  }
+
+  tellFleet(open: Omit<OwnOpen, "incidentId">): void {
+    this.fleet?.opened({ ...open, incidentId: this.incident?.id ?? "" });
+  }
+
+  /** Takes over what another task has decided. A disabled breaker does not open. */
+  openByPeer(peer: PeerOpen, nowMs: number): void {
+    if (this.period.state === "disabled") return;
+    const { forced, remainingMs, note, origin, epoch } = peer;
+    const wasForced = this.period.state === "forced_open";
+    // Another epoch is another incident; and what was forced opens anew only through a close.
+    if (this.incident !== null && (peer.afresh || (wasForced && !forced))) {
+      this.closeByPeer({ ...peer, note: undefined }, nowMs);
+    }
+    const retryMs = nowMs + remainingMs;
+    const { period } = this;
+    if (period.state === (forced ? "forced_open" : "open")) {
+      period.retryMs = retryMs;
+      return;
+    }
+    const chance = this.#chanceOfId();
+    if (period.state === "closed") this.#attempts?.leaveClosed(this.spentMs(nowMs));
+    const next = forced ? new ForcedOpenPeriod(retryMs) : new OpenPeriod(retryMs);
+    const left = this.#commit(next, nowMs);
+    this.incident ??= incidentSince(peer, { nowMs, atMs: this.wallMs(), chance });
+    this.incident.openAgain(nowMs);
+    const cooldownMs = Number.isFinite(remainingMs) ? remainingMs : null;
+    const opening = {
+      ...left,
+      reason: "peer",
+      cause: null,
+      note,
+      cooldownMs,
+      sinceMs: nowMs,
+      thrown: null,
+    } as const;
+    this.journal?.open({ ...opening, peer: { origin, epoch } }, nowMs);
+  }
+
+  closeByPeer({ note, origin, epoch, afresh }: PeerClose, nowMs: number): void {
+    if (this.period.state === "disabled") return;
+    if (this.incident !== null) {
+      this.close("peer", { note, peer: { origin, epoch } }, nowMs);
+      if (afresh) this.#attempts = null;
+    } else if (afresh) this.startAfresh();
   }
 
   /** Opens for probes, after the cooldown. */
@@ -227,7 +279,7 @@ export class Circuit implements Committed {
   }
 
   /** Ends the incident. */
-  close(reason: CloseReason, note: string | undefined, nowMs: number): void {
+  close(reason: CloseReason, { note, peer }: Pick<Closing, "note" | "peer">, nowMs: number): void {
     const { incident } = this;
     const period = new ClosedPeriod();
     if (reason === "probe" || reason === "peer") period.rampFromMs = nowMs;
@@ -236,7 +288,8 @@ export class Circuit implements Committed {
     // What an operator says is healthy is: the backoff begins again.
     if (reason !== "probe" && reason !== "peer") this.#attempts = null;
     this.incident = null;
-    if (incident !== null) this.journal?.close({ ...left, reason, note, incident }, nowMs);
+    if (incident !== null) this.journal?.close({ ...left, reason, note, incident, peer }, nowMs);
+    if (reason !== "peer") this.fleet?.closed(reason);
   }
 
   disable(nowMs: number): void {
@@ -250,6 +303,7 @@ export class Circuit implements Committed {
     const left = this.#commit(new ClosedPeriod(), nowMs);
     this.#forgetFailures();
     this.journal?.control("circuit.enable", left);
+    this.fleet?.enabled();
   }
 
   /** A reset without an incident: the evidence goes, calls under way become late, the state stays. */
@@ -313,7 +367,8 @@ export class Circuit implements Committed {
       return;
     }
     const atMs = this.wallMs();
-    this.incident = new Incident(incidentIdOf(atMs, chance), nowMs, atMs);
+    const id = this.fleet?.incidentId() ?? incidentIdOf(atMs, chance);
+    this.incident = new Incident(id, nowMs, atMs);
   }
 
   /** Drawn before a commit begins: the source is the user's code. */

@@ -1,5 +1,8 @@
 import type { Circuit } from "./circuit.ts";
+
+import type { PeerClose, PeerOpen } from "./fleet.ts";
 import { commitOverdue } from "./overdue-trip.ts";
+
 import { settleIdle } from "./traffic.ts";
 
 /** Holds the breaker open. Inside an incident, the incident goes on. `forMs` is Infinity without an end. */
@@ -11,16 +14,20 @@ export function forceOpen(
   commitTime(circuit, nowMs);
   const { period } = circuit;
   // Already forced: no state change, hence no event; the new end counts.
-  if (period.state === "forced_open") period.retryMs = nowMs + forMs;
-  else circuit.force({ note, forMs, thrown: null }, nowMs);
+  if (period.state === "forced_open") {
+    period.retryMs = nowMs + forMs;
+    circuit.tellFleet({ forced: true, forMs, note: note ?? "forced" });
+  } else circuit.force({ note, forMs, thrown: null }, nowMs);
   circuit.deliver();
 }
 
 /** Closes the breaker and ends the incident; without one, clears the counts. */
 export function reset(circuit: Circuit, note: string | undefined, nowMs: number): void {
   commitTime(circuit, nowMs);
-  if (circuit.incident === null) circuit.startAfresh();
-  else circuit.close("reset", note, nowMs);
+  if (circuit.incident === null) {
+    circuit.startAfresh();
+    circuit.fleet?.closed("reset");
+  } else circuit.close("reset", { note }, nowMs);
   circuit.deliver();
 }
 
@@ -28,7 +35,7 @@ export function reset(circuit: Circuit, note: string | undefined, nowMs: number)
 export function disable(circuit: Circuit, nowMs: number): void {
   if (circuit.period.state === "disabled") return;
   commitTime(circuit, nowMs);
-  if (circuit.period.state !== "closed") circuit.close("disabled", undefined, nowMs);
+  if (circuit.period.state !== "closed") circuit.close("disabled", { note: undefined }, nowMs);
   circuit.disable(nowMs);
   circuit.deliver();
 }
@@ -44,6 +51,20 @@ export function enable(circuit: Circuit, nowMs: number): void {
 /** Commits what time alone has brought about, and nothing else. */
 export function catchUp(circuit: Circuit, nowMs: number): void {
   commitTime(circuit, nowMs);
+  circuit.deliver();
+}
+
+/** Does as another task of the fleet has decided, without telling the fleet. */
+export function openByPeer(circuit: Circuit, peer: PeerOpen, nowMs: number): void {
+  commitTime(circuit, nowMs);
+  circuit.openByPeer(peer, nowMs);
+  circuit.deliver();
+}
+
+/** Closes as another task of the fleet has decided; after a reset also what was counted here is gone. */
+export function closeByPeer(circuit: Circuit, peer: PeerClose, nowMs: number): void {
+  commitTime(circuit, nowMs);
+  circuit.closeByPeer(peer, nowMs);
   circuit.deliver();
 }
 

@@ -5,6 +5,7 @@ import type {
   OpenReason,
   SkipReason,
 } from "../events/vocabulary.ts";
+import type { PeerOrigin } from "./fleet.ts";
 import type { Incident } from "./incident.ts";
 
 // What the steps of a circuit hand to its journal, beyond what the circuit itself holds.
@@ -41,12 +42,16 @@ export interface Opening {
   /** When the cooldown began, on the monotonic clock. */
   readonly sinceMs: number;
   readonly thrown: { readonly value: unknown } | null;
+  /** Who decided it, when another task did. */
+  readonly peer?: PeerOrigin;
 }
 
 /** What a commit of `closed` tells; the incident is over by then. */
 export interface Closing extends Left {
   readonly reason: CloseReason;
   readonly note: string | undefined;
+  /** Who decided it, when another task did. */
+  readonly peer?: PeerOrigin | undefined;
   readonly incident: Incident;
 }
 

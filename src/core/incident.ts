@@ -43,3 +43,16 @@ export function incidentIdOf(atMs: number, chance: number): string {
   const digits = Math.floor(chance * 36 ** RANDOM_DIGITS).toString(36);
   return `${Math.max(0, Math.floor(atMs)).toString(36)}-${digits.padStart(RANDOM_DIGITS, "0")}`;
 }
+
+/** An incident of the fleet: it began when the fleet's did, so that all tasks tell the same length. */
+export function incidentSince(
+  { incidentId, ageMs }: { readonly incidentId: string; readonly ageMs: number },
+  {
+    nowMs,
+    atMs,
+    chance,
+  }: { readonly nowMs: number; readonly atMs: number; readonly chance: number },
+): Incident {
+  const id = incidentId === "" ? incidentIdOf(atMs - ageMs, chance) : incidentId;
+  return new Incident(id, nowMs - ageMs, atMs - ageMs);
+}

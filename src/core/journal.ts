@@ -208,7 +208,7 @@ export class Journal {
     if (!this.hears("circuit.open")) return;
     const { spentMs } = opening;
     const told = this.#opening(opening, this.#circuit.consecutiveFailures, nowMs);
-    this.#tell("circuit.open", { ...told, spentMs });
+    this.#tell("circuit.open", { ...told, ...opening.peer, spentMs });
   }
 
   /** `failures` in a row are those of the rules that only report. */
@@ -267,7 +267,7 @@ export class Journal {
     if (this.hears("circuit.half_open")) this.#tell("circuit.half_open", fields);
   }
 
-  close({ from, spentMs, reason, note, incident }: Closing, nowMs: number): void {
+  close({ from, spentMs, reason, note, incident, peer }: Closing, nowMs: number): void {
     if (!this.hears("circuit.close")) return;
     this.#tell(
       "circuit.close",
@@ -282,6 +282,7 @@ export class Journal {
         skipsInIncident: incident.skips,
         probes: incident.probes,
         reopens: incident.reopens,
+        ...peer,
       },
       undefined,
       incident,

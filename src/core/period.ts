@@ -32,7 +32,7 @@ export class DisabledPeriod {
 /** Calls are refused until the cooldown is over. */
 export class OpenPeriod {
   readonly state = "open";
-  readonly retryMs: number;
+  retryMs: number;
 
   constructor(retryMs: number) {
     this.retryMs = retryMs;

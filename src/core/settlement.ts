@@ -179,7 +179,7 @@ function settleProbe(circuit: Circuit, probe: Probe, call: Call, nowMs: number):
   if (reason !== null) failProbe(circuit, period, call, nowMs);
   else if (call.outcome === "success") {
     period.successes++;
-    if (closes(circuit.settings, period)) circuit.close("probe", undefined, nowMs);
+    if (closes(circuit.settings, period)) circuit.close("probe", { note: undefined }, nowMs);
   }
 }
 

@@ -1,5 +1,6 @@
 import { BUS_ENVELOPE, BUS_EVENTS } from "./bus-events.ts";
 import { CIRCUIT_ENVELOPE, CIRCUIT_EVENTS } from "./circuit-events.ts";
+import { CLUSTER_EVENTS } from "./cluster-events.ts";
 import type { EventDefinition } from "./event-definition.ts";
 import * as field from "./field.ts";
 import { POLICY_EVENTS } from "./policy-events.ts";
@@ -22,6 +23,7 @@ export const EVENTS = {
   ...POLICY_EVENTS,
   ...REGISTRY_EVENTS,
   ...QUOTA_EVENTS,
+  ...CLUSTER_EVENTS,
   ...BUS_EVENTS,
 } as const satisfies Record<string, EventDefinition>;
 

@@ -55,6 +55,14 @@ const changeTo = (to: CircuitState, only?: EventMetric["only"]): EventMetric => 
   ...(only === undefined ? {} : { only }),
 });
 
+/** Of what another task of the cluster has decided. */
+const peer = {
+  origin: field.optional(field.text("The task that decided, when a peer's state is adopted")),
+  epoch: field.optional(
+    field.count("The epoch that it decided in, when a peer's state is adopted"),
+  ),
+};
+
 /** What an open tells, and a would-be open as well. */
 const opening = {
   from,
@@ -163,8 +171,8 @@ export const CIRCUIT_EVENTS = {
   "circuit.open": define({
     severity: "error",
     sentence: "circuit opened",
-    when: "A trip, a failed probe, or a forced open",
-    fields: { ...opening, spentMs },
+    when: "A trip, a failed probe, a forced open, or a peer's open that is adopted",
+    fields: { ...opening, spentMs, ...peer },
     metrics: [
       changeTo("open", { field: "state", words: ["open"] }),
       changeTo("forced_open", { field: "state", words: ["forced_open"] }),
@@ -207,7 +215,7 @@ export const CIRCUIT_EVENTS = {
   "circuit.close": define({
     severity: "info",
     sentence: "circuit closed",
-    when: "Recovery, or a reset",
+    when: "Recovery, a reset, or a peer's close that is adopted",
     fields: {
       from,
       spentMs,
@@ -219,6 +227,7 @@ export const CIRCUIT_EVENTS = {
       skipsInIncident,
       probes: field.count("Probes that the incident took"),
       reopens: field.count("Failed recoveries of the incident"),
+      ...peer,
     },
     metrics: [changeTo("closed")],
   }),

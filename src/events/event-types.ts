@@ -32,6 +32,13 @@ const names: Readonly<Record<EventType, true>> = {
   "budget.threshold": true,
   "budget.unpriced": true,
   "budget.depletion": true,
+  "cluster.opened": true,
+  "cluster.closed": true,
+  "cluster.degraded": true,
+  "cluster.recovered": true,
+  "cluster.peer_joined": true,
+  "cluster.peer_left": true,
+  "cluster.rejected": true,
   "bus.listener_failed": true,
   "bus.dropped": true,
 };

@@ -67,6 +67,18 @@ class EventFold implements IncidentFold {
   }
 }
 
+/** The incidents that are over, those of one id together. */
+function ofTheFleet(incidents: readonly IncidentSummary[]): Iterable<IncidentSummary[]> {
+  const byId = new Map<string, IncidentSummary[]>();
+  for (const incident of incidents) {
+    if (incident.mttrMs === null) continue;
+    const told = byId.get(incident.incidentId);
+    if (told === undefined) byId.set(incident.incidentId, [incident]);
+    else told.push(incident);
+  }
+  return byId.values();
+}
+
 /** The incidents of one breaker together, with what its records have outside of them. */
 export function breakerSummary(
   incidents: readonly IncidentSummary[],
@@ -74,9 +86,12 @@ export function breakerSummary(
 ): BreakerSummary {
   const recovered: number[] = [];
   const excluded: number[] = [];
-  for (const { mttrMs, reason, closeReason } of incidents) {
-    if (mttrMs === null) continue;
-    const recovers = TRIP_OR_PEER.has(reason) && PROBE_OR_PEER.has(closeReason);
+  for (const told of ofTheFleet(incidents)) {
+    // Told by several tasks of a cluster it is one recovery, as long as the longest of them says.
+    const mttrMs = Math.max(...told.map((incident) => incident.mttrMs ?? 0));
+    const recovers = told.every(
+      ({ reason, closeReason }) => TRIP_OR_PEER.has(reason) && PROBE_OR_PEER.has(closeReason),
+    );
     (recovers ? recovered : excluded).push(mttrMs);
   }
   const apart = recoveryTimes(excluded);

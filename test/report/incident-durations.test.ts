@@ -96,6 +96,24 @@ test("an incident adopted from a peer counts for MTTR", () => {
   expect(breakers["payments"]).toMatchObject({ recovered: 1, mttrMeanMs: 2_000 });
 });
 
+test("an incident that several tasks of a cluster tell counts once for MTTR", () => {
+  const told = ["a", "b", "c"].flatMap((instance, index) => {
+    const envelope = { v: 1, breaker: "payments", incidentId: "x", instance };
+    const [opened, closed] = index === 0 ? ["error", "probe"] : ["peer", "peer"];
+    return [
+      { ...envelope, type: "circuit.open", seq: 1, atMs: 1_000, from: "closed", reason: opened },
+      { ...envelope, type: "circuit.close", seq: 2, atMs: 3_000, reason: closed, mttrMs: 2_000 },
+    ];
+  });
+  const alone = { v: 1, breaker: "payments", incidentId: "y", instance: "b" };
+  const { breakers } = foldIncidents([
+    ...told,
+    { ...alone, type: "circuit.open", seq: 3, atMs: 5_000, from: "closed", reason: "error" },
+    { ...alone, type: "circuit.close", seq: 4, atMs: 9_000, reason: "probe", mttrMs: 4_000 },
+  ]);
+  expect(breakers["payments"]).toMatchObject({ recovered: 2, mttrMeanMs: 3_000 });
+});
+
 test("failed probes do not end an incident, and a forced open inside it does not begin another", async () => {
   const recorded = record();
   const { clock } = recorded;

@@ -33,6 +33,7 @@ const ARROWS: Readonly<Record<string, Rule>> = {
     isPackage(target, imported) ||
     within("events")(target, imported) ||
     (imported.typeOnly && target === BREAKER_VIEW),
+  redis: within("cluster", "core", "events"),
   report: within("events"),
   // The event endpoint is the exporter's.
   http: (target, imported) =>

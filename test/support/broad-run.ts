@@ -10,6 +10,7 @@ import {
 } from "../../src/index.ts";
 import { CreditLedger, ExhaustionRegistry, QuotaExceededError } from "../../src/quota/index.ts";
 import { BOOM, deferred, fail, failTimes, succeed } from "./breaker.ts";
+import { clusterRun } from "./cluster-run.ts";
 import { FakeClock, START_AT_MS } from "./fake-clock.ts";
 import { policyRun } from "./policy-run.ts";
 import { permitOf, refusalOf } from "./states.ts";
@@ -31,6 +32,7 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   bus.on("registry.*", (event) => events.push(event));
   bus.on("quota.*", (event) => events.push(event));
   bus.on("budget.*", (event) => events.push(event));
+  bus.on("cluster.*", (event) => events.push(event));
   bus.on("circuit.enable", () => {
     throw BOOM;
   });
@@ -97,6 +99,7 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   droppingRun(bus);
   registryRun({ bus, clock });
   quotaRun({ bus, clock });
+  await clusterRun({ bus, attributes: BROAD_ATTRIBUTES });
   return events;
 }
 

@@ -1,0 +1,53 @@
+import type { Operation } from "./operation.ts";
+
+/** Takes the answer of an operation as it came, or null when there was none in time. */
+export type WhenAnswered = (raw: unknown, sentMs: number, nowMs: number) => void;
+
+interface Pending {
+  readonly sentMs: number;
+  readonly done: WhenAnswered;
+}
+
+/** The operations under way, each with its deadline. What comes back after it is not listened to. */
+export class PendingOperations {
+  readonly #deadlineMs: number;
+  readonly #pending = new Map<number, Pending>();
+  #last = 0;
+
+  constructor(deadlineMs: number) {
+    this.#deadlineMs = deadlineMs;
+  }
+
+  /** The effect that runs the operation. */
+  begin(operation: Operation, nowMs: number, done: WhenAnswered) {
+    this.#last++;
+    this.#pending.set(this.#last, { sentMs: nowMs, done });
+    return { do: "run", id: this.#last, operation } as const;
+  }
+
+  /** `raw` is null when the operation failed. */
+  end(id: number, raw: unknown, nowMs: number): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    pending.done(raw, pending.sentMs, nowMs);
+  }
+
+  /** Fails those whose deadline is over. They are in the order in which they were begun. */
+  expire(nowMs: number): void {
+    for (const [id, { sentMs }] of this.#pending) {
+      if (nowMs - sentMs < this.#deadlineMs) return;
+      this.end(id, null, nowMs);
+    }
+  }
+
+  get isIdle(): boolean {
+    return this.#pending.size === 0;
+  }
+
+  /** When the next deadline is over. */
+  get dueMs(): number {
+    for (const { sentMs } of this.#pending.values()) return sentMs + this.#deadlineMs;
+    return Number.POSITIVE_INFINITY;
+  }
+}

@@ -1,0 +1,16 @@
+export type { Backplane, BackplaneListener } from "../cluster/backplane.ts";
+export type { Cluster } from "../cluster/cluster.ts";
+export type { ClusterOptions, QuotaMark } from "../cluster/cluster-options.ts";
+export type {
+  ClusterForceOptions,
+  ClusterRegistry,
+  ClusterStatus,
+  ControlResult,
+} from "../cluster/cluster-seams.ts";
+export { joinCluster } from "../cluster/join-cluster.ts";
+export { MemoryStore, type MemoryStoreOptions } from "../cluster/memory-backplane.ts";
+export type { Rejection } from "../cluster/message.ts";
+export type { Evidence } from "../cluster/names-host.ts";
+export type { Answer, Operation, Position, Quorum } from "../cluster/operation.ts";
+export type { ClusterRecord } from "../cluster/record.ts";
+export { type SentinelOptions, startSentinel } from "../cluster/sentinel.ts";

@@ -1,0 +1,130 @@
+import { MemoryStore } from "../../src/cluster/memory-backplane.ts";
+import type { EventBus, TelltaleEvent } from "../../src/index.ts";
+import { CircuitBreaker, type CircuitBreakerOptions, createEventBus } from "../../src/index.ts";
+import {
+  type Backplane,
+  type Cluster,
+  type ClusterOptions,
+  type ClusterRegistry,
+  joinCluster,
+} from "../../src/redis/index.ts";
+import { VirtualTime } from "../support/virtual-time.ts";
+
+/** One task of a test fleet: breakers by name, as a registry gives them, in a cluster of their own process. */
+export class FleetTask implements ClusterRegistry {
+  readonly bus: EventBus;
+  readonly events: TelltaleEvent[] = [];
+  readonly cluster: Cluster;
+  readonly #time: VirtualTime;
+  readonly #options: CircuitBreakerOptions;
+  readonly #breakers = new Map<string, CircuitBreaker>();
+  #follower: Parameters<ClusterRegistry["follow"]>[0] | null = null;
+
+  constructor(
+    name: string,
+    backplane: Backplane,
+    { time, options, breakerOptions }: FleetSetup & { time: VirtualTime },
+  ) {
+    this.#time = time;
+    this.#options = breakerOptions ?? {};
+    this.bus = createEventBus({ instance: name });
+    this.bus.on("circuit.*", (event) => this.events.push(event));
+    this.bus.on("cluster.*", (event) => this.events.push(event));
+    const shared = { clock: time, timers: time, random: () => 0.5 };
+    this.cluster = joinCluster(this, backplane, { task: name, ...shared, ...options });
+  }
+
+  follow(follower: Parameters<ClusterRegistry["follow"]>[0]): () => void {
+    this.#follower = follower;
+    for (const breaker of this.#breakers.values()) follower.added(breaker);
+    return () => {
+      this.#follower = null;
+    };
+  }
+
+  get(name: string): CircuitBreaker {
+    const known = this.#breakers.get(name);
+    if (known !== undefined) return known;
+    const options = { failureThreshold: 2, cooldownMs: 1_000, ...this.#options };
+    const made = new CircuitBreaker(name, { ...options, bus: this.bus, clock: this.#time });
+    this.#breakers.set(name, made);
+    this.#follower?.added(made);
+    return made;
+  }
+
+  remove(name: string): void {
+    const breaker = this.get(name);
+    this.#breakers.delete(name);
+    this.#follower?.removed(breaker);
+  }
+
+  of(type: TelltaleEvent["type"]): TelltaleEvent[] {
+    return this.events.filter((event) => event.type === type);
+  }
+}
+
+export interface FleetSetup {
+  readonly options?: Partial<ClusterOptions>;
+  readonly breakerOptions?: CircuitBreakerOptions;
+}
+
+/** Tasks around one store in memory, in virtual time. Each link can be cut. */
+export class Fleet {
+  readonly time = new VirtualTime();
+  readonly store = new MemoryStore({ epochMs: () => this.time.epochMs() });
+  readonly tasks: FleetTask[] = [];
+  /** Operations that the store was asked for. */
+  asked = 0;
+  /** Tasks whose every exchange with the store hangs for ever. */
+  readonly stalled = new Set<string>();
+  readonly #setup: FleetSetup;
+
+  constructor(setup: FleetSetup = {}) {
+    this.#setup = setup;
+  }
+
+  boot(name: string): FleetTask {
+    const link = this.#link(name, this.store.backplane());
+    const task = new FleetTask(name, link, { ...this.#setup, time: this.time });
+    this.tasks.push(task);
+    return task;
+  }
+
+  #link(name: string, real: Backplane): Backplane {
+    const through = <T>(run: () => Promise<T>): Promise<T> =>
+      this.stalled.has(name) ? new Promise<T>(() => {}) : run();
+    return {
+      connect: ({ message, lost }) =>
+        through(() =>
+          real.connect({
+            message: (text) => {
+              if (!this.stalled.has(name)) message(text);
+            },
+            lost,
+          }),
+        ),
+      reconnect: () => through(() => real.reconnect()),
+      run: (operation) => {
+        this.asked++;
+        return through(() => real.run(operation));
+      },
+      publish: (text) => through(() => real.publish(text)),
+      close: () => real.close(),
+    };
+  }
+}
+
+/** A fleet of tasks a, b, c ... that have joined. */
+export async function joined(count: number, setup: FleetSetup = {}) {
+  const fleet = new Fleet(setup);
+  const tasks = [..."abcdefghij"].slice(0, count).map((name) => fleet.boot(name));
+  await fleet.time.pass(20);
+  return { fleet, time: fleet.time, tasks };
+}
+
+/** The nth task of a fleet. */
+export function nth(tasks: readonly FleetTask[], index: number): FleetTask {
+  const task = tasks[index];
+  if (task === undefined) throw new Error(`The fleet has no task ${index}`);
+  return task;
+}
