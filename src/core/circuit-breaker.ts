@@ -45,7 +45,7 @@ import {
 import { settingsOf } from "./settings.ts";
 import { readShare, readStats, tripProgress } from "./stats.ts";
 
-const LONGEST_NOTE = 512;
+const RECORDING = "record a result of";
 
 const NO_ATTRIBUTES = /* @__PURE__ */ Object.freeze({});
 
@@ -172,7 +172,7 @@ export class CircuitBreaker implements BreakerView {
    */
   forceOpen(reason?: string, options?: ForceOpenOptions): void {
     const check = this.#check("force open");
-    const note = noteOf(check, reason);
+    const note = control.noteOf(check, reason);
     let forMs = Number.POSITIVE_INFINITY;
     if (options !== undefined) {
       check.object("options", options);
@@ -184,7 +184,7 @@ export class CircuitBreaker implements BreakerView {
 
   /** Closes the breaker, whatever held it open, and clears what it had counted against the dependency. */
   reset(reason?: string): void {
-    const note = noteOf(this.#check("reset"), reason);
+    const note = control.noteOf(this.#check("reset"), reason);
     control.reset(this.#circuit, note, this.#circuit.begin());
   }
 
@@ -383,19 +383,15 @@ export class CircuitBreaker implements BreakerView {
     return run(this.#circuit, fn, checked);
   }
 
-  #record({ outcome, latencyMs, thrown }: ReturnType<typeof failed>): void {
-    if (latencyMs !== undefined)
-      this.#check("record a result of").durationMs("latencyMs", latencyMs);
-    recordResult(this.#circuit, { outcome, latencyMs, thrown });
+  #record(result: ReturnType<typeof failed>): void {
+    const { latencyMs } = result;
+    if (latencyMs !== undefined) this.#check(RECORDING).durationMs("latencyMs", latencyMs);
+    recordResult(this.#circuit, result);
   }
 }
 
 /** The breaker around a circuit that a registry made, its options checked before. */
 export function breakerOf(circuit: Circuit): CircuitBreaker {
-  // The constructor takes a circuit as well, which is nothing that its signature tells users.
+  // The constructor takes a circuit, too, which its signature does not tell.
   return new CircuitBreaker(circuit.name, circuit as object as CircuitBreakerOptions);
-}
-
-function noteOf(check: Check, reason: unknown): string | undefined {
-  return reason === undefined ? undefined : check.text("reason", reason, LONGEST_NOTE);
 }

@@ -1,3 +1,4 @@
+import type { Check } from "../events/check.ts";
 import type { Circuit } from "./circuit.ts";
 
 import type { PeerClose, PeerOpen } from "./fleet.ts";
@@ -73,4 +74,11 @@ export function commitTime(circuit: Circuit, nowMs: number): void {
   circuit.endLeases(nowMs);
   commitOverdue(circuit, nowMs);
   if (circuit.period.state === "closed") settleIdle(circuit, circuit.period, nowMs);
+}
+
+const LONGEST_NOTE = 512;
+
+/** The reason that an operator gave, checked. */
+export function noteOf(check: Check, reason: unknown): string | undefined {
+  return reason === undefined ? undefined : check.text("reason", reason, LONGEST_NOTE);
 }

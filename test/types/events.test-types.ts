@@ -52,6 +52,14 @@ export function label(event: TelltaleEvent): string {
     case "budget.threshold":
     case "budget.depletion":
       return event.budget;
+    case "cluster.opened":
+    case "cluster.closed":
+    case "cluster.degraded":
+    case "cluster.recovered":
+    case "cluster.peer_joined":
+    case "cluster.peer_left":
+    case "cluster.rejected":
+      return "reason" in event ? event.reason : event.type;
     case "bus.listener_failed":
       return event.failedType;
     case "bus.dropped":
