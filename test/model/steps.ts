@@ -55,7 +55,7 @@ const forceOpen: Arbitrary<ControlPlan> = fc.record({
   forMs: mixed<number | null>([1, fc.constant(null)], [2, fc.constantFrom(1, 40, 500)]),
   note: flag,
 });
-export const reset: Arbitrary<ControlPlan> = fc.record({
+const reset: Arbitrary<ControlPlan> = fc.record({
   do: fc.constant("reset" as const),
   note: flag,
 });
