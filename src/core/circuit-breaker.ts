@@ -10,7 +10,7 @@ import {
 } from "../events/event-bus.ts";
 import type { Scalar } from "../events/field.ts";
 import type { CircuitState } from "../events/vocabulary.ts";
-import { effectiveState, refuse, retryAfterMs } from "./admission.ts";
+import { effectiveState, retryAfterMs } from "./admission.ts";
 import type { BreakerStats, BreakerView } from "./breaker-view.ts";
 import { tellLeftOut } from "./call-context.ts";
 import { type DurationListener, listenToDurations } from "./call-durations.ts";
@@ -22,19 +22,11 @@ import {
   type Guarded,
 } from "./call-options.ts";
 import { Circuit } from "./circuit.ts";
-import { type BesideReason, type CircuitOpenError, refusalError } from "./circuit-open-error.ts";
 import * as control from "./control.ts";
 import type { ExecuteResult } from "./execute-result.ts";
 import { guard, guardResult, guardSync } from "./guarded-call.ts";
 import type { CircuitBreakerOptions, ForceOpenOptions } from "./options.ts";
-import {
-  type AskedPermit,
-  askPermit,
-  failed,
-  type Permit,
-  type Refusal,
-  recordResult,
-} from "./permit.ts";
+import { askPermit, failed, type Permit, type Refusal, recordResult } from "./permit.ts";
 import { quietPath } from "./quiet-path.ts";
 import {
   changedSettings,
@@ -51,18 +43,6 @@ const NO_ATTRIBUTES = /* @__PURE__ */ Object.freeze({});
 
 /** The circuit of a breaker, for what the library does with breakers from inside. */
 export let circuitOf: (breaker: CircuitBreaker) => Circuit;
-/**
- * Refuses a call on behalf of a breaker, for a reason beside its state: counted and told as its skip, once, whether the
- * breaker stands around the call or not.
- */
-export let refuseBeside: (
-  breaker: CircuitBreaker,
-  reason: BesideReason,
-  context: CheckedOptions["context"],
-) => CircuitOpenError;
-
-/** Asks for the right to make one call that has a context, for those who carry calls over permits. */
-export let admitCall: (breaker: CircuitBreaker, options: CallOptions) => AskedPermit;
 
 /**
  * Guards the calls to one dependency: stops them while it fails, tries it again after a cooldown, and tells every
@@ -78,14 +58,6 @@ export class CircuitBreaker implements BreakerView {
 
   static {
     circuitOf = (breaker) => breaker.#circuit;
-    refuseBeside = (breaker, reason, context) => {
-      const circuit = breaker.#circuit;
-      return refusalError(refuse(circuit, circuit.begin(), context, reason));
-    };
-    admitCall = (breaker, options) => {
-      const { context } = breaker.#checked(breaker.#check("call"), options);
-      return askPermit(breaker.#circuit, breaker.#check("settle a permit of"), context);
-    };
   }
 
   /**

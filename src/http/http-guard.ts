@@ -1,5 +1,6 @@
+import { admitCall } from "../core/beside-breaker.ts";
 import type { CancelSignal } from "../core/call-options.ts";
-import { admitCall, type CircuitBreaker } from "../core/circuit-breaker.ts";
+import type { CircuitBreaker } from "../core/circuit-breaker.ts";
 import type { CircuitOpenError } from "../core/circuit-open-error.ts";
 import { Check } from "../events/check.ts";
 import type { HttpGuardSettings, RequestContext } from "./guard-options.ts";

@@ -1,4 +1,5 @@
-import { CircuitBreaker, refuseBeside } from "../core/circuit-breaker.ts";
+import { refuseBeside } from "../core/beside-breaker.ts";
+import { CircuitBreaker } from "../core/circuit-breaker.ts";
 import type { Clock } from "../core/clock.ts";
 import { rejection } from "../core/rejection.ts";
 import { Check } from "../events/check.ts";

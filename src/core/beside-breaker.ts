@@ -1,0 +1,29 @@
+import { Check } from "../events/check.ts";
+import { refuse } from "./admission.ts";
+import { tellLeftOut } from "./call-context.ts";
+import { type CallOptions, type CheckedOptions, checkedOptions } from "./call-options.ts";
+import { type CircuitBreaker, circuitOf } from "./circuit-breaker.ts";
+import { type BesideReason, type CircuitOpenError, refusalError } from "./circuit-open-error.ts";
+import { type AskedPermit, askPermit } from "./permit.ts";
+
+/**
+ * Refuses a call on behalf of a breaker, for a reason beside its state: counted and told as its skip, once, whether the
+ * breaker stands around the call or not.
+ */
+export function refuseBeside(
+  breaker: CircuitBreaker,
+  reason: BesideReason,
+  context: CheckedOptions["context"],
+): CircuitOpenError {
+  const circuit = circuitOf(breaker);
+  return refusalError(refuse(circuit, circuit.begin(), context, reason));
+}
+
+/** Asks for the right to make one call that has a context, for those who carry calls over permits. */
+export function admitCall(breaker: CircuitBreaker, options: CallOptions): AskedPermit {
+  const circuit = circuitOf(breaker);
+  const checked = checkedOptions(new Check(`call breaker "${circuit.name}"`), options);
+  if (checked.leftOut > 0) tellLeftOut(circuit, checked.leftOut);
+  const check = new Check(`settle a permit of breaker "${circuit.name}"`);
+  return askPermit(circuit, check, checked.context);
+}
