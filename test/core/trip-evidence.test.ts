@@ -8,6 +8,7 @@ import {
   type TripRule,
 } from "../../src/index.ts";
 import { BOOM, fail, failTimes, succeed, watch } from "../support/breaker.ts";
+import { START_AT_MS } from "../support/fake-clock.ts";
 
 const succeedTimes = async (breaker: CircuitBreaker, times: number): Promise<void> => {
   for (let n = 0; n < times; n++) await breaker.call(succeed);
@@ -44,6 +45,9 @@ test("circuit.progress is no flood when a rate trembles around a level", async (
   expect(told).toBeLessThanOrEqual(9);
 });
 
+/** What a slow call takes at least, for the rules that judge by a limit of their own. */
+const SLOW_MS = 5;
+
 interface Outcome {
   readonly slow: boolean;
   readonly ok: boolean;
@@ -68,7 +72,7 @@ const rules: fc.Arbitrary<() => TripRule> = fc.oneof(
       const window = timed ? { durationMs: 1_000 } : { calls };
       const minimumCalls = timed ? minimum : Math.min(minimum, calls);
       return slow
-        ? slowRate({ threshold, window, minimumCalls, latencyMs: 5 })
+        ? slowRate({ threshold, window, minimumCalls, latencyMs: SLOW_MS })
         : failureRate({ threshold, window, minimumCalls });
     }),
 );
@@ -109,6 +113,79 @@ test("a trip explains itself: its numbers reach the threshold, and did not witho
         const spared = [...given.slice(0, trip.at), { ok: true, slow: false }];
         expect(play(rule(), spared)).toBeNull();
       }
+    }),
+  );
+  expect(trips).toBeGreaterThan(10);
+});
+
+/** One outcome of a stream in which calls may hang: `waitMs` after the one before it. */
+interface Beat {
+  readonly what: "hangs" | "succeeds" | "fails" | "nothing";
+  readonly waitMs: number;
+}
+
+const LIMIT_MS = 10;
+const COOLDOWN_MS = 1_000;
+
+const beats: fc.Arbitrary<readonly Beat[]> = fc.array(
+  fc.record({
+    what: fc.constantFrom("hangs", "hangs", "succeeds", "fails", "nothing"),
+    waitMs: fc.nat(8),
+  }),
+  { maxLength: 80 },
+);
+
+/** Plays the stream until the breaker trips; what it told, and since when it was effective. */
+function playHanging(rule: TripRule, given: readonly Beat[]) {
+  const { breaker, clock, events } = watch({
+    trip: rule,
+    latencyTripMs: LIMIT_MS,
+    inFlight: true,
+    cooldownMs: COOLDOWN_MS,
+  });
+  for (const { what, waitMs } of given) {
+    clock.advance(waitMs);
+    if (what === "hangs") breaker.admit();
+    else if (what === "succeeds") breaker.recordSuccess(1);
+    else if (what === "fails") breaker.recordFailure(BOOM, 1);
+    else breaker.catchUp();
+    const open = events.find((event) => event.type === "circuit.open");
+    if (open === undefined) continue;
+    const effectiveAtMs = (open.retryAtMs ?? Number.NaN) - COOLDOWN_MS;
+    return { open, effectiveAtMs };
+  }
+  return null;
+}
+
+test("a trip by calls that hang explains itself, and without the last of them there was none by then", () => {
+  let trips = 0;
+  fc.assert(
+    fc.property(rules, beats, (rule, given) => {
+      const trip = playHanging(rule(), given);
+      if (trip === null) return;
+      const { open, effectiveAtMs } = trip;
+      const { threshold, failuresByReason, window } = open;
+      const { calls = 0, failures = 0, rate, overdue = 0, inFlight = 0 } = window ?? {};
+      expect(failuresByReason.error + failuresByReason.latency).toBe(failures);
+      expect(rate ?? failures).toBeGreaterThanOrEqual(threshold ?? Number.NaN);
+      expect(overdue).toBeLessThanOrEqual(Math.min(inFlight, failuresByReason.latency));
+      expect(failures).toBeLessThanOrEqual(calls);
+      expect(open.detectMs).toBe(open.atMs - (open.firstFailureAtMs ?? Number.NaN));
+      // A failure that ended decided: the property above has it.
+      if (effectiveAtMs === open.atMs) return;
+      trips++;
+      expect(overdue).toBeGreaterThan(0);
+      expect(open.firstFailureAtMs).toBeLessThanOrEqual(effectiveAtMs);
+      // The calls that became overdue at that moment decided: without them nothing had happened by then.
+      const limitMs = open.rule === "slowRate" ? SLOW_MS : LIMIT_MS;
+      let nowAtMs = START_AT_MS;
+      const spared = given.map((beat): Beat => {
+        nowAtMs += beat.waitMs;
+        const decided = beat.what === "hangs" && nowAtMs + limitMs === effectiveAtMs;
+        return decided ? { ...beat, what: "nothing" } : beat;
+      });
+      const other = playHanging(rule(), spared);
+      expect(other === null || other.effectiveAtMs > effectiveAtMs).toBe(true);
     }),
   );
   expect(trips).toBeGreaterThan(10);

@@ -38,6 +38,9 @@ test("trap 39: breakers start no timer, whatever they go through", async () => {
     breaker.forceOpen(undefined, { forMs: 60_000 });
     breaker.reset();
     permitOf({ breaker });
+    const hanging = new CircuitBreaker("hanging", { latencyTripMs: 10, inFlight: true });
+    void hanging.call(() => new Promise(() => {}));
+    hanging.catchUp();
   }
   expect(process.getActiveResourcesInfo().sort()).toEqual(before);
   for (const spy of spies) {
@@ -53,6 +56,8 @@ test("trap 39: a process with open breakers ends by itself", () => {
     breaker.on("circuit.*", () => {});
     breaker.recordFailure(new Error("down"));
     void breaker.call(() => new Promise(() => {})).catch(() => {});
+    const hanging = new CircuitBreaker("hanging", { latencyTripMs: 3_600_000, inFlight: true });
+    void hanging.call(() => new Promise(() => {}));
     console.log(breaker.state);
   `;
   const args = ["--input-type=module", "--eval", script];
@@ -87,7 +92,8 @@ test("trap 42: the caller's options are not changed, and may be frozen", async (
     failureThreshold: 1,
     latencyTripMs: 100,
     cooldownMs: 10,
-    halfOpen: { maxProbes: 2, successThreshold: 1, leaseMs: 100 },
+    inFlight: true,
+    halfOpen: { maxProbes: 2, failureRate: { threshold: 1, minimumCalls: 1 }, leaseMs: 100 },
     attributes: { region: "eu-1" },
   });
   const written = JSON.stringify(options);
@@ -180,7 +186,7 @@ test("trap 55: breakers and registries are made at module scope without a timer,
     const bus = createEventBus({ instance: "worker" });
     const plain = new CircuitBreaker("plain");
     const full = new CircuitBreaker("full", {
-      failureThreshold: 3, latencyTripMs: 10, cooldownMs: 10, bus,
+      failureThreshold: 3, latencyTripMs: 10, inFlight: true, cooldownMs: 10, bus,
       halfOpen: { maxProbes: 2, successThreshold: 2, leaseMs: 10 },
       classify: () => undefined, attributes: { region: "eu" },
     });
@@ -224,4 +230,21 @@ test("trap 38: a failing call walks through no window, however many calls it hol
   for (let n = 0; n < failures; n++) breaker.recordFailure();
   expect(breaker.state).toBe("closed");
   expect(breaker.tripProgress).toBeCloseTo(failures / calls);
+});
+
+test("trap 38: a failing call costs the same however many calls hang", () => {
+  const { breaker, clock } = watch({
+    latencyTripMs: 100,
+    inFlight: true,
+    trip: failureRate({ threshold: 1, window: { calls: 100_000 }, minimumCalls: 100_000 }),
+  });
+  breaker.recordSuccess();
+  for (let n = 0; n < 50_000; n++) {
+    breaker.admit();
+    clock.advance(1);
+  }
+  // A walk through the calls that hang at each of these failures would take minutes.
+  for (let n = 0; n < 20_000; n++) breaker.recordFailure(BOOM);
+  expect(breaker.state).toBe("closed");
+  expect(breaker.tripProgress).toBeCloseTo(0.699, 2);
 });
