@@ -12,6 +12,7 @@ import { fail, failTimes, succeed, watch } from "../support/breaker.ts";
 import { clusterRun } from "../support/cluster-run.ts";
 import { FakeClock, START_AT_MS } from "../support/fake-clock.ts";
 import { policyRun } from "../support/policy-run.ts";
+import { quotaRun } from "../support/quota-run.ts";
 import { type Line, memoryLog, quietLogger } from "./pino-destination.ts";
 
 /** Numbers as pino writes levels. */
@@ -98,6 +99,7 @@ test("logCircuitEvents() writes every type with the catalogue's sentence and sev
   registry.get("second").forceOpen();
   registry.get("third");
   await clusterRun({ bus: breaker.bus, attributes: {} });
+  quotaRun({ bus: breaker.bus, clock });
 
   const told = lines();
   expect(new Set(told.map(({ type }) => type))).toEqual(new Set(Object.keys(EVENTS)));

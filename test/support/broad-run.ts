@@ -8,11 +8,11 @@ import {
   slowRate,
   type TelltaleEvent,
 } from "../../src/index.ts";
-import { CreditLedger, ExhaustionRegistry, QuotaExceededError } from "../../src/quota/index.ts";
 import { BOOM, deferred, fail, failTimes, succeed } from "./breaker.ts";
 import { clusterRun } from "./cluster-run.ts";
 import { FakeClock, START_AT_MS } from "./fake-clock.ts";
 import { policyRun } from "./policy-run.ts";
+import { quotaRun } from "./quota-run.ts";
 import { permitOf, refusalOf } from "./states.ts";
 
 export const BROAD_ATTRIBUTES = { region: "eu-1", tier: 2, canary: false, note: null };
@@ -121,24 +121,6 @@ function registryRun({ bus, clock }: { bus: EventBus; clock: FakeClock }): void 
   registry.get("second").forceOpen();
   registry.get("third");
   registry.delete("second");
-}
-
-/** A provider that is out of quota and comes back, and a month in which a budget is used up. */
-function quotaRun({ bus, clock }: { bus: EventBus; clock: FakeClock }): void {
-  const exhausted = new ExhaustionRegistry({ bus, clock });
-  exhausted.mark("by hand");
-  exhausted.markFrom("provider", new QuotaExceededError("used up", { retryAfterMs: 1_000 }));
-  exhausted.clear("provider");
-  const ledger = new CreditLedger({
-    prices: { provider: { model: { perRequest: 2 } } },
-    budgets: [{ name: "all", usdPerMonth: 10 }],
-    depletionDays: [1],
-    writer: "a",
-    bus,
-    clock,
-  });
-  ledger.record({ provider: "provider", model: "without a price" });
-  for (let n = 0; n < 4; n++) ledger.record({ provider: "provider", model: "model" });
 }
 
 /** A breaker without a threshold of its own, which sheds traffic and has a candidate rule. */
