@@ -61,6 +61,32 @@ export async function nsPerCall(batch: Batch, { warmUpMs, measureMs }: Effort): 
   return quantile(figures, 0.25);
 }
 
+/**
+ * How much longer a call of `guarded` takes than one of `bare`, in per cent: the median over pairs of short batches made
+ * by turns, each pair in the other order than the one before.
+ */
+export async function addedPercent(
+  bare: Batch,
+  guarded: Batch,
+  { warmUpMs, measureMs }: Effort,
+): Promise<number> {
+  let count = 1;
+  const warmUntilMs = performance.now() + 2 * warmUpMs;
+  do {
+    const tookMs = (await timed(bare, count)) + (await timed(guarded, count));
+    count = Math.max(1, Math.round((count * 2 * BATCH_MS) / tookMs));
+  } while (performance.now() < warmUntilMs);
+  const figures: number[] = [];
+  const untilMs = performance.now() + 2 * measureMs;
+  do {
+    const bareFirst = figures.length % 2 === 0;
+    const first = await timed(bareFirst ? bare : guarded, count);
+    const second = await timed(bareFirst ? guarded : bare, count);
+    figures.push(bareFirst ? second / first : first / second);
+  } while (performance.now() < untilMs || figures.length < 4);
+  return (quantile(figures, 0.5) - 1) * 100;
+}
+
 async function timed(batch: Batch, count: number): Promise<number> {
   const startMs = performance.now();
   const checksum = await batch(count);

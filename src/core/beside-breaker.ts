@@ -20,10 +20,10 @@ export function refuseBeside(
 }
 
 /** Asks for the right to make one call that has a context, for those who carry calls over permits. */
-export function admitCall(breaker: CircuitBreaker, options: CallOptions): AskedPermit {
+export function admitCall(breaker: CircuitBreaker, context: CallOptions["context"]): AskedPermit {
   const circuit = circuitOf(breaker);
-  const checked = checkedOptions(new Check(`call breaker "${circuit.name}"`), options);
+  if (context === undefined) return askPermit(circuit, undefined);
+  const checked = checkedOptions(new Check(`call breaker "${circuit.name}"`), { context });
   if (checked.leftOut > 0) tellLeftOut(circuit, checked.leftOut);
-  const check = new Check(`settle a permit of breaker "${circuit.name}"`);
-  return askPermit(circuit, check, checked.context);
+  return askPermit(circuit, checked.context);
 }

@@ -1,4 +1,4 @@
-import type { Check } from "../events/check.ts";
+import { Check } from "../events/check.ts";
 import type { Outcome } from "../events/vocabulary.ts";
 import { admit, admitResult, refuse, startOf } from "./admission.ts";
 import { type Call, unjudged } from "./call.ts";
@@ -6,7 +6,7 @@ import type { Circuit } from "./circuit.ts";
 import { type CircuitOpenError, refusalError } from "./circuit-open-error.ts";
 import { outcomeOfThrown, slowed } from "./classification.ts";
 import { Probe, type Slot } from "./period.ts";
-import { settle, settleUnadmitted } from "./settlement.ts";
+import { settle, settleCalm, settleUnadmitted } from "./settlement.ts";
 import { UnderWay } from "./under-way.ts";
 
 /**
@@ -58,7 +58,6 @@ export class AdmittedPermit implements Permit {
   readonly #circuit: Circuit;
   readonly #slot: Slot;
   readonly #startMs: number;
-  readonly #check: Check;
   /** As it was at the admission: who settles the permit may be about something else. */
   readonly #context: Call["context"];
   readonly #underWay: UnderWay | null = null;
@@ -67,12 +66,10 @@ export class AdmittedPermit implements Permit {
   constructor(
     circuit: Circuit,
     { slot, startMs, context }: Pick<Call, "slot" | "context"> & { readonly startMs: number },
-    check: Check,
   ) {
     this.#circuit = circuit;
     this.#slot = slot;
     this.#startMs = startMs;
-    this.#check = check;
     this.#context = context ?? circuit.journal?.admittedContext();
     circuit.tally.begun++;
     const { underWay: calls } = circuit;
@@ -108,7 +105,7 @@ export class AdmittedPermit implements Permit {
 
   /** Settles it with a result that somebody has judged. */
   judged(settlement: Settlement, judgement: Judgement): void {
-    this.#settle(settlement, judgement);
+    this.#take(settlement, judgement.retryAfterMs);
   }
 
   /**
@@ -131,20 +128,33 @@ export class AdmittedPermit implements Permit {
     this.#circuit.deliver();
   }
 
-  #settle({ outcome, latencyMs: given, thrown }: Settlement, judgement?: Judgement): void {
+  #settle(settlement: Settlement): void {
+    const { latencyMs } = settlement;
+    if (!this.#settled && latencyMs !== undefined) {
+      const check = new Check(`settle a permit of breaker "${this.#circuit.name}"`);
+      check.durationMs("latencyMs", latencyMs);
+    }
+    this.#take(settlement, null);
+  }
+
+  #take({ outcome, latencyMs: given, thrown }: Settlement, retryAfterMs: number | null): void {
     if (this.#settled) return;
-    if (given !== undefined) this.#check.durationMs("latencyMs", given);
     this.#settled = true;
     const circuit = this.#circuit;
     const nowMs = circuit.begin();
     const latencyMs = given ?? Math.max(0, nowMs - this.#startMs);
     const counted = slowed(outcome, latencyMs, circuit.settings.latencyTripMs);
-    const call = {
-      ...unjudged(counted, latencyMs, thrown),
-      ...judgement,
+    const call: Call = {
+      slot: this.#slot,
+      underWay: this.#underWay,
+      outcome: counted,
+      permanent: false,
+      latencyMs,
+      thrown,
+      retryAfterMs,
       context: this.#context,
     };
-    settle(circuit, { ...call, slot: this.#slot, underWay: this.#underWay }, nowMs);
+    if (counted !== "success" || !settleCalm(circuit, call, nowMs)) settle(circuit, call, nowMs);
   }
 }
 
@@ -152,12 +162,12 @@ export class AdmittedPermit implements Permit {
 export type AskedPermit = AdmittedPermit | Refusal;
 
 /** Asks for the right to make one call. A refusal is counted and told as a skip. */
-export function askPermit(circuit: Circuit, check: Check, context: Call["context"]): AskedPermit {
+export function askPermit(circuit: Circuit, context: Call["context"]): AskedPermit {
   const nowMs = circuit.begin();
   const slot = admit(circuit, nowMs);
   if (slot === null) return { ok: false, error: refusalError(refuse(circuit, nowMs, context)) };
   const startMs = startOf(circuit, slot, nowMs);
-  return new AdmittedPermit(circuit, { slot, startMs, context }, check);
+  return new AdmittedPermit(circuit, { slot, startMs, context });
 }
 
 /** Takes a result that was made elsewhere: a permit and its settlement in one step, and no skip when there is none. */

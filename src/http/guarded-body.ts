@@ -7,14 +7,46 @@ interface BodyHolder {
   readonly body: ReadableStream<Uint8Array> | null;
 }
 
-/** What a guarded response knows of its body. */
-interface Held {
-  readonly call: HttpCall;
-  /** The stream that is watched, and of which; made when somebody asks for it. */
-  watched: { readonly source: object; readonly stream: ReadableStream<Uint8Array> } | null;
+/** A stream that is watched, and of which it is made. */
+interface Watched {
+  readonly source: object;
+  readonly stream: ReadableStream<Uint8Array>;
 }
 
-const HELD = Symbol("telltale.body");
+/** Answers what it was given, so that a class on top of it puts its private fields there. */
+class Given {
+  constructor(object: object) {
+    // biome-ignore lint/correctness/noConstructorReturn: private fields are the cheapest thing to add to an object
+    return object;
+  }
+}
+
+/** What a guarded response knows of its body, kept in fields of the response that nobody sees. */
+class Held extends Given {
+  #call: HttpCall;
+  /** Made when somebody asks for the stream. */
+  #watched: Watched | null = null;
+
+  constructor(response: object, call: HttpCall) {
+    super(response);
+    this.#call = call;
+  }
+
+  static callOf(response: object): HttpCall {
+    // Only objects that `guardBody` gave the fields have the prototype that asks.
+    return (response as Held).#call;
+  }
+
+  /** The same watched stream for each look at the same body. */
+  static watched(response: object, source: ReadableStream<Uint8Array>): Watched["stream"] {
+    const held = response as Held;
+    if (held.#watched?.source === source) return held.#watched.stream;
+    const stream = watch(source, held.#call);
+    held.#watched = { source, stream };
+    return stream;
+  }
+}
+
 const READERS = ["arrayBuffer", "blob", "bytes", "formData", "json", "text"];
 
 /** Whether a reader failed for what the whole body says, not for how it came. */
@@ -32,25 +64,19 @@ const guardedPrototypes = new WeakMap<object, object>();
  */
 export function guardBody(response: object, call: HttpCall): boolean {
   try {
-    const held: Held = { call, watched: null };
     const prototype: object | null = Object.getPrototypeOf(response);
-    if (prototype === null || !Object.isExtensible(response)) return false;
+    if (prototype === null) return false;
     let guarded = guardedPrototypes.get(prototype);
     if (guarded === undefined) {
       guarded = guardedPrototype(prototype);
       guardedPrototypes.set(prototype, guarded);
     }
-    Object.defineProperty(response, HELD, { value: held });
+    new Held(response, call);
     Object.setPrototypeOf(response, guarded);
     return true;
   } catch {
     return false;
   }
-}
-
-function heldBy(response: object): Held {
-  // Only objects that `guardBody` gave it have this prototype.
-  return Reflect.get(response, HELD) as Held;
 }
 
 function guardedPrototype(prototype: object): object {
@@ -64,7 +90,7 @@ function guardedPrototype(prototype: object): object {
     hide(guarded, "clone", {
       value(this: object): unknown {
         const copy: unknown = Reflect.apply(clone, this, []);
-        const { call } = heldBy(this);
+        const call = Held.callOf(this);
         if (typeof copy === "object" && copy !== null && guardBody(copy, call)) call.shared();
         return copy;
       },
@@ -73,7 +99,7 @@ function guardedPrototype(prototype: object): object {
   hide(guarded, "body", {
     get(this: object): unknown {
       const body: unknown = Reflect.get(prototype, "body", this);
-      return body instanceof ReadableStream ? watchedOnce(heldBy(this), body) : body;
+      return body instanceof ReadableStream ? Held.watched(this, body) : body;
     },
   });
   return guarded;
@@ -88,7 +114,7 @@ function reader(read: CallableFunction, name: string): (this: BodyHolder) => unk
   return function (this: BodyHolder): unknown {
     // One that was read before is refused by the method itself, which says nothing of the dependency.
     if (this.bodyUsed) return Reflect.apply(read, this, []);
-    const { call } = heldBy(this);
+    const call = Held.callOf(this);
     const reading: unknown = Reflect.apply(read, this, []);
     if (!(reading instanceof Promise)) return reading;
     return reading.then(
@@ -103,12 +129,6 @@ function reader(read: CallableFunction, name: string): (this: BodyHolder) => unk
       },
     );
   };
-}
-
-/** The same watched stream for each look at the same body. */
-function watchedOnce(held: Held, source: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
-  if (held.watched?.source !== source) held.watched = { source, stream: watch(source, held.call) };
-  return held.watched.stream;
 }
 
 /** A stream of the same bytes, which takes its source only when it is read. */

@@ -11,6 +11,8 @@ import {
   outcomeOfStatus,
 } from "./http-outcome.ts";
 
+const SUCCESS: Judged = { outcome: "success", thrown: null, retryAfterMs: null };
+
 /** What all requests of one guard share. */
 export interface HttpCallSettings {
   readonly classify: ClassifyRequest | undefined;
@@ -19,10 +21,9 @@ export interface HttpCallSettings {
   epochMs(): number;
 }
 
-/** What one request came with. */
-export interface HttpCallGiven {
-  readonly permit: AdmittedPermit;
-  readonly signal: CancelSignal | undefined;
+/** Who waits for the end of a body. */
+export interface BodyWaiter {
+  ended(call: HttpCall): void;
 }
 
 /**
@@ -32,24 +33,36 @@ export interface HttpCallGiven {
  */
 export class HttpCall {
   readonly #settings: HttpCallSettings;
-  readonly #given: HttpCallGiven;
+  readonly #permit: AdmittedPermit;
+  readonly #signal: CancelSignal | undefined;
   #headMs: number | null = null;
   #settled = false;
   #lapsed = false;
   /** Readers of the body: a copy of the response is a further one. */
   #readers = 1;
-  #onEnd: (() => void) | null = null;
+  #waiter: BodyWaiter | null = null;
+  /** When the wait for its body is over; of no meaning while nobody waits. */
+  dueMs = 0;
 
-  constructor(settings: HttpCallSettings, given: HttpCallGiven) {
+  constructor(
+    settings: HttpCallSettings,
+    permit: AdmittedPermit,
+    signal: CancelSignal | undefined,
+  ) {
     this.#settings = settings;
-    this.#given = given;
+    this.#permit = permit;
+    this.#signal = signal;
   }
 
   /** The head of the answer is here; true when the verdict waits for the body. */
   answered(answer: HttpAnswer, hasBody: boolean): boolean {
-    const latencyMs = this.#given.permit.lapsedMs();
+    const latencyMs = this.#permit.lapsedMs();
     this.#headMs = latencyMs;
-    const asked = this.#ask({ ok: true, response: answer, latencyMs });
+    const { classify } = this.#settings;
+    const asked =
+      classify === undefined
+        ? undefined
+        : this.#ask(classify, { ok: true, response: answer, latencyMs });
     const outcome = asked ?? outcomeOfStatus(answer.status);
     if (outcome === "success" && hasBody) return true;
     this.#settle(judgedAnswer(answer, outcome, this.#settings.epochMs()));
@@ -61,9 +74,10 @@ export class HttpCall {
     this.#fail(error);
   }
 
-  /** What is told when the body has come to an end of any kind. */
-  onEnd(listener: () => void): void {
-    this.#onEnd = listener;
+  /** Who is told when the body has come to an end of any kind. */
+  awaitedBy(waiter: BodyWaiter, dueMs: number): void {
+    this.#waiter = waiter;
+    this.dueMs = dueMs;
   }
 
   /** A further reader of the body. */
@@ -73,7 +87,7 @@ export class HttpCall {
 
   /** The body has come to its end. */
   ended(): void {
-    this.#settle({ outcome: "success", thrown: null, retryAfterMs: null });
+    this.#settle(SUCCESS);
   }
 
   /** The body broke in the middle. */
@@ -83,9 +97,8 @@ export class HttpCall {
       return;
     }
     this.#lapsed = false;
-    const { permit, signal } = this.#given;
-    const outcome = outcomeOfError(error, isAborted(signal));
-    if (outcome === "error" || outcome === "latency") permit.relapse(error);
+    const outcome = outcomeOfError(error, isAborted(this.#signal));
+    if (outcome === "error" || outcome === "latency") this.#permit.relapse(error);
   }
 
   /** A reader wants no more of the body; when it was the last, the call gives no verdict. */
@@ -103,20 +116,20 @@ export class HttpCall {
   }
 
   #fail(error: unknown): void {
-    const { permit, signal } = this.#given;
-    let outcome = outcomeOfError(error, isAborted(signal));
+    let outcome = outcomeOfError(error, isAborted(this.#signal));
     if (outcome === "error" || outcome === "latency") {
-      const latencyMs = permit.lapsedMs();
-      outcome = this.#ask({ ok: false, error, latencyMs }) ?? outcome;
+      const latencyMs = this.#permit.lapsedMs();
+      const { classify } = this.#settings;
+      if (classify !== undefined) {
+        outcome = this.#ask(classify, { ok: false, error, latencyMs }) ?? outcome;
+      }
       // How long it took to fail is what counts now, not how long the head took.
       this.#headMs = latencyMs;
     }
     this.#settle({ outcome, thrown: { value: error }, retryAfterMs: null });
   }
 
-  #ask(finished: FinishedRequest): Outcome | undefined {
-    const { classify } = this.#settings;
-    if (classify === undefined) return undefined;
+  #ask(classify: ClassifyRequest, finished: FinishedRequest): Outcome | undefined {
     try {
       const answer: unknown = classify(finished);
       if (answer === undefined) return undefined;
@@ -126,7 +139,7 @@ export class HttpCall {
         `classify must answer one of ${OUTCOMES.join(", ")}, received ${String(answer)}`,
       );
     } catch (thrown) {
-      this.#given.permit.callbackFailed("classify", thrown);
+      this.#permit.callbackFailed("classify", thrown);
       return undefined;
     }
   }
@@ -134,12 +147,12 @@ export class HttpCall {
   #settle({ outcome, thrown, retryAfterMs }: Judged): void {
     if (this.#settled) return;
     this.#settled = true;
-    const { permit } = this.#given;
+    const permit = this.#permit;
     const latencyMs = this.#headMs ?? permit.lapsedMs();
     const asked =
       retryAfterMs === null ? null : Math.min(retryAfterMs, this.#settings.maxRetryAfterMs);
     permit.judged({ outcome, latencyMs, thrown }, { retryAfterMs: asked });
-    this.#onEnd?.();
-    this.#onEnd = null;
+    this.#waiter?.ended(this);
+    this.#waiter = null;
   }
 }

@@ -31,31 +31,30 @@ export class HttpGuard {
   /** Asks the breaker of a request. */
   begin(request: RequestGiven): HttpCall | CircuitOpenError {
     const settings = this.#settings;
-    this.#bodies.sweep(settings.nowMs());
-    const { name, failed } = this.#nameOf(request);
-    const breaker = settings.breakers.get(name);
-    const { signal, context } = request;
-    const permit = admitCall(breaker, { context });
+    if (this.#bodies.waiting) this.#bodies.sweep(settings.nowMs());
+    let failed: { readonly thrown: unknown } | null = null;
+    let name: string | undefined;
+    if (settings.nameOf !== undefined) {
+      try {
+        name = givenName(settings.nameOf(request));
+      } catch (thrown) {
+        failed = { thrown };
+      }
+    }
+    const breaker = settings.breakers.get(name ?? settings.routes.nameOf(request));
+    const permit = admitCall(breaker, request.context);
     if (!permit.ok) return permit.error;
     if (failed !== null) permit.callbackFailed("nameOf", failed.thrown);
-    return new HttpCall(settings, { permit, signal });
+    return new HttpCall(settings, permit, request.signal);
   }
 
   /** Waits for the end of a body, or for the end of its time. */
   await(call: HttpCall): void {
     this.#bodies.add(call, this.#settings.nowMs());
   }
+}
 
-  #nameOf(request: RequestFacts): { name: string; failed: { thrown: unknown } | null } {
-    const { nameOf, routes } = this.#settings;
-    const usual = () => routes.nameOf(request);
-    if (nameOf === undefined) return { name: usual(), failed: null };
-    try {
-      const name: unknown = nameOf(request);
-      if (name === undefined) return { name: usual(), failed: null };
-      return { name: new Check("guard request").text("nameOf()", name, 256), failed: null };
-    } catch (thrown) {
-      return { name: usual(), failed: { thrown } };
-    }
-  }
+/** The name that the user's function answered, when it answered one. */
+function givenName(name: unknown): string | undefined {
+  return name === undefined ? undefined : new Check("guard request").text("nameOf()", name, 256);
 }
