@@ -33,7 +33,12 @@ const ARROWS: Readonly<Record<string, Rule>> = {
     isPackage(target, imported) ||
     within("events")(target, imported) ||
     (imported.typeOnly && target === BREAKER_VIEW),
-  redis: within("cluster", "core", "events"),
+  redis: within("cluster", "state", "core", "events"),
+  // Types of Node only: test/integration/any-host.test.ts bundles it without Node.
+  state: (target, imported) =>
+    within("quota", "core", "events", PLATFORM)(target, imported) ||
+    (imported.typeOnly && isPackage(target, imported)),
+  workers: within("state", "quota", "core", "events", PLATFORM),
   report: within("events"),
   // The event endpoint is the exporter's.
   http: (target, imported) =>
