@@ -33,6 +33,8 @@ const ARROWS: Readonly<Record<string, Rule>> = {
     isPackage(target, imported) ||
     within("events")(target, imported) ||
     (imported.typeOnly && target === BREAKER_VIEW),
+  // Its guards are policies.
+  quota: within("core", "events", "policies", PLATFORM),
   redis: within("cluster", "core", "events"),
   report: within("events"),
   // The event endpoint is the exporter's.
