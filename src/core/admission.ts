@@ -1,10 +1,11 @@
 import type { Scalar } from "../events/field.ts";
 import type { CircuitState, SkipReason } from "../events/vocabulary.ts";
 import type { Circuit } from "./circuit.ts";
-import type { BesideReason, RefusalFacts } from "./circuit-open-error.ts";
+import type { Beside, RefusalFacts } from "./circuit-open-error.ts";
 import { commitOverdue, type PendingTrip, pendingTrip } from "./overdue-trip.ts";
 import { type ClosedPeriod, type HalfOpenPeriod, type Period, Probe, type Slot } from "./period.ts";
 import { probeSlots } from "./probe-decision.ts";
+import { askQuota, isAsking } from "./quota-admission.ts";
 import { settleIdle, shapesTraffic, trafficShare } from "./traffic.ts";
 
 /**
@@ -13,6 +14,14 @@ import { settleIdle, shapesTraffic, trafficShare } from "./traffic.ts";
  */
 export function admit(circuit: Circuit, nowMs: number): Slot | null {
   commitOverdue(circuit, nowMs);
+  // Only of a call that would run, so that what the state refuses is told as that; and before it takes a slot.
+  const asks = circuit.settings.quota !== undefined && stateRetryMs(circuit, nowMs) === 0;
+  const waitMs = asks ? askQuota(circuit) : 0;
+  if (!isAsking(circuit)) circuit.quotaMs = waitMs;
+  return waitMs > 0 ? null : admitted(circuit, nowMs);
+}
+
+function admitted(circuit: Circuit, nowMs: number): Slot | null {
   const { period } = circuit;
   switch (period.state) {
     case "closed":
@@ -35,12 +44,12 @@ export function admit(circuit: Circuit, nowMs: number): Slot | null {
 
 /**
  * The slot of a result that was made elsewhere: a verdict when closed or disabled, whatever share of the traffic
- * passes; otherwise a probe, if one is due and a slot is free.
+ * passes and whatever the quota; otherwise a probe, if one is due and a slot is free.
  */
 export function admitResult(circuit: Circuit, nowMs: number): Slot | null {
   commitOverdue(circuit, nowMs);
   const { period } = circuit;
-  return period.state === "closed" ? period : admit(circuit, nowMs);
+  return period.state === "closed" ? period : admitted(circuit, nowMs);
 }
 
 /**
@@ -61,20 +70,19 @@ export function refuse(
   circuit: Circuit,
   nowMs: number,
   context: Readonly<Record<string, Scalar>> | undefined,
-  beside?: BesideReason,
+  beside?: Beside,
 ): RefusalFacts {
   const { incident, period } = circuit;
   const { state } = period;
-  const reason = beside ?? reasonOf(circuit, period, nowMs);
-  const retryMs = retryAfterMs(circuit, nowMs);
+  const reason = beside?.reason ?? reasonOf(circuit, period, nowMs);
+  const retryMs = refusedMs(circuit, nowMs, beside);
   incident?.skip();
   circuit.tally.skip(reason);
   const facts: RefusalFacts = {
     breaker: circuit.name,
     state,
     reason,
-    // The breaker would take the call at once; when there is room beside it, it cannot know.
-    retryAfterMs: beside !== undefined && retryMs === 0 ? null : retryMs,
+    retryAfterMs: retryMs,
     openMs: incident?.openMs(nowMs) ?? 0,
     skipsSinceOpened: incident?.skipsSinceOpened ?? 0,
     incidentId: incident?.id,
@@ -85,8 +93,31 @@ export function refuse(
   return facts;
 }
 
-/** 0 when a call may be tried now, null when that is unknown: forced without an end, or every probe slot held. */
+/** When the next call may be tried that was refused now; null when that is unknown. */
+function refusedMs(circuit: Circuit, nowMs: number, beside: Beside | undefined): number | null {
+  if (beside === undefined && circuit.quotaMs > 0) return finite(circuit.quotaMs);
+  const retryMs = retryAfterMs(circuit, nowMs);
+  if (beside === undefined || retryMs === null) return retryMs;
+  const { waitMs = null } = beside;
+  if (waitMs !== null) return finite(Math.max(waitMs, retryMs));
+  // The breaker would take the call at once; when there is room beside it, it cannot know.
+  return retryMs === 0 ? null : retryMs;
+}
+
+const finite = (waitMs: number): number | null => (Number.isFinite(waitMs) ? waitMs : null);
+
+/**
+ * 0 when a call may be tried now, null when that is unknown: forced without an end, every probe slot held, or a quota
+ * that does not say.
+ */
 export function retryAfterMs(circuit: Circuit, nowMs: number): number | null {
+  const retryMs = stateRetryMs(circuit, nowMs);
+  if (circuit.settings.quota === undefined || retryMs === null) return retryMs;
+  return finite(Math.max(retryMs, askQuota(circuit)));
+}
+
+/** The same by the state alone. */
+function stateRetryMs(circuit: Circuit, nowMs: number): number | null {
   const pending = pendingTrip(circuit, nowMs);
   if (pending !== null) return Math.max(0, dueMs(pending) - nowMs);
   const { period, settings } = circuit;
@@ -136,6 +167,7 @@ function passes(circuit: Circuit, period: ClosedPeriod, nowMs: number): boolean 
 }
 
 function reasonOf(circuit: Circuit, period: Period, nowMs: number): SkipReason {
+  if (circuit.quotaMs > 0) return "quota";
   switch (period.state) {
     case "closed":
       return trafficShare(circuit, period, nowMs).reason;

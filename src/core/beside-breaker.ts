@@ -3,7 +3,7 @@ import { refuse } from "./admission.ts";
 import { tellLeftOut } from "./call-context.ts";
 import { type CallOptions, type CheckedOptions, checkedOptions } from "./call-options.ts";
 import { type CircuitBreaker, circuitOf } from "./circuit-breaker.ts";
-import { type BesideReason, type CircuitOpenError, refusalError } from "./circuit-open-error.ts";
+import { type Beside, type CircuitOpenError, refusalError } from "./circuit-open-error.ts";
 import { type AskedPermit, askPermit } from "./permit.ts";
 
 /**
@@ -12,11 +12,11 @@ import { type AskedPermit, askPermit } from "./permit.ts";
  */
 export function refuseBeside(
   breaker: CircuitBreaker,
-  reason: BesideReason,
+  beside: Beside,
   context: CheckedOptions["context"],
 ): CircuitOpenError {
   const circuit = circuitOf(breaker);
-  return refusalError(refuse(circuit, circuit.begin(), context, reason));
+  return refusalError(refuse(circuit, circuit.begin(), context, beside));
 }
 
 /** Asks for the right to make one call that has a context, for those who carry calls over permits. */

@@ -290,7 +290,8 @@ export class CircuitBreaker implements BreakerView {
 
   /** 0 when a call may be tried now; null when that is unknown (forced without an end, probes full). */
   get retryAfterMs(): number | null {
-    return retryAfterMs(this.#circuit, this.#now());
+    const circuit = this.#circuit;
+    return circuit.ask(() => retryAfterMs(circuit, this.#now()));
   }
 
   get trafficShare(): number {

@@ -146,8 +146,12 @@ export function reported(error: unknown): unknown {
   }
 }
 
-/** What beside the breaker may refuse a call on its behalf. */
-export type BesideReason = Extract<SkipReason, "bulkhead">;
+/** Why something beside the breaker refuses a call on its behalf. */
+export interface Beside {
+  readonly reason: Extract<SkipReason, "bulkhead" | "quota">;
+  /** When it may be tried again, in milliseconds: Infinity for never as far as it is known; missing when it is unknown. */
+  readonly waitMs?: number;
+}
 
 /**
  * The refusal, if a call of this breaker ended with one that was made on its behalf: the breaker told it as a skip, and
@@ -157,7 +161,7 @@ export function toldRefusal(breaker: string | undefined, thrown: unknown): Circu
   const refusal = reported(thrown);
   try {
     if (!isCircuitOpenError(refusal) || refusal.breaker !== breaker) return null;
-    return refusal.reason === "bulkhead" ? refusal : null;
+    return refusal.reason === "bulkhead" || refusal.reason === "quota" ? refusal : null;
   } catch {
     return null;
   }

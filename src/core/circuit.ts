@@ -54,6 +54,8 @@ export class Circuit implements Committed {
   /** The journal's version that `timed` was worked out for. */
   heardVersion = -1;
   timed = true;
+  /** How long the quota is used up, as the last admission was told; NaN while it is asked. */
+  quotaMs = 0;
   /** Who takes the length of each call without an event; null when nobody does. */
   durations: readonly DurationSubscription[] | null = null;
   #attempts: CooldownAttempts | null = null;

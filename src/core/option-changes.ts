@@ -43,6 +43,7 @@ function valuesOf(settings: Settings): Map<string, unknown> {
     ["rampUp.durationMs", rampUp?.durationMs],
     ["rampUp.from", rampUp?.from],
     ["classify", settings.classify],
+    ["quota", settings.quota],
     ["context", settings.context],
     ...Object.entries(attributes ?? {}).map(
       ([key, value]) => [`attributes.${key}`, value] as const,

@@ -116,6 +116,15 @@ export interface CircuitBreakerOptions {
    */
   readonly classify?: Classify;
   /**
+   * Says how long the quota of what the breaker guards is used up: milliseconds from now, 0 when there is some, Infinity
+   * when nobody knows; given the breaker's name, so that all breakers of a registry may share it. Asked about each call
+   * that the breaker would let run, a probe before it takes its slot; such a call is refused with reason `quota`. It does
+   * not change the state, and a disabled breaker does not ask. When it fails, the call runs and
+   * `circuit.callback_failed` says so.
+   * @default none
+   */
+  readonly quota?: (breaker: string) => number;
+  /**
    * Where the time comes from.
    * @default the platform's clocks
    */

@@ -114,6 +114,7 @@ function needsTime({ settings, journal, durations }: Circuit): boolean {
     durations !== null ||
     settings.latencyTripMs !== Number.POSITIVE_INFINITY ||
     settings.classify !== undefined ||
+    settings.quota !== undefined ||
     settings.hearing >= HEARS_LATENCIES ||
     settings.shadow !== undefined ||
     shapesTraffic(settings) ||

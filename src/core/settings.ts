@@ -38,6 +38,8 @@ export interface Settings {
   /** The most that a rule must hear: a place in HEARINGS. */
   readonly hearing: number;
   readonly classify: Classify | undefined;
+  /** Its answers are checked when it gives them. */
+  readonly quota: ((breaker: string) => unknown) | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   readonly bus: EventBus | undefined;
@@ -70,6 +72,7 @@ const DEFAULTS: Settings = /* @__PURE__ */ Object.freeze({
   hearsMore: false,
   hearing: 0,
   classify: undefined,
+  quota: undefined,
   clock: platformClock,
   random: platformRandom,
   bus: undefined,
@@ -90,6 +93,7 @@ export const OPTIONS = [
   "degradation",
   "rampUp",
   "classify",
+  "quota",
   "clock",
   "random",
   "bus",
@@ -143,6 +147,7 @@ export function checkedSettings(check: Check, options: unknown): Settings {
     ...halfOpenSettings(check, given.halfOpen),
     ...trafficSettings(check, given),
     classify: classify === undefined ? undefined : check.function("classify", classify),
+    quota: given.quota === undefined ? undefined : check.function("quota", given.quota),
     clock: clock === undefined ? DEFAULTS.clock : checkedClock(check, clock),
     random: random === undefined ? DEFAULTS.random : check.function("random", random),
     bus: bus === undefined ? undefined : checkedBus(check, bus),

@@ -144,7 +144,7 @@ export class Bulkhead extends Policy {
   }
 
   #refuse({ context }: Scope): Error {
-    return refuseBeside(this.#breaker, "bulkhead", context);
+    return refuseBeside(this.#breaker, { reason: "bulkhead" }, context);
   }
 }
 

@@ -1,5 +1,12 @@
 export type { BudgetStatus } from "./budget.ts";
 export {
+  type BudgetGuard,
+  type BudgetGuardOptions,
+  budgetGuard,
+  type EstimatedCall,
+  type SpentResult,
+} from "./budget-guard.ts";
+export {
   type ActualSpend,
   CreditLedger,
   type Recorded,
@@ -31,6 +38,12 @@ export {
   QuotaExceededError,
   type QuotaExceededOptions,
 } from "./quota-exceeded-error.ts";
+export {
+  type MarkedBy,
+  type QuotaGuard,
+  type QuotaGuardOptions,
+  quotaGuard,
+} from "./quota-guard.ts";
 export type { UseBucket } from "./rate-limit.ts";
 export type { Denied } from "./spend-admission.ts";
 export type { Spend, Usage } from "./spend-input.ts";

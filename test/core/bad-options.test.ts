@@ -20,7 +20,7 @@ import {
 
 const INTEGER = "a positive integer";
 const OPTION_NAMES =
-  "failureThreshold, latencyTripMs, inFlight, trip, shadow, cooldownMs, halfOpen, degradation, rampUp, classify, clock, random, bus, attributes, context";
+  "failureThreshold, latencyTripMs, inFlight, trip, shadow, cooldownMs, halfOpen, degradation, rampUp, classify, quota, clock, random, bus, attributes, context";
 
 interface BadOption {
   readonly options: unknown;
@@ -80,6 +80,7 @@ const BAD_OPTIONS: BadOption[] = [
     ],
   }),
   ...rows("classify", "a function", { types: NO_FUNCTIONS }),
+  ...rows("quota", "a function", { types: NO_FUNCTIONS }),
   ...rows("random", "a function", { types: NO_FUNCTIONS }),
   ...rows("clock", "an object", { types: NO_OBJECTS }),
   ...rows("bus", "an object", { types: NO_OBJECTS }),

@@ -79,6 +79,11 @@ const CHANGES: Record<
     to: { "rampUp.durationMs": 1000, "rampUp.from": 0.1 },
   },
   classify: { change: { classify: never }, from: { classify: null }, to: { classify: "function" } },
+  quota: {
+    change: { quota: () => 0 },
+    from: { quota: null },
+    to: { quota: "function" },
+  },
   context: { change: { context: never }, from: { context: null }, to: { context: "function" } },
   attributes: {
     change: { attributes: { region: "eu", tier: 2 } },

@@ -23,6 +23,7 @@ interface Life {
   readonly clock: FakeClock;
   readonly permits: Permit[];
   shaky: boolean;
+  quotaMs: number;
 }
 
 const settle =
@@ -60,6 +61,9 @@ const STEPS: readonly Step[] = [
   ({ breaker }) => breaker.enable(),
   (life) => {
     life.shaky = !life.shaky;
+  },
+  (life) => {
+    life.quotaMs = life.quotaMs === 0 ? 1000 : 0;
   },
 ];
 
@@ -115,8 +119,9 @@ test("the counters of the metrics are what the events add up to", async () => {
         const bus = createEventBus();
         const halfOpen = { leaseMs: 1500, maxProbes: 2, successThreshold: 2 };
         const options = { failureThreshold: 2, latencyTripMs: 1000, cooldownMs: 1000 };
-        const breaker = new CircuitBreaker("payments", { clock, bus, halfOpen, ...options });
-        const life: Life = { breaker, clock, permits: [], shaky: false };
+        const quota = () => life.quotaMs;
+        const breaker = new CircuitBreaker("payments", { clock, bus, halfOpen, quota, ...options });
+        const life: Life = { breaker, clock, permits: [], shaky: false, quotaMs: 0 };
         const events: TelltaleEvent[] = [];
         bus.on("bus.*", (event) => events.push(event));
         bus.on("circuit.*", (event) => events.push(event));
@@ -142,6 +147,6 @@ test("the counters of the metrics are what the events add up to", async () => {
     ),
     { numRuns: 1500 },
   );
-  // 7 calls, 3 skips, 2 trips, 13 state changes, 8 probes, 1 sink: the run above has seen all that can happen.
-  expect([...visited].sort()).toHaveLength(34);
+  // 7 calls, 4 skips, 2 trips, 13 state changes, 8 probes, 1 sink: the run above has seen all that can happen.
+  expect([...visited].sort()).toHaveLength(35);
 });

@@ -33,6 +33,8 @@ const ARROWS: Readonly<Record<string, Rule>> = {
     isPackage(target, imported) ||
     within("events")(target, imported) ||
     (imported.typeOnly && target === BREAKER_VIEW),
+  // Its guards are policies.
+  quota: within("core", "events", "policies", PLATFORM),
   redis: within("cluster", "state", "core", "events"),
   // Types of Node only: test/integration/any-host.test.ts bundles it without Node.
   state: (target, imported) =>
