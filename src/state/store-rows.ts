@@ -1,8 +1,8 @@
 import type { Check } from "../events/check.ts";
 import type { StateRow } from "./store.ts";
 
-/** The longest key of a row, in bytes of UTF-8: that of Cloudflare KV. */
-export const LONGEST_KEY = 512;
+/** The longest key of a row, in bytes of UTF-8: the longest name of a breaker has 768. */
+export const LONGEST_KEY = 1024;
 /** The longest text of a row, in bytes of UTF-8: half of what a row of a Durable Object holds. */
 export const LONGEST_TEXT = 1_048_576;
 

@@ -18,7 +18,7 @@ export interface StoreCapabilities {
 
 /**
  * A place where state outlives a process: rows of text by key. Every method may fail; none may be asked to do more than
- * these. Keys have 1 to 512 bytes in UTF-8, texts at most 1 MiB, so that what fits into one store fits into all.
+ * these. Keys have 1 to 1024 bytes in UTF-8, texts at most 1 MiB, so that what fits into one store fits into all.
  *
  * Writes of one store take effect in the order in which they were begun. Whoever is told that a write failed knows
  * nothing of its rows: each is as before or as written, and whole.

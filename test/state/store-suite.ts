@@ -28,7 +28,7 @@ export async function rowsOf(
   return Object.fromEntries(rows);
 }
 
-const LONGEST_KEY = "k".repeat(512);
+const LONGEST_KEY = "k".repeat(1024);
 const LARGEST_TEXT = "é".repeat(524_288);
 
 /** Texts that a store must give back as they were. */
@@ -167,14 +167,14 @@ export function storeSuite({ kind, capabilities, place: makePlace }: StoreEntry)
     });
 
     test.each([
-      { rows: [["", "x"]], error: /rows\[0\]\[0\] must be a string of 1 to 512 bytes/ },
+      { rows: [["", "x"]], error: /rows\[0\]\[0\] must be a string of 1 to 1024 bytes/ },
       {
-        rows: [["k".repeat(513), "x"]],
-        error: /rows\[0\]\[0\] must be a string of 1 to 512 bytes/,
+        rows: [["k".repeat(1025), "x"]],
+        error: /rows\[0\]\[0\] must be a string of 1 to 1024 bytes/,
       },
       {
-        rows: [["é".repeat(257), "x"]],
-        error: /rows\[0\]\[0\] must be a string of 1 to 512 bytes/,
+        rows: [["é".repeat(513), "x"]],
+        error: /rows\[0\]\[0\] must be a string of 1 to 1024 bytes/,
       },
       { rows: [["\ud800", "x"]], error: /rows\[0\]\[0\] must be a string without lone surr/ },
       { rows: [["b", "\udfff"]], error: /rows\[0\]\[1\] must be a string without lone surr/ },
@@ -194,7 +194,7 @@ export function storeSuite({ kind, capabilities, place: makePlace }: StoreEntry)
 
     test("refuses keys that no row can have", async () => {
       const store = open();
-      await expect(store.remove([""])).rejects.toThrow(/keys\[0\] must be a string of 1 to 512/);
+      await expect(store.remove([""])).rejects.toThrow(/keys\[0\] must be a string of 1 to 1024/);
       await expect(rowsOf(store, ["ok", ""])).rejects.toThrow(/keys\[1\] must be a string of 1 to/);
     });
 
