@@ -4,6 +4,8 @@ import type { Operation } from "./operation.ts";
 export interface BackplaneListener {
   /** A message of the channel, as it came: it is checked by the cluster. */
   message(text: string): void;
+  /** A message came that nobody of the fleet has signed, where messages are signed. */
+  forged(): void;
   /** The subscription has ended by itself. */
   lost(): void;
 }
@@ -13,8 +15,11 @@ export interface BackplaneListener {
  * what comes back, and never lets a call wait for it.
  */
 export interface Backplane {
-  /** Connects and subscribes; resolves when messages arrive from now on. */
-  connect(listener: BackplaneListener): Promise<void>;
+  /**
+   * Connects and subscribes; resolves when messages arrive from now on. Clusters of different namespaces share neither
+   * records nor messages.
+   */
+  connect(listener: BackplaneListener, namespace: string): Promise<void>;
   /** Drops every connection, then does as `connect` does, with the listener of before. */
   reconnect(): Promise<void>;
   /** Runs one operation as one script and answers an `Answer`; `runOnStore` is what every backplane must equal. */

@@ -208,6 +208,11 @@ export class ClusterTask {
     this.#flush(nowMs);
   }
 
+  /** A message came whose sender is not of the fleet. */
+  forged(): void {
+    if (this.phase !== "left") this.#reject("signature");
+  }
+
   #hearWrite({ key, record, position }: WriteMessage, nowMs: number): void {
     // Before the first answer there is nothing to judge it by; everything is about to be read anyway.
     if (!this.#clock.isKnown) return;

@@ -310,10 +310,13 @@ export class Cluster {
   #connect(how: "connect" | "reconnect"): void {
     const listener = {
       message: (text: string) => this.#act((nowMs) => this.#task.hear(text, nowMs)),
+      forged: () => this.#act(() => this.#task.forged()),
       lost: () => this.#act((nowMs) => this.#task.lost(nowMs)),
     };
     const connected = this.#try(() =>
-      how === "connect" ? this.#backplane.connect(listener) : this.#backplane.reconnect(),
+      how === "connect"
+        ? this.#backplane.connect(listener, this.#settings.namespace)
+        : this.#backplane.reconnect(),
     );
     void connected.then(({ ok }) =>
       this.#act((nowMs) => {

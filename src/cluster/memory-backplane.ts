@@ -21,8 +21,7 @@ export interface MemoryStoreOptions {
  */
 export class MemoryStore {
   readonly #epochMs: () => number;
-  readonly #listeners = new Set<BackplaneListener>();
-  #data: StoreData = emptyStore();
+  readonly #spaces = new Map<string, Space>();
 
   constructor({ epochMs = () => Date.now() }: MemoryStoreOptions = {}) {
     this.#epochMs = epochMs;
@@ -31,40 +30,56 @@ export class MemoryStore {
   /** A connection for one task. */
   backplane(): Backplane {
     let own: BackplaneListener | null = null;
+    let space = this.#space("default");
     const leave = () => {
-      if (own !== null) this.#listeners.delete(own);
+      if (own !== null) space.listeners.delete(own);
     };
     const join = () => {
-      if (own !== null) this.#listeners.add(own);
+      if (own !== null) space.listeners.add(own);
     };
     return {
-      connect: async (listener) => {
+      connect: async (listener, namespace) => {
         leave();
         own = listener;
+        space = this.#space(namespace);
         join();
       },
       reconnect: async () => join(),
       // Never at once: a store is somewhere else, and its caller has gone on by the time it acts.
-      run: (operation) => Promise.resolve().then(() => this.#run(operation)),
-      publish: async (text) => this.#publish(text),
+      run: (operation) => Promise.resolve().then(() => this.#run(space, operation)),
+      publish: async (text) => publish(space, text),
       close: async () => leave(),
     };
   }
 
   /** Forgets everything, as a store does that is restarted without its data. */
   clear(): void {
-    this.#data = emptyStore();
+    for (const space of this.#spaces.values()) space.data = emptyStore();
   }
 
-  #run(operation: Operation): unknown {
+  #space(namespace: string): Space {
+    const known = this.#spaces.get(namespace);
+    if (known !== undefined) return known;
+    const space: Space = { data: emptyStore(), listeners: new Set() };
+    this.#spaces.set(namespace, space);
+    return space;
+  }
+
+  #run(space: Space, operation: Operation): unknown {
     const serverMs = Math.floor(this.#epochMs());
-    const { answer, messages } = runOnStore(this.#data, operation, { serverMs });
-    for (const message of messages) this.#publish(JSON.stringify(message));
+    const { answer, messages } = runOnStore(space.data, operation, { serverMs });
+    for (const message of messages) publish(space, JSON.stringify(message));
     // As a store at the other end of a wire would answer: a copy.
     return JSON.parse(JSON.stringify(answer));
   }
+}
 
-  #publish(text: string): void {
-    for (const listener of [...this.#listeners]) listener.message(text);
-  }
+/** What the tasks of one namespace share. */
+interface Space {
+  data: StoreData;
+  readonly listeners: Set<BackplaneListener>;
+}
+
+function publish({ listeners }: Space, text: string): void {
+  for (const listener of [...listeners]) listener.message(text);
 }

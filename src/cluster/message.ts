@@ -44,5 +44,6 @@ export const REJECTIONS = [
   "future",
   "names",
   "answer",
+  "signature",
 ] as const;
 export type Rejection = (typeof REJECTIONS)[number];

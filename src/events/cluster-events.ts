@@ -85,7 +85,7 @@ export const CLUSTER_EVENTS = {
     when: "A message or an answer was not valid; told at the 1st, 2nd, 4th, 8th of its reason",
     fields: {
       reason: field.word(
-        ["oversized", "malformed", "version", "future", "names", "answer"],
+        ["oversized", "malformed", "version", "future", "names", "answer", "signature"],
         "What was wrong with it",
       ),
       count: field.count("How many of this reason so far"),

@@ -14,3 +14,12 @@ export type { Evidence } from "../cluster/names-host.ts";
 export type { Answer, Operation, Position, Quorum } from "../cluster/operation.ts";
 export type { ClusterRecord } from "../cluster/record.ts";
 export { type SentinelOptions, startSentinel } from "../cluster/sentinel.ts";
+export type { RedisBackplaneOptions } from "./backplane-options.ts";
+export { redisBackplane } from "./redis-backplane.ts";
+export type {
+  IoredisClient,
+  IoredisClusterClient,
+  NodeRedisClient,
+  NodeRedisClusterClient,
+  RedisClient,
+} from "./redis-client.ts";

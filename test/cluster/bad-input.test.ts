@@ -73,7 +73,7 @@ test("nothing that is parsed throws, whatever it is", () => {
 async function withHostilePeer() {
   const fleet = new Fleet();
   const peer = fleet.store.backplane();
-  await peer.connect({ message: () => {}, lost: () => {} });
+  await peer.connect({ message: () => {}, forged: () => {}, lost: () => {} }, "default");
   const task = fleet.boot("a");
   task.get("payments");
   await fleet.time.pass(20);
@@ -115,7 +115,8 @@ test("a replayed message changes nothing", async () => {
   const { fleet, time, task, say } = await withHostilePeer();
   const heard: string[] = [];
   const listener = fleet.store.backplane();
-  await listener.connect({ message: (said) => heard.push(said), lost: () => {} });
+  const own = { message: (said: string) => heard.push(said), forged: () => {}, lost: () => {} };
+  await listener.connect(own, "default");
   task.get("payments").forceOpen();
   await time.pass(20);
   task.get("payments").reset();

@@ -94,14 +94,17 @@ export class Fleet {
     const through = <T>(run: () => Promise<T>): Promise<T> =>
       this.stalled.has(name) ? new Promise<T>(() => {}) : run();
     return {
-      connect: ({ message, lost }) =>
+      connect: ({ message, ...listener }, namespace) =>
         through(() =>
-          real.connect({
-            message: (text) => {
-              if (!this.stalled.has(name)) message(text);
+          real.connect(
+            {
+              ...listener,
+              message: (text) => {
+                if (!this.stalled.has(name)) message(text);
+              },
             },
-            lost,
-          }),
+            namespace,
+          ),
         ),
       reconnect: () => through(() => real.reconnect()),
       run: (operation) => {

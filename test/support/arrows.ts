@@ -35,7 +35,10 @@ const ARROWS: Readonly<Record<string, Rule>> = {
     (imported.typeOnly && target === BREAKER_VIEW),
   // Its guards are policies.
   quota: within("core", "events", "policies", PLATFORM),
-  redis: within("cluster", "state", "core", "events"),
+  // A client of Redis is the user's: no package comes in by itself.
+  redis: (target, imported) =>
+    target === "node:crypto" ||
+    within("cluster", "state", "core", "events", PLATFORM)(target, imported),
   // Types of Node only: test/integration/any-host.test.ts bundles it without Node.
   state: (target, imported) =>
     within("quota", "core", "events", PLATFORM)(target, imported) ||

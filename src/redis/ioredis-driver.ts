@@ -1,0 +1,129 @@
+import { platformTimers } from "../platform.ts";
+import type {
+  ConnectionOptions,
+  IoredisClient,
+  IoredisClusterClient,
+  RedisConnection,
+  RedisDriver,
+} from "./redis-client.ts";
+
+/** What a duplicate must not take over: settings that change keys and replies, and everything that waits or repeats. */
+const PLAIN = {
+  keyPrefix: "",
+  lazyConnect: true,
+  enableOfflineQueue: false,
+  autoResubscribe: false,
+  autoResendUnfulfilledCommands: false,
+  enableAutoPipelining: false,
+  maxRetriesPerRequest: 0,
+  retryStrategy: null,
+} as const;
+
+/** The seam to a client of `ioredis` for one server. */
+export function ioredisDriver(client: IoredisClient): RedisDriver {
+  return {
+    command: (_key, args) => call(client, args),
+    open: async ({ connectMs, lost }: ConnectionOptions) => {
+      const made = client.duplicate({ ...PLAIN, connectTimeout: connectMs });
+      made.on("error", lost);
+      made.on("end", lost);
+      const connection: RedisConnection = {
+        command: (_key, args) => call(made, args),
+        subscribe: (channel, sharded, listener) => {
+          made.on(sharded ? "smessage" : "message", (_channel, text) => listener(String(text)));
+          return sharded ? made.ssubscribe(channel) : made.subscribe(channel);
+        },
+        destroy: () => {
+          made.disconnect();
+          // `disconnect` waits for the other side, which may never answer.
+          made.stream?.destroy();
+        },
+      };
+      return connectedOr(made, connection);
+    },
+  };
+}
+
+/** The events by which a cluster client tells that a node is gone: what was said meanwhile is missed. */
+const MISSED = ["error", "end", "close", "-node", "-subscriber"];
+const SUBSCRIBER_POLL_MS = 20;
+
+/** The seam to a cluster client of `ioredis`. */
+export function ioredisClusterDriver(client: IoredisClusterClient): RedisDriver {
+  return {
+    command: (_key, args) => call(client, args),
+    open: async ({ connectMs, lost }: ConnectionOptions) => {
+      const redisOptions = { keyPrefix: "", connectTimeout: connectMs, maxRetriesPerRequest: 0 };
+      const made = client.duplicate([], {
+        keyPrefix: "",
+        lazyConnect: true,
+        enableOfflineQueue: false,
+        enableAutoPipelining: false,
+        clusterRetryStrategy: null,
+        clusterNodeRetryStrategy: null,
+        shardedSubscribers: true,
+        redisOptions,
+      });
+      let isOver = false;
+      // While it connects it drops the nodes that it began with; that is no loss.
+      let isThere = false;
+      for (const event of MISSED) {
+        made.on(event, () => {
+          if (isThere) lost();
+        });
+      }
+      const connection: RedisConnection = {
+        command: (_key, args) => call(made, args),
+        subscribe: async (channel, _sharded, listener) => {
+          made.on("smessage", (_channel, text) => listener(String(text)));
+          await whenThereIsASubscriber(made, channel, () => isOver);
+          isThere = true;
+        },
+        destroy: () => {
+          isOver = true;
+          const nodes = made.nodes("all");
+          made.disconnect();
+          for (const { stream } of nodes) stream?.destroy();
+        },
+      };
+      return connectedOr(made, connection);
+    },
+  };
+}
+
+/** The subscribers of the nodes are made after the client says that it is ready. */
+async function whenThereIsASubscriber(
+  client: IoredisClusterClient,
+  channel: string,
+  isOver: () => boolean,
+): Promise<void> {
+  for (;;) {
+    try {
+      await client.ssubscribe(channel);
+      return;
+    } catch (error) {
+      const isEarly = error instanceof Error && /subscriber/i.test(error.message);
+      if (isOver() || !isEarly) throw error;
+      await new Promise<void>((resolve) => {
+        platformTimers.start(resolve, SUBSCRIBER_POLL_MS);
+      });
+    }
+  }
+}
+
+function call(client: Pick<IoredisClient, "call">, [name = "", ...args]: readonly string[]) {
+  return client.call(name, ...args);
+}
+
+async function connectedOr(
+  client: { connect(): Promise<unknown> },
+  connection: RedisConnection,
+): Promise<RedisConnection> {
+  try {
+    await client.connect();
+    return connection;
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
+}
