@@ -3,7 +3,14 @@ import type { CircuitState, SkipReason } from "../events/vocabulary.ts";
 import type { Circuit } from "./circuit.ts";
 import type { BesideReason, RefusalFacts } from "./circuit-open-error.ts";
 import { commitOverdue, type PendingTrip, pendingTrip } from "./overdue-trip.ts";
-import { type ClosedPeriod, type HalfOpenPeriod, type Period, Probe, type Slot } from "./period.ts";
+import {
+  type ClosedPeriod,
+  type DisabledPeriod,
+  type HalfOpenPeriod,
+  type Period,
+  Probe,
+  type Slot,
+} from "./period.ts";
 import { probeSlots } from "./probe-decision.ts";
 import { settleIdle, shapesTraffic, trafficShare } from "./traffic.ts";
 
@@ -12,13 +19,11 @@ import { settleIdle, shapesTraffic, trafficShare } from "./traffic.ts";
  * admission committed is delivered by the caller, with `startOf` or at the end of its step.
  */
 export function admit(circuit: Circuit, nowMs: number): Slot | null {
-  commitOverdue(circuit, nowMs);
-  const { period } = circuit;
+  const { period, settings } = circuit;
   switch (period.state) {
     case "closed":
-      return passes(circuit, period, nowMs) ? period : null;
     case "disabled":
-      return period;
+      return settings.admitsPlainly ? period : admitWithCare(circuit, period, nowMs);
     case "open":
     case "forced_open":
       return isDue(period, nowMs) && mayProbe(circuit)
@@ -26,11 +31,22 @@ export function admit(circuit: Circuit, nowMs: number): Slot | null {
         : null;
     case "half_open":
       circuit.endLeases(nowMs);
-      if (period.inFlight.size < probeSlots(circuit.settings, period) && mayProbe(circuit)) {
+      if (period.inFlight.size < probeSlots(settings, period) && mayProbe(circuit)) {
         return admitProbe(circuit, period, nowMs);
       }
       return null;
   }
+}
+
+function admitWithCare(
+  circuit: Circuit,
+  period: ClosedPeriod | DisabledPeriod,
+  nowMs: number,
+): Slot | null {
+  commitOverdue(circuit, nowMs);
+  // Calls that hang have tripped it.
+  if (circuit.period !== period) return admit(circuit, nowMs);
+  return period.state === "disabled" || passes(circuit, period, nowMs) ? period : null;
 }
 
 /**
@@ -48,8 +64,11 @@ export function admitResult(circuit: Circuit, nowMs: number): Slot | null {
  * time is not the dependency's.
  */
 export function startOf(circuit: Circuit, slot: Slot, admittedMs: number): number {
-  const mayTell = slot instanceof Probe || shapesTraffic(circuit.settings) || circuit.isTelling;
-  if (!mayTell) return admittedMs;
+  if (!(slot instanceof Probe)) {
+    const { settings } = circuit;
+    if (settings.admitsPlainly) return admittedMs;
+    if (!shapesTraffic(settings) && !circuit.isTelling) return admittedMs;
+  }
   circuit.deliver();
   return circuit.begin();
 }
