@@ -13,9 +13,12 @@ import { settleIdle, shapesTraffic, trafficShare } from "./traffic.ts";
  * admission committed is delivered by the caller, with `startOf` or at the end of its step.
  */
 export function admit(circuit: Circuit, nowMs: number): Slot | null {
+  const { period, settings } = circuit;
+  const runs = period.state === "closed" || period.state === "disabled";
+  if (runs && settings.admitsPlainly) return period;
   commitOverdue(circuit, nowMs);
   // Only of a call that would run, so that what the state refuses is told as that; and before it takes a slot.
-  const asks = circuit.settings.quota !== undefined && stateRetryMs(circuit, nowMs) === 0;
+  const asks = settings.quota !== undefined && stateRetryMs(circuit, nowMs) === 0;
   const waitMs = asks ? askQuota(circuit) : 0;
   if (!isAsking(circuit)) circuit.quotaMs = waitMs;
   return waitMs > 0 ? null : admitted(circuit, nowMs);
@@ -57,8 +60,11 @@ export function admitResult(circuit: Circuit, nowMs: number): Slot | null {
  * time is not the dependency's.
  */
 export function startOf(circuit: Circuit, slot: Slot, admittedMs: number): number {
-  const mayTell = slot instanceof Probe || shapesTraffic(circuit.settings) || circuit.isTelling;
-  if (!mayTell) return admittedMs;
+  if (!(slot instanceof Probe)) {
+    const { settings } = circuit;
+    if (settings.admitsPlainly) return admittedMs;
+    if (!shapesTraffic(settings) && !circuit.isTelling) return admittedMs;
+  }
   circuit.deliver();
   return circuit.begin();
 }

@@ -143,17 +143,20 @@ function take(
   call.circuit = circuit;
   call.slot = slot;
   call.startMs = startMs;
-  const { underWay: calls } = circuit;
-  // A listener that was told of the admission may have changed the state.
-  if (calls !== null && slot === circuit.period) {
-    call.underWay ??= new UnderWay();
-    calls.begin(call.underWay, startMs);
-  }
+  if (!circuit.settings.admitsPlainly) followCall(circuit, call);
   if (options !== undefined) {
     call.signal = options.signal;
     call.context = options.context;
   }
   return call;
+}
+
+/** Lets a call count before it ends, where that is asked for. */
+function followCall({ underWay: calls, period }: Circuit, call: GuardedCall): void {
+  // A listener that was told of the admission may have changed the state.
+  if (calls === null || call.slot !== period) return;
+  call.underWay ??= new UnderWay();
+  calls.begin(call.underWay, call.startMs);
 }
 
 /** Runs a call and passes its value or its error through untouched. */

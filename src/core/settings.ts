@@ -19,6 +19,8 @@ export interface Settings {
   readonly latencyTripMs: number;
   /** The shortest limit of a call under way; Infinity when only calls that ended count. */
   readonly inFlightMs: number;
+  /** Closed or disabled, every call passes at once and counts when it ends: an admission has nothing to do. */
+  readonly admitsPlainly: boolean;
   readonly cooldown: number | Cooldown;
   /** Shares by consecutive failures. */
   readonly degradation: readonly number[] | undefined;
@@ -59,6 +61,7 @@ const DEFAULTS: Settings = /* @__PURE__ */ Object.freeze({
   failureThreshold: DEFAULT_FAILURE_THRESHOLD,
   latencyTripMs: Number.POSITIVE_INFINITY,
   inFlightMs: Number.POSITIVE_INFINITY,
+  admitsPlainly: true,
   cooldown: DEFAULT_COOLDOWN_MS,
   degradation: undefined,
   idleStepMs: DEFAULT_COOLDOWN_MS,
@@ -134,15 +137,21 @@ export function checkedSettings(check: Check, options: unknown): Settings {
     latencyTripMs === undefined
       ? DEFAULTS.latencyTripMs
       : check.positiveMs("latencyTripMs", latencyTripMs);
+  const inFlightMs = inFlightLimit(check, given.inFlight, {
+    latencyTripMs: limitMs,
+    rules: [...trip.rules, ...(shadow ?? [])],
+  });
   return Object.freeze({
     ...trip,
     hearsMore: trip.hearing > 0 || shadow !== undefined || given.degradation !== undefined,
     shadow,
     latencyTripMs: limitMs,
-    inFlightMs: inFlightLimit(check, given.inFlight, {
-      latencyTripMs: limitMs,
-      rules: [...trip.rules, ...(shadow ?? [])],
-    }),
+    inFlightMs,
+    admitsPlainly:
+      inFlightMs === Number.POSITIVE_INFINITY &&
+      given.degradation === undefined &&
+      given.rampUp === undefined &&
+      given.quota === undefined,
     cooldown: cooldownMs === undefined ? DEFAULTS.cooldown : checkedCooldown(check, cooldownMs),
     ...halfOpenSettings(check, given.halfOpen),
     ...trafficSettings(check, given),

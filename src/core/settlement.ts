@@ -46,15 +46,7 @@ export function settleCalm(circuit: Circuit, call: Call, nowMs: number): boolean
   if (circuit.period !== call.slot || circuit.consecutiveFailures > 0 || settings.hearsMore) {
     return false;
   }
-  const { underWay: calls } = circuit;
-  if (calls !== null) {
-    const { period } = circuit;
-    // Calls that hang may have begun a climb without a failure, which a success ends.
-    const climbs = period.state === "closed" && (period.evidence?.climb ?? null) !== null;
-    if (nowMs > calls.quietUntilMs || climbs) return false;
-    call.underWay?.leave();
-    calls.lastSuccessMs = nowMs;
-  }
+  if (!settings.admitsPlainly && !endsCalmly(circuit, call, nowMs)) return false;
   circuit.tally.successes++;
   circuit.lastSuccessAtMs = circuit.wallMs();
   if (journal !== null) {
@@ -62,6 +54,17 @@ export function settleCalm(circuit: Circuit, call: Call, nowMs: number): boolean
     journal.flush();
   }
   if (circuit.durations !== null) tellDuration(circuit, call);
+  return true;
+}
+
+/** Whether a success decides nothing of the calls that hang, either; it ends here then. */
+function endsCalmly({ underWay: calls, period }: Circuit, call: Call, nowMs: number): boolean {
+  if (calls === null) return true;
+  // They may have begun a climb without a failure, which a success ends.
+  const climbs = period.state === "closed" && (period.evidence?.climb ?? null) !== null;
+  if (nowMs > calls.quietUntilMs || climbs) return false;
+  call.underWay?.leave();
+  calls.lastSuccessMs = nowMs;
   return true;
 }
 
