@@ -1,4 +1,5 @@
 export { BreakerRegistry, type RegistryStats } from "./core/breaker-registry.ts";
+export type { BreakerSnapshot } from "./core/breaker-snapshot.ts";
 export type {
   BreakerStats,
   BreakerView,
@@ -33,6 +34,7 @@ export type {
 export type { Permit, Refusal } from "./core/permit.ts";
 export type { Reconfiguration } from "./core/reconfiguration.ts";
 export type { BreakerOverrides, BreakerRegistryOptions } from "./core/registry-options.ts";
+export type { RestoreOptions } from "./core/restoring.ts";
 export { isSnapshotError, SnapshotError, type SnapshotErrorCode } from "./core/snapshot-error.ts";
 export type {
   Hearing,

@@ -1,5 +1,6 @@
 import type { Scalar } from "../events/field.ts";
 import type { CircuitState, SkipReason } from "../events/vocabulary.ts";
+import { chanceOf } from "./asked-options.ts";
 import type { Circuit } from "./circuit.ts";
 import type { Beside, RefusalFacts } from "./circuit-open-error.ts";
 import { commitOverdue, type PendingTrip, pendingTrip } from "./overdue-trip.ts";
@@ -169,7 +170,7 @@ function passes(circuit: Circuit, period: ClosedPeriod, nowMs: number): boolean 
   if (!shapesTraffic(circuit.settings)) return true;
   settleIdle(circuit, period, nowMs);
   const { share } = trafficShare(circuit, period, nowMs);
-  return share >= 1 || circuit.chance() < share;
+  return share >= 1 || chanceOf(circuit) < share;
 }
 
 function reasonOf(circuit: Circuit, period: Period, nowMs: number): SkipReason {

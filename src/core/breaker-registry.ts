@@ -9,21 +9,26 @@ import {
   LONGEST_SINK,
 } from "../events/event-bus.ts";
 import type { RemovalReason } from "../events/vocabulary.ts";
+import type { BreakerSnapshot } from "./breaker-snapshot.ts";
 import type { RegistryFollower, RegistryView } from "./breaker-view.ts";
 import { Circuit } from "./circuit.ts";
 import { breakerOf, type CircuitBreaker } from "./circuit-breaker.ts";
 import { checkedChanges, type Reconfiguration, reconfigure } from "./reconfiguration.ts";
 import { RegistryJournal } from "./registry-journal.ts";
-import { RegistryLayers, rebased } from "./registry-layers.ts";
+import { type OwnLayer, RegistryLayers, rebased } from "./registry-layers.ts";
 import {
   type BreakerOverrides,
   type BreakerRegistryOptions,
   type RegistryBounds,
   registryBounds,
 } from "./registry-options.ts";
+import { type RowCircuit, readRows } from "./registry-rows.ts";
+import { restore } from "./restoration.ts";
+import { type RestoreOptions, sourceOf } from "./restoring.ts";
 import { checkedBus, checkName, type Settings } from "./settings.ts";
-import { Sparing } from "./sparing.ts";
+import { leastUsed } from "./sparing.ts";
 import { Subscriptions } from "./subscriptions.ts";
+import { takeSnapshot } from "./take-snapshot.ts";
 import { Entry, UseOrder } from "./use-order.ts";
 
 /** What became of the breakers of a registry since it was made; frozen. `added` is `evicted`, `deleted` and those there are. */
@@ -37,9 +42,6 @@ export interface RegistryStats {
   /** Breakers that it made and did not keep, because none could make room. */
   readonly unkept: number;
 }
-
-/** The most breakers that one `get` looks at to make room, so that a full registry costs a call no more than that. */
-const MOST_LOOKS = 1000;
 
 /**
  * Breakers by name, made when they are first asked for, with shared options and one bus. It never holds more than
@@ -186,6 +188,64 @@ export class BreakerRegistry implements RegistryView, Iterable<CircuitBreaker> {
     return end;
   }
 
+  /**
+   * The snapshots of the breakers, one row each, taken as they are asked for: whoever lets the event loop have its turn
+   * between rows never blocks it, however many there are.
+   */
+  *snapshot(): IterableIterator<BreakerSnapshot> {
+    for (const { circuit } of this.#entries.values()) yield takeSnapshot(circuit);
+  }
+
+  /** The same rows as JSON text. */
+  *serialize(): IterableIterator<string> {
+    for (const row of this.snapshot()) yield JSON.stringify(row);
+  }
+
+  /**
+   * Goes on where snapshots, or their JSON texts, were taken: each breaker as {@link CircuitBreaker.restore} says, and
+   * made when there is none. All or nothing: when a row cannot be used, or there is no room for all of them, nothing has
+   * changed. No breaker makes room for one that is restored.
+   *
+   * @returns the number of rows
+   * @throws {SnapshotError} whose path begins with the row, such as `rows[3].state`; `state.rejected` says so too
+   * @example
+   * const rows = [...registry.serialize()];
+   * new BreakerRegistry().restore(rows, { source: "disk" });
+   */
+  restore(rows: Iterable<unknown>, options?: RestoreOptions): number {
+    const check = new Check("restore registry");
+    const source = sourceOf(check, options);
+    const read = readRows(check, rows, {
+      size: this.size,
+      limit: this.limit,
+      circuitOf: (name) => this.#circuitOf(name),
+      rejected: (fault) => {
+        const atMs = new Circuit("registry", this.#layers.shared).wallMs();
+        this.#journal.rejected({ source, ...fault }, atMs);
+      },
+    });
+    for (const { circuit: made, own, restored } of read) {
+      // Somebody who was told of the breaker before may have asked for this one.
+      let entry = this.#entries.get(made.name);
+      if (entry === undefined) {
+        entry = this.#enter(made, own?.layer ?? null);
+        this.#tellAdded(entry, own ?? { layer: null, failed: null });
+      }
+      restore(entry.circuit, restored, source);
+    }
+    return read.length;
+  }
+
+  /**
+   * A new registry with the breakers of the rows, as `restore` makes them.
+   * @throws {SnapshotError|TypeError|RangeError} as `restore` and the constructor do
+   */
+  static deserialize(rows: Iterable<unknown>, options?: BreakerRegistryOptions): BreakerRegistry {
+    const registry = new BreakerRegistry(options);
+    registry.restore(rows);
+    return registry;
+  }
+
   /** The breakers, in the order in which they were made. */
   *[Symbol.iterator](): IterableIterator<CircuitBreaker> {
     for (const { breaker } of this.#entries.values()) yield breaker;
@@ -229,7 +289,7 @@ export class BreakerRegistry implements RegistryView, Iterable<CircuitBreaker> {
     const made = this.#entries.get(name);
     if (made !== undefined) return made.breaker;
     const isFull = this.size >= this.limit;
-    const victim = isFull ? this.#leastUsed() : null;
+    const victim = isFull ? leastUsed(this.#order, this.size, this.#bounds.spareMs) : null;
     if (isFull && victim === null) return this.#unkeptBreaker(name, settings);
     if (victim !== null) this.#takeOut(victim);
     const entry = this.#enter(new Circuit(name, settings, this.bus), own.layer);
@@ -237,12 +297,15 @@ export class BreakerRegistry implements RegistryView, Iterable<CircuitBreaker> {
       this.#evicted++;
       this.#tellRemoved(victim, "evicted");
     }
-    this.#journal.added(entry, this.#room);
-    if (own.failed !== null) {
-      entry.circuit.callbackFailed("optionsFor", own.failed.thrown);
-      entry.circuit.deliver();
-    }
+    this.#tellAdded(entry, own);
     return entry.breaker;
+  }
+
+  #tellAdded(entry: Entry, { failed }: OwnLayer): void {
+    this.#journal.added(entry, this.#room);
+    if (failed === null) return;
+    entry.circuit.callbackFailed("optionsFor", failed.thrown);
+    entry.circuit.deliver();
   }
 
   #enter(circuit: Circuit, own: Entry["own"]): Entry {
@@ -269,26 +332,6 @@ export class BreakerRegistry implements RegistryView, Iterable<CircuitBreaker> {
     return breaker;
   }
 
-  /**
-   * The breaker that was used least recently, of those that are not spared. One that is called without being asked for
-   * comes after those that are not. Who is passed over goes to the end, so that the next search begins behind it.
-   */
-  #leastUsed(): Entry | null {
-    const sparing = new Sparing(this.#bounds.spareMs);
-    let held: Entry | null = null;
-    for (let looks = Math.min(this.size, MOST_LOOKS); looks > 0; looks--) {
-      const { oldest } = this.#order;
-      if (oldest === null) return held;
-      const wasHeld = oldest.wasHeld();
-      if (!sparing.spares(oldest.circuit)) {
-        if (!wasHeld) return oldest;
-        held ??= oldest;
-      }
-      this.#order.use(oldest);
-    }
-    return held;
-  }
-
   #takeOut(entry: Entry): void {
     this.#entries.delete(entry.circuit.name);
     this.#order.remove(entry);
@@ -302,6 +345,15 @@ export class BreakerRegistry implements RegistryView, Iterable<CircuitBreaker> {
     for (const thrown of refusals) {
       this.#journal.failed(thrown, "registry.removed", { sink: "bus", atMs: circuit.wallMs() });
     }
+  }
+
+  #circuitOf(name: string): RowCircuit {
+    const known = this.#entries.get(name);
+    if (known !== undefined) return { circuit: known.circuit, own: null };
+    const check = new Check(`restore breaker ${shown(name)}`);
+    const own = this.#layers.ownOf(check, name, undefined);
+    const settings = this.#layers.settingsOf(check, name, own.layer);
+    return { circuit: new Circuit(name, settings, this.bus), own };
   }
 
   #changeDefaults(options: unknown): void {

@@ -1,5 +1,4 @@
 import { Check } from "../events/check.ts";
-import { endWith } from "../events/end-signal.ts";
 import type { CircuitEvent, CircuitMatching, CircuitPattern } from "../events/event.ts";
 import {
   checkSubscription,
@@ -11,6 +10,7 @@ import {
 import type { Scalar } from "../events/field.ts";
 import type { CircuitState } from "../events/vocabulary.ts";
 import { effectiveState, retryAfterMs } from "./admission.ts";
+import type { BreakerSnapshot } from "./breaker-snapshot.ts";
 import type { BreakerStats, BreakerView } from "./breaker-view.ts";
 import { tellLeftOut } from "./call-context.ts";
 import { type DurationListener, listenToDurations } from "./call-durations.ts";
@@ -26,16 +26,21 @@ import * as control from "./control.ts";
 import type { ExecuteResult } from "./execute-result.ts";
 import { guard, guardResult, guardSync } from "./guarded-call.ts";
 import type { CircuitBreakerOptions, ForceOpenOptions } from "./options.ts";
+import { listenToOwn } from "./own-events.ts";
 import { askPermit, failed, type Permit, type Refusal, recordResult } from "./permit.ts";
 import { quietPath } from "./quiet-path.ts";
+import { namedSnapshot } from "./read-snapshot.ts";
 import {
   changedSettings,
   checkedChanges,
   type Reconfiguration,
   reconfigure,
 } from "./reconfiguration.ts";
+import { type RestoreOptions, restoreOne } from "./restoring.ts";
 import { settingsOf } from "./settings.ts";
+import { SnapshotReader } from "./snapshot-reader.ts";
 import { readShare, readStats, tripProgress } from "./stats.ts";
+import { takeSnapshot } from "./take-snapshot.ts";
 
 const RECORDING = "record a result of";
 
@@ -190,6 +195,47 @@ export class CircuitBreaker implements BreakerView {
     circuit.deliver();
   }
 
+  /** The breaker at this moment, as plain data for JSON: what `restore` goes on from. Does first what `catchUp` does. */
+  snapshot(): BreakerSnapshot {
+    return takeSnapshot(this.#circuit);
+  }
+
+  /** The snapshot as JSON text. */
+  serialize(): string {
+    return JSON.stringify(this.snapshot());
+  }
+
+  /**
+   * Goes on where a snapshot, or its JSON text, was taken: state, incident, counters, windows and failures in a row. It
+   * waits for what is left of a cooldown and never longer than was left, whatever the wall clock did; half open comes
+   * back as open and due. Permits given before are late. Counters never fall. Where the breaker's own state is newer,
+   * it stays and only the counters are taken in. Told as `circuit.restore`, and by no other event.
+   *
+   * Newer is, of one history, the higher generation; else the state that was entered later, or changed at all; a closed
+   * breaker that was called is newer than a closed snapshot.
+   *
+   * @returns whether the state was taken over
+   * @throws {SnapshotError} when the snapshot is damaged, of another breaker, or of a version that this one does not
+   * read; nothing has changed then, and `state.rejected` says so
+   * @example
+   * const stored = breaker.serialize();
+   * new CircuitBreaker("anthropic").restore(stored, { source: "disk" });
+   */
+  restore(snapshot: unknown, options?: RestoreOptions): boolean {
+    return restoreOne(this.#circuit, this.#check("restore"), { snapshot, options });
+  }
+
+  /**
+   * A new breaker that goes on where a snapshot, or its JSON text, was taken. Options are not part of a snapshot.
+   * @throws {SnapshotError|TypeError|RangeError} as `restore` and the constructor do
+   */
+  static deserialize(snapshot: unknown, options?: CircuitBreakerOptions): CircuitBreaker {
+    const { name, parsed } = namedSnapshot(new SnapshotReader("deserialize breaker"), snapshot);
+    const breaker = new CircuitBreaker(name, options);
+    breaker.restore(parsed);
+    return breaker;
+  }
+
   /**
    * Commits and tells what time alone has brought about: trips by calls that hang (`inFlight`), probe leases that
    * ended, idle steps of `degradation`. Every call, result and control call does the same first, and exporters do it
@@ -212,22 +258,7 @@ export class CircuitBreaker implements BreakerView {
     checkSubscription(type, listener, options, "circuit.");
     // The bus hands over only events that the pattern matches.
     const heard = listener as (event: CircuitEvent) => unknown;
-    const { name } = this;
-    // What the listener returns goes back to the bus, which reports the failure of an async one.
-    const own = (event: CircuitEvent): unknown =>
-      event.breaker === name ? heard(event) : undefined;
-    const { signal, declines, ...passed }: ListenOptions = options ?? {};
-    if (signal?.aborted === true) return () => {};
-    const off = this.bus.on<CircuitPattern>(
-      type,
-      own,
-      declines === undefined
-        ? passed
-        : // Nor does the listener need the refusals of other breakers on the bus.
-          { ...passed, declines: (skip) => skip.breaker !== name || declines(skip) },
-    );
-    // Here, because a bus of the user's making need not know signals.
-    return this.#circuit.journal?.subscriptions?.hold(off, signal) ?? endWith(signal, off);
+    return listenToOwn(this.#circuit, this.bus, { type, heard, options });
   }
 
   /** Listens to the next such event of this breaker, once. */
@@ -319,7 +350,6 @@ export class CircuitBreaker implements BreakerView {
     return readStats(this.#circuit, this.#now());
   }
 
-  /** The context is a checked copy, which the permit then has for its settlement. */
   #now(): number {
     return this.#circuit.glance();
   }

@@ -1,12 +1,13 @@
 import type { EventBus } from "../events/event-bus.ts";
 import type { CloseReason, FailureReason } from "../events/vocabulary.ts";
-import { platformClock, platformEpochAt, platformRandom } from "../platform.ts";
+import { platformClock, platformEpochAt } from "../platform.ts";
+import { chanceOf, cooldownOf } from "./asked-options.ts";
 import type { Call } from "./call.ts";
 import type { DurationSubscription } from "./call-durations.ts";
 import { type CallsUnderWay, callsUnderWay } from "./calls-under-way.ts";
 import type { Clock } from "./clock.ts";
 import { CooldownAttempts, type Cooling } from "./cooldown.ts";
-import type { Closing, Left, Opening } from "./facts.ts";
+import type { Closing, Left, Opening, Resumed } from "./facts.ts";
 import type { Fleet, OwnOpen, PeerClose, PeerOpen } from "./fleet.ts";
 import { Incident, incidentIdOf, incidentSince } from "./incident.ts";
 import { type Committed, Journal } from "./journal.ts";
@@ -19,7 +20,7 @@ import {
   type Period,
 } from "./period.ts";
 import type { QuietPath } from "./quiet-path.ts";
-import { DEFAULT_COOLDOWN_MS, type Settings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 import { SteadyClock } from "./steady-clock.ts";
 import { Tally } from "./tally.ts";
 
@@ -42,6 +43,10 @@ export class Circuit implements Committed {
   /** Null as long as nobody can listen: neither a bus was given nor the own one asked for. */
   journal: Journal | null = null;
   readonly tally = new Tally();
+  /** Which history the counters belong to; null until somebody asks for it, or brings one along. */
+  life: string | null = null;
+  /** The number of the last event that was told. */
+  seq = 0;
   /** Null as long as the breaker is in no cluster. */
   fleet: Fleet | null = null;
   lastFailureAtMs: number | null = null;
@@ -315,6 +320,25 @@ export class Circuit implements Committed {
     this.#attempts = null;
   }
 
+  /**
+   * Goes on where a snapshot was taken. The generation is one that was never there: what was admitted before is late.
+   * Commits no transition and tells nothing.
+   */
+  resume(resumed: Resumed): void {
+    this.generation = Math.max(this.generation, resumed.generation);
+    this.#enter(resumed.period);
+    this.#sinceMs = resumed.sinceMs;
+    this.incident = resumed.incident;
+    this.consecutiveFailures = resumed.consecutiveFailures;
+    this.lastThrown = undefined;
+    this.#attempts = resumed.attempts;
+  }
+
+  /** How often it opened without sustained health in between; null when nobody counts, or not yet. */
+  get attempts(): CooldownAttempts | null {
+    return this.#attempts;
+  }
+
   #enter(period: Period): void {
     this.generation++;
     this.period = period;
@@ -339,23 +363,7 @@ export class Circuit implements Committed {
     this.#attempts ??= new CooldownAttempts();
     const healthyMs = this.period.state === "closed" ? this.spentMs(sinceMs) : null;
     const attempt = this.#attempts.next(healthyMs);
-    return { sinceMs, cooldownMs: asked ?? this.cooldownOf(attempt), attempt };
-  }
-
-  /** The cooldown of an attempt, asked of the option. */
-  cooldownOf(attempt: number): number {
-    const { cooldown } = this.settings;
-    if (typeof cooldown === "number") return cooldown;
-    try {
-      const asked = cooldown(attempt, () => this.chance());
-      if (Number.isFinite(asked) && asked >= 0) return asked;
-      throw new RangeError(
-        `cooldownMs must return a non-negative number of milliseconds, received ${String(asked)}`,
-      );
-    } catch (thrown) {
-      this.callbackFailed("cooldownMs", thrown);
-      return DEFAULT_COOLDOWN_MS;
-    }
+    return { sinceMs, cooldownMs: asked ?? cooldownOf(this, attempt), attempt };
   }
 
   #forgetFailures(): void {
@@ -375,19 +383,7 @@ export class Circuit implements Committed {
 
   /** Drawn before a commit begins: the source is the user's code. */
   #chanceOfId(): number {
-    return this.incident === null ? this.chance() : 0;
-  }
-
-  /** A number in [0, 1) from the random source that was given, or from the platform's when that fails. */
-  chance(): number {
-    try {
-      const drawn = this.settings.random();
-      if (typeof drawn === "number" && drawn >= 0 && drawn < 1) return drawn;
-      throw new RangeError(`random must return a number in [0, 1), received ${String(drawn)}`);
-    } catch (thrown) {
-      this.callbackFailed("random", thrown);
-      return platformRandom();
-    }
+    return this.incident === null ? chanceOf(this) : 0;
   }
 
   #commit(next: Period, nowMs: number): Left {

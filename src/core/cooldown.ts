@@ -64,8 +64,18 @@ export interface Cooling {
 
 /** How often the breaker opened without sustained health in between. */
 export class CooldownAttempts {
-  #attempt = 0;
-  #lastMs = 0;
+  #attempt: number;
+  #lastMs: number;
+
+  constructor(attempt = 0, lastMs = 0) {
+    this.#attempt = attempt;
+    this.#lastMs = lastMs;
+  }
+
+  /** The number of the last attempt, and the cooldown that it had. */
+  get last(): { readonly attempt: number; readonly cooldownMs: number } {
+    return { attempt: this.#attempt, cooldownMs: this.#lastMs };
+  }
 
   /** The breaker leaves the closed state after `healthyMs`: long enough, and the count begins again. */
   leaveClosed(healthyMs: number): void {

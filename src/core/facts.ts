@@ -5,8 +5,10 @@ import type {
   OpenReason,
   SkipReason,
 } from "../events/vocabulary.ts";
+import type { CooldownAttempts } from "./cooldown.ts";
 import type { PeerOrigin } from "./fleet.ts";
 import type { Incident } from "./incident.ts";
+import type { Period } from "./period.ts";
 
 // What the steps of a circuit hand to its journal, beyond what the circuit itself holds.
 
@@ -53,6 +55,17 @@ export interface Closing extends Left {
   /** Who decided it, when another task did. */
   readonly peer?: PeerOrigin | undefined;
   readonly incident: Incident;
+}
+
+/** Where a circuit goes on from a snapshot. */
+export interface Resumed {
+  readonly generation: number;
+  readonly period: Period;
+  /** When its state was entered, on the monotonic clock. */
+  readonly sinceMs: number;
+  readonly incident: Incident | null;
+  readonly consecutiveFailures: number;
+  readonly attempts: CooldownAttempts | null;
 }
 
 /** What a refusal tells. */

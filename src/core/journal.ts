@@ -2,6 +2,7 @@ import { describeError } from "../events/describe-error.ts";
 import type { CircuitEventType, EventOf, EventType, TelltaleEvent } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
 import { listenerFailed } from "../events/listener-failed.ts";
+import { snapshotRejected } from "../events/snapshot-rejected.ts";
 import type { CircuitState } from "../events/vocabulary.ts";
 import type { Call } from "./call.ts";
 import {
@@ -28,6 +29,8 @@ export interface Committed {
   readonly period: { readonly state: CircuitState };
   readonly incident: Incident | null;
   readonly consecutiveFailures: number;
+  /** The number of the last event that was told. */
+  seq: number;
   /** The wall clock, read once per step. */
   wallMs(): number;
 }
@@ -62,7 +65,6 @@ export class Journal {
   #rest: TelltaleEvent[] | null = null;
   /** Null when the breaker has no option `context`. */
   #asked: AskedContext | null = null;
-  #seq = 0;
   #flushing = false;
 
   constructor(circuit: Committed, bus: EventBus) {
@@ -143,7 +145,7 @@ export class Journal {
     const { name: breaker, generation, period } = this.#circuit;
     const { state } = period;
     const atMs = this.#circuit.wallMs();
-    const seq = ++this.#seq;
+    const seq = ++this.#circuit.seq;
     // By far the most frequent event: written out, it costs half of what `#tell` takes.
     const type = "circuit.success";
     this.#queue(Object.freeze({ type, v: 1, seq, breaker, atMs, generation, state, latencyMs }));
@@ -297,6 +299,17 @@ export class Journal {
     if (this.hears("circuit.reconfigure")) this.#tell("circuit.reconfigure", changes);
   }
 
+  /** A snapshot could not be used. */
+  rejected(fields: Parameters<typeof snapshotRejected>[0]): void {
+    if (!this.#audience.has("state.rejected")) return;
+    const { instance } = this.#audience;
+    this.#queue(snapshotRejected(fields, { atMs: this.#circuit.wallMs(), instance }));
+  }
+
+  restored(fields: OwnFields<"circuit.restore">): void {
+    if (this.hears("circuit.restore")) this.#tell("circuit.restore", fields);
+  }
+
   degrade(from: number, to: number): void {
     if (!this.hears("circuit.degrade")) return;
     const { consecutiveFailures } = this.#circuit;
@@ -354,7 +367,12 @@ export class Journal {
     const { instance } = this.#audience;
     // Before the number is drawn: a clock that fails tells an event of its own.
     const atMs = this.#circuit.wallMs();
-    const envelope: Record<string, unknown> = { type, v: 1, seq: ++this.#seq, breaker: name };
+    const envelope: Record<string, unknown> = {
+      type,
+      v: 1,
+      seq: ++this.#circuit.seq,
+      breaker: name,
+    };
     if (instance !== undefined) envelope["instance"] = instance;
     envelope["atMs"] = atMs;
     envelope["generation"] = generation;

@@ -3,7 +3,16 @@
  * that a failure rate which trembles around a level gives one event and not hundreds.
  */
 export class ProgressClimb {
-  #peak = 0;
+  #peak: number;
+
+  constructor(peak = 0) {
+    this.#peak = peak;
+  }
+
+  /** The highest ratio of this climb. */
+  get peak(): number {
+    return this.#peak;
+  }
 
   /** Whether `ratio` reaches a level that this climb had not reached before. */
   reaches(ratio: number, levels: readonly number[]): boolean {

@@ -1,5 +1,13 @@
 import type { RollingWindow } from "./rolling-window.ts";
+import { recordOf } from "./saved-data.ts";
 import type { Situation, TripMeter, Verdict } from "./trip-rule.ts";
+
+/** What a rate has counted, as plain data. */
+export interface SavedRate {
+  /** The limit of a slow call; null when all failures count. */
+  readonly limitMs: number | null;
+  readonly window: unknown;
+}
 
 /** Holds a share of the window against the threshold: all failures, or with a limit the slow calls alone. */
 export class RateMeter implements TripMeter {
@@ -57,6 +65,16 @@ export class RateMeter implements TripMeter {
       failuresByReason: { error: errors, latency: failures - errors },
       firstFailureMs,
     };
+  }
+
+  save(nowMs: number): SavedRate {
+    return { limitMs: this.#limitMs ?? null, window: this.#window.save(nowMs) };
+  }
+
+  /** Of a rate that judged calls by another limit nothing can be used: it begins anew. */
+  load(saved: unknown, savedMs: number): void {
+    const { limitMs, window } = recordOf(saved);
+    if (limitMs === (this.#limitMs ?? null)) this.#window.load(window, savedMs);
   }
 
   /** A call that hangs leaves the window as its failure would. */

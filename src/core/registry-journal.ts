@@ -1,6 +1,7 @@
 import type { EventType, TelltaleEvent } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
 import { listenerFailed } from "../events/listener-failed.ts";
+import { snapshotRejected } from "../events/snapshot-rejected.ts";
 import type { CircuitState, RemovalReason } from "../events/vocabulary.ts";
 import type { RegistryFollower } from "./breaker-view.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
@@ -74,6 +75,13 @@ export class RegistryJournal {
     const type = "registry.full";
     if (!this.#audience.has(type)) return;
     this.#emit({ type, v: 1, ...this.#instance, atMs, breaker: name, unkept, limit });
+  }
+
+  /** Snapshots could not be used. */
+  rejected(fields: Parameters<typeof snapshotRejected>[0], atMs: number): void {
+    if (!this.#audience.has("state.rejected")) return;
+    const { instance } = this.#audience;
+    this.#emit(snapshotRejected(fields, { atMs, instance }));
   }
 
   /** Something that was told, or let go, threw; what it was told of goes on. */

@@ -20,7 +20,7 @@ export class RegistryLayers {
   readonly #live: ReadonlyMap<string, Layer>;
   readonly #optionsFor: ((name: string) => unknown) | undefined;
   /** Of every breaker that has nothing of its own. */
-  readonly #shared: Settings;
+  readonly shared: Settings;
 
   private constructor(layers: {
     readonly defaults: Layer;
@@ -33,7 +33,7 @@ export class RegistryLayers {
     this.#overrides = layers.overrides;
     this.#live = layers.live;
     this.#optionsFor = layers.optionsFor;
-    this.#shared = checkedSettings(layers.check, asked(layers.defaults));
+    this.shared = checkedSettings(layers.check, asked(layers.defaults));
   }
 
   /** @throws {TypeError|RangeError} when the defaults, or the overrides of a name, are not valid */
@@ -84,7 +84,7 @@ export class RegistryLayers {
   /** @throws {TypeError|RangeError} when the layers together are not valid */
   settingsOf(check: Check, name: string, own: Layer | null): Settings {
     const live = this.#live.get(name);
-    if (own === null && live === undefined) return this.#shared;
+    if (own === null && live === undefined) return this.shared;
     return checkedSettings(check, asked(layered(this.#defaults, own, live)));
   }
 

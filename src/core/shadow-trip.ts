@@ -1,12 +1,28 @@
 import type { FailureReason } from "../events/vocabulary.ts";
+import { cooldownOf } from "./asked-options.ts";
 import type { Call } from "./call.ts";
 import type { CallsUnderWay } from "./calls-under-way.ts";
 import type { Circuit } from "./circuit.ts";
 import type { Opening } from "./facts.ts";
 import { FailureRun } from "./failure-run.ts";
 import { askedAfter, decisionOf } from "./trip-decision.ts";
-import { type Following, type Moment, type Nearest, TripMeters } from "./trip-meters.ts";
+import {
+  type Following,
+  type LoadedMeter,
+  type Moment,
+  type Nearest,
+  type SavedMeter,
+  TripMeters,
+} from "./trip-meters.ts";
 import type { TripRule } from "./trip-rule.ts";
+
+/** What a candidate had seen when a snapshot was taken, its moments on the monotonic clock of now. */
+export interface ShadowTripState {
+  readonly meters: readonly SavedMeter[];
+  readonly run: FailureRun | null;
+  readonly failures: number;
+  readonly blindUntilMs: number;
+}
 
 /** What rules read at a moment, after a call that ended, or after none. */
 interface Observed {
@@ -33,6 +49,31 @@ export class ShadowTrip {
   constructor(rules: readonly TripRule[], calls: CallsUnderWay | null) {
     this.#rules = rules;
     this.#calls = calls;
+  }
+
+  /** What it has seen; the meters as of `nowMs`. */
+  state(nowMs: number): ShadowTripState & { readonly meters: readonly SavedMeter[] } {
+    const meters = this.#meters?.save(nowMs) ?? [];
+    return {
+      meters,
+      run: this.#run,
+      failures: this.#failures,
+      blindUntilMs: this.#blindUntilMs,
+    };
+  }
+
+  /** Goes on from what a snapshot has. */
+  resume(
+    circuit: Circuit,
+    { run, failures, blindUntilMs }: Omit<ShadowTripState, "meters">,
+    meters: readonly LoadedMeter[],
+  ): void {
+    this.#run = run;
+    this.#failures = failures;
+    this.#blindUntilMs = blindUntilMs;
+    if (meters.length > 0) {
+      this.#meters = new TripMeters(this.#rules, circuit, this.#following(), meters);
+    }
   }
 
   /** Goes on with other rules. */
@@ -86,7 +127,7 @@ export class ShadowTrip {
     if (nearest === null || nearest.reading.ratio < 1) return;
     const evidence = this.#metersOf(circuit).explain(nearest, moment);
     const { cause, reason } = decisionOf(circuit, { run: this.#run, evidence, last }, nowMs);
-    const cooldownMs = call?.retryAfterMs ?? circuit.cooldownOf(1);
+    const cooldownMs = call?.retryAfterMs ?? cooldownOf(circuit, 1);
     const { nowMs: sinceMs } = moment;
     const opening: Opening = {
       from: circuit.period.state,

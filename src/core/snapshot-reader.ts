@@ -3,12 +3,21 @@ import { SnapshotError, type SnapshotErrorCode } from "./snapshot-error.ts";
 /** A plain object of a snapshot, of which only own properties are read. */
 export type SnapshotRecord = Readonly<Record<string, unknown>>;
 
+/**
+ * Leads a snapshot of one version to the form of the next. Pure: the older one stays as it is. What it relies on may be
+ * damaged; what it makes is read as any snapshot is.
+ */
+export type Migration = (older: SnapshotRecord) => SnapshotRecord;
+
 /** Reads a snapshot that may be damaged, or be anything at all: each fault is a `SnapshotError` that names its place. */
 export class SnapshotReader {
   readonly #action: string;
+  readonly #place: string;
 
-  constructor(action: string) {
+  /** `place` is where the snapshot stands in what is read, for paths; empty when it is the whole. */
+  constructor(action: string, place = "") {
     this.#action = action;
+    this.#place = place;
   }
 
   /**
@@ -37,12 +46,23 @@ export class SnapshotReader {
     }
   }
 
-  /** The whole of a snapshot: of this kind, and of this version. */
-  head(value: unknown, kind: string, version: number): SnapshotRecord {
+  /**
+   * The whole of a snapshot of this kind, in the newest form: an older one is led through the migrations, of which
+   * there is one for each version but the newest.
+   */
+  head(value: unknown, kind: string, migrations: readonly Migration[]): SnapshotRecord {
     const head = this.record("", value);
     if (own(head, "kind") !== kind) this.fail("kind", `"${kind}"`, "ERR_SNAPSHOT_KIND");
-    if (own(head, "v") !== version) this.fail("v", `${version}`, "ERR_SNAPSHOT_VERSION");
-    return head;
+    const newest = migrations.length + 1;
+    const version = own(head, "v");
+    const isKnown = Number.isInteger(version) && Number(version) >= 1 && Number(version) <= newest;
+    if (!isKnown) {
+      const allowed = newest === 1 ? "1" : `1 to ${newest}`;
+      this.fail("v", allowed, "ERR_SNAPSHOT_VERSION");
+    }
+    return migrations
+      .slice(Number(version) - 1)
+      .reduce((older, migrate) => this.record("", migrate(older)), head);
   }
 
   record(path: string, value: unknown): SnapshotRecord {
@@ -78,7 +98,9 @@ export class SnapshotReader {
   }
 
   fail(path: string, allowed: string, code: SnapshotErrorCode = "ERR_SNAPSHOT_FORM"): never {
-    throw new SnapshotError({ action: this.#action, code, path, allowed });
+    const place = this.#place;
+    const full = place === "" || path === "" ? `${place}${path}` : `${place}.${path}`;
+    throw new SnapshotError({ action: this.#action, code, path: full, allowed });
   }
 }
 

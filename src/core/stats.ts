@@ -8,6 +8,7 @@ import type { Moment } from "./trip-meters.ts";
 export function readStats(circuit: Circuit, nowMs: number): BreakerStats {
   const { timeInStateMs, ...counted } = circuit.tally.copy();
   timeInStateMs[circuit.period.state] += circuit.spentMs(nowMs);
+  for (const counts of Object.values(counted)) Object.freeze(counts);
   return Object.freeze({
     ...counted,
     consecutiveFailures: failuresNow(circuit, nowMs),

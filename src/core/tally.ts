@@ -21,7 +21,8 @@ function zeros<Word extends string>(words: readonly Word[]): CountsOf<Word> {
   return Object.fromEntries(words.map((word) => [word, 0])) as CountsOf<Word>;
 }
 
-const TRANSITION_WORDS = TRANSITIONS.map(([from, to]): Transition => {
+/** Every legal change of state as one word. */
+export const TRANSITION_WORDS = TRANSITIONS.map(([from, to]): Transition => {
   // Each pair of TRANSITIONS is a Transition by its definition.
   return `${from}->${to}` as Transition;
 });
@@ -51,6 +52,8 @@ export class Tally {
   begun = 0;
   /** Made when something other than a success is counted. */
   #counts: Counts | null = null;
+  /** What was counted before a snapshot was restored. Apart, because it says nothing of the calls that began here. */
+  #before: Counts | null = null;
 
   call(outcome: CountedAs): void {
     if (outcome === "success") this.successes++;
@@ -102,14 +105,22 @@ export class Tally {
   /** A copy; what was never counted is there as zeros. */
   copy(): TallySnapshot {
     const { calls, skips, trips, transitions, probes, timeInStateMs } = this.#counts ?? NOTHING;
-    return {
-      calls: Object.freeze({ ...calls, success: this.successes }),
-      skips: Object.freeze({ ...skips }),
-      trips: Object.freeze({ ...trips }),
-      transitions: Object.freeze({ ...transitions }),
-      probes: Object.freeze({ ...probes }),
+    const copied: TallySnapshot = {
+      calls: { ...calls, success: this.successes },
+      skips: { ...skips },
+      trips: { ...trips },
+      transitions: { ...transitions },
+      probes: { ...probes },
       timeInStateMs: { ...timeInStateMs },
     };
+    if (this.#before !== null) for (const kind of COUNTED) add(copied[kind], this.#before[kind]);
+    return copied;
+  }
+
+  /** Counts in what was counted elsewhere, by kind and word; what is left out is 0. */
+  takeIn(counted: Counted): void {
+    this.#before ??= new Counts();
+    for (const kind of COUNTED) add(this.#before[kind], counted[kind] ?? {});
   }
 
   #counted(): Counts {
@@ -118,12 +129,33 @@ export class Tally {
   }
 }
 
-/** A copy of the counters at one moment. */
+/** The counters at one moment; a copy. */
 export interface TallySnapshot {
-  readonly calls: Readonly<CountsOf<CountedAs>>;
-  readonly skips: Readonly<CountsOf<SkipReason>>;
-  readonly trips: Readonly<CountsOf<FailureReason>>;
-  readonly transitions: Readonly<CountsOf<Transition>>;
-  readonly probes: Readonly<CountsOf<ProbeOutcome>>;
+  readonly calls: CountsOf<CountedAs>;
+  readonly skips: CountsOf<SkipReason>;
+  readonly trips: CountsOf<FailureReason>;
+  readonly transitions: CountsOf<Transition>;
+  readonly probes: CountsOf<ProbeOutcome>;
   readonly timeInStateMs: CountsOf<CircuitState>;
+}
+
+/** The kinds of counters. */
+export const COUNTED = [
+  "calls",
+  "skips",
+  "trips",
+  "transitions",
+  "probes",
+  "timeInStateMs",
+] as const satisfies readonly (keyof TallySnapshot)[];
+
+/** Counters that are not 0, by kind and word. */
+export type Counted = {
+  readonly [Kind in keyof TallySnapshot]?: {
+    readonly [Word in keyof TallySnapshot[Kind]]?: number;
+  };
+};
+
+function add(counts: Record<string, number>, more: Readonly<Record<string, number | undefined>>) {
+  for (const [word, count = 0] of Object.entries(more)) counts[word] = (counts[word] ?? 0) + count;
 }

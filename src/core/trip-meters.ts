@@ -22,6 +22,15 @@ interface Metered {
   readonly overdue: OverdueCount | null;
 }
 
+/** A meter that goes on under its rule, or under one of that name. */
+export type LoadedMeter = Pick<Metered, "rule" | "meter">;
+
+/** What the meter of a rule saved, for JSON. */
+export interface SavedMeter {
+  readonly rule: string;
+  readonly saved: unknown;
+}
+
 /** The rule that is nearest to its trip, and how near. */
 export interface Nearest {
   readonly metered: Metered;
@@ -81,14 +90,14 @@ export class TripMeters {
     rules: readonly TripRule[],
     told: Told,
     following: Following,
-    before: readonly Metered[] = [],
+    before: readonly LoadedMeter[] = [],
   ) {
     const { calls } = following;
     this.#told = told;
     this.#calls = calls;
     const left = [...before];
     /** Each meter is handed on once, to the same rule or else to one of its name. */
-    const handOver = (fits: (metered: Metered) => boolean): TripMeter | undefined => {
+    const handOver = (fits: (metered: LoadedMeter) => boolean): TripMeter | undefined => {
       const at = left.findIndex(fits);
       return at < 0 ? undefined : left.splice(at, 1)[0]?.meter;
     };
@@ -140,6 +149,15 @@ export class TripMeters {
     this.#countWaiting();
     this.end();
     return new TripMeters(rules, this.#told, following, this.#metered);
+  }
+
+  /** What the meters have counted, of those that can say. */
+  save(nowMs: number): SavedMeter[] {
+    this.#countWaiting();
+    return this.#metered.flatMap(({ rule, meter }) => {
+      const saved = this.#ask(rule, () => meter.save?.(nowMs));
+      return saved === undefined ? [] : [{ rule: rule.name, saved }];
+    });
   }
 
   /** When the next call becomes overdue by the limit of any rule; Infinity when none does. */

@@ -63,6 +63,17 @@ export interface TripMeter {
    * is the last success of the period, -Infinity before the first. Left out, a call counts until it ends.
    */
   overdueFromMs?(nowMs: number, lastSuccessMs: number): number;
+  /**
+   * What it has counted, as plain data for JSON; moments as the milliseconds that have passed since, because the
+   * monotonic clock ends with the process. Left out, a restored breaker begins the counts of this rule anew.
+   */
+  save?(nowMs: number): unknown;
+  /**
+   * Goes on with what the meter of a rule of the same name saved, perhaps in an earlier version of the program;
+   * `savedMs` is when that was, on the monotonic clock of now. For a meter that has just begun.
+   * @throws when it cannot be used: the whole snapshot is refused then, and nothing has changed
+   */
+  load?(saved: unknown, savedMs: number): void;
 }
 
 /**

@@ -1,6 +1,8 @@
 import { Check } from "../events/check.ts";
+import { CountWindow, LARGEST_WINDOW } from "./count-window.ts";
 import { RateMeter } from "./rate-meter.ts";
-import { CountWindow, type RollingWindow, TimeWindow } from "./rolling-window.ts";
+import type { RollingWindow } from "./rolling-window.ts";
+import { TimeWindow } from "./time-window.ts";
 import { consecutiveRule, type TripRule } from "./trip-rule.ts";
 
 /** The stretch that a rate is taken over: the last calls, or the last time. */
@@ -34,7 +36,6 @@ export interface SlowRateOptions extends FailureRateOptions {
 }
 
 const DEFAULT_MINIMUM_CALLS = 10;
-const LARGEST_WINDOW = 1_000_000;
 
 /**
  * Trips at `n` failures in a row.

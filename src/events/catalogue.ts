@@ -6,8 +6,9 @@ import * as field from "./field.ts";
 import { POLICY_EVENTS } from "./policy-events.ts";
 import { QUOTA_EVENTS } from "./quota-events.ts";
 import { REGISTRY_EVENTS } from "./registry-events.ts";
+import { STATE_EVENTS } from "./state-events.ts";
 
-/** The fields of every event that is neither a breaker's nor the bus's own: registry, policies, quota, budget, cluster. */
+/** The fields of every event that is neither a breaker's nor the bus's own: registry, policies, quota, budget, cluster, state. */
 export const PLAIN_ENVELOPE = {
   v: field.word([1], "The version of the event's form"),
   instance: field.optional(field.text("Which process: set once on the bus")),
@@ -24,6 +25,7 @@ export const EVENTS = {
   ...REGISTRY_EVENTS,
   ...QUOTA_EVENTS,
   ...CLUSTER_EVENTS,
+  ...STATE_EVENTS,
   ...BUS_EVENTS,
 } as const satisfies Record<string, EventDefinition>;
 

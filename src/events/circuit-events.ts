@@ -7,6 +7,7 @@ import {
   OPEN_REASONS,
   OUTCOMES,
   PROBE_OUTCOMES,
+  RESTORED,
   SKIP_REASONS,
   STATES,
 } from "./vocabulary.ts";
@@ -272,6 +273,25 @@ export const CIRCUIT_EVENTS = {
         "The options that changed, by name, as they were: null for off, `function` for one, rules by name and threshold",
       ),
       to: field.scalars("The same options as they are now"),
+    },
+    metrics: [],
+  }),
+  "circuit.restore": define({
+    severity: "info",
+    sentence: "snapshot restored",
+    when: "A snapshot was applied: the breaker goes on where it was taken. Counters may rise with it, and no other event tells of the change",
+    fields: {
+      from,
+      ageMs: field.ms("How old the snapshot was"),
+      source: field.text("Where it came from, as whoever restored it says"),
+      applied: field.word(
+        RESTORED,
+        "`state` with everything that it holds; only its `counters` where the breaker's own state was newer",
+      ),
+      consecutiveFailures: field.count("Failures in a row"),
+      retryAtMs: field.nullable(
+        field.atMs("When a probe may run; null when none is waited for, or without an end"),
+      ),
     },
     metrics: [],
   }),

@@ -18,6 +18,7 @@ const names: Readonly<Record<EventType, true>> = {
   "circuit.disable": true,
   "circuit.enable": true,
   "circuit.reconfigure": true,
+  "circuit.restore": true,
   "circuit.callback_failed": true,
   "retry.attempt": true,
   "retry.give_up": true,
@@ -39,6 +40,7 @@ const names: Readonly<Record<EventType, true>> = {
   "cluster.peer_joined": true,
   "cluster.peer_left": true,
   "cluster.rejected": true,
+  "state.rejected": true,
   "bus.listener_failed": true,
   "bus.dropped": true,
 };

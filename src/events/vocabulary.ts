@@ -98,6 +98,9 @@ export const REMOVAL_REASONS = ["evicted", "deleted"] as const;
 /** Why a breaker left its registry: it made room for another, or the control call. */
 export type RemovalReason = (typeof REMOVAL_REASONS)[number];
 
+/** What of a snapshot was applied. */
+export const RESTORED = ["state", "counters"] as const;
+
 /** How loud an event is; the names are pino's levels. */
 export const SEVERITIES = ["trace", "debug", "info", "warn", "error"] as const;
 /** How loud an event is; the names are pino's levels. */

@@ -182,7 +182,7 @@ export class ExhaustionRegistry {
     const reader = new SnapshotReader("restore exhaustion registry");
     const nowMs = this.#clock.epochMs();
     const marks = reader.read(() => {
-      const head = reader.head(reader.parsed(snapshot, LONGEST_JSON), KIND, 1);
+      const head = reader.head(reader.parsed(snapshot, LONGEST_JSON), KIND, []);
       reader.number("atMs", own(head, "atMs"));
       return reader
         .list("providers", own(head, "providers"), MOST_PROVIDERS)

@@ -106,7 +106,7 @@ export function readLedger(
   snapshot: unknown,
   given: { readonly timeZone: string; readonly nowMs: number },
 ): ReadLedger {
-  const head = reader.head(reader.parsed(snapshot, LONGEST_JSON), LEDGER_KIND, 1);
+  const head = reader.head(reader.parsed(snapshot, LONGEST_JSON), LEDGER_KIND, []);
   reader.number("atMs", own(head, "atMs"));
   if (own(head, "timeZone") !== given.timeZone) {
     reader.fail("timeZone", `"${given.timeZone}", as that of the ledger: months differ by zone`);

@@ -2,7 +2,9 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { CountWindow, type RollingWindow, TimeWindow } from "../../src/core/rolling-window.ts";
+import { CountWindow } from "../../src/core/count-window.ts";
+import type { RollingWindow } from "../../src/core/rolling-window.ts";
+import { TimeWindow } from "../../src/core/time-window.ts";
 import { failureRate, type Verdict } from "../../src/index.ts";
 import { BOOM, watch } from "../support/breaker.ts";
 
@@ -203,7 +205,8 @@ test("a window keeps no call: a million of them leave its counts exact", () => {
 
 test("a window has fixed memory: two million calls leave nothing behind", () => {
   const script = `
-    import { CountWindow, TimeWindow } from ${JSON.stringify(fileURLToPath(new URL("../../src/core/rolling-window.ts", import.meta.url)))};
+    import { CountWindow } from ${JSON.stringify(fileURLToPath(new URL("../../src/core/count-window.ts", import.meta.url)))};
+    import { TimeWindow } from ${JSON.stringify(fileURLToPath(new URL("../../src/core/time-window.ts", import.meta.url)))};
     const windows = [new CountWindow(100_000), new TimeWindow(60_000)];
     const run = (calls) => {
       for (let n = 0; n < calls; n++) for (const window of windows) window.add(n % 2 ? "error" : null, n);

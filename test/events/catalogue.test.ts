@@ -32,6 +32,7 @@ const CONTRACT: Record<EventType, [severity: string, fields: string]> = {
   "circuit.disable": ["warn", "from spentMs"],
   "circuit.enable": ["info", "from spentMs"],
   "circuit.reconfigure": ["info", "from to"],
+  "circuit.restore": ["info", "from ageMs source applied consecutiveFailures retryAtMs"],
   "circuit.callback_failed": ["error", "callback error"],
   "retry.attempt": ["info", "policy context? attempt attempts delayMs retryAfterMs error?"],
   "retry.give_up": ["warn", "policy context? reason attempts elapsedMs error?"],
@@ -56,6 +57,7 @@ const CONTRACT: Record<EventType, [severity: string, fields: string]> = {
   "cluster.peer_joined": ["info", "peer peers"],
   "cluster.peer_left": ["info", "peer peers"],
   "cluster.rejected": ["warn", "reason count"],
+  "state.rejected": ["error", "source name code path"],
   "bus.listener_failed": ["error", "sink count failedType error"],
   "bus.dropped": ["warn", "sink count error?"],
 };
@@ -155,6 +157,7 @@ test("a broad run has every optional field, and every null, that an event can ha
     "circuit.enable context?",
     "circuit.enable incidentId?",
     "circuit.reconfigure context?",
+    "circuit.restore context?",
     "circuit.callback_failed context?",
     // Takes a listener that came after the call began; see retry-limits.test.ts.
     "retry.give_up elapsedMs null",

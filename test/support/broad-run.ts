@@ -33,6 +33,7 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   bus.on("quota.*", (event) => events.push(event));
   bus.on("budget.*", (event) => events.push(event));
   bus.on("cluster.*", (event) => events.push(event));
+  bus.on("state.*", (event) => events.push(event));
   bus.on("circuit.enable", () => {
     throw BOOM;
   });
@@ -95,6 +96,7 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   breaker.forceOpen();
   breaker.reconfigure({ halfOpen: { leaseMs: 600 } });
   await degradedRun({ bus, clock });
+  restoredRun({ bus, clock });
   await policyRun(bus, BROAD_CONTEXT);
   droppingRun(bus);
   registryRun({ bus, clock });
@@ -121,6 +123,32 @@ function registryRun({ bus, clock }: { bus: EventBus; clock: FakeClock }): void 
   registry.get("second").forceOpen();
   registry.get("third");
   registry.delete("second");
+}
+
+/** Breakers that go on from snapshots, and some that cannot be used. */
+function restoredRun(shared: { bus: EventBus; clock: FakeClock }): void {
+  const defaults = { clock: shared.clock, random: () => 0.5 };
+  const before = new CircuitBreaker("restored", { ...defaults, failureThreshold: 1 });
+  const well = before.serialize();
+  before.recordFailure(BOOM);
+  shared.clock.advance(1_500);
+  const snapshot = before.serialize();
+  shared.clock.advance(2_500);
+  const given = { ...defaults, bus: shared.bus, attributes: BROAD_ATTRIBUTES };
+  const breaker = new CircuitBreaker("restored", given);
+  breaker.restore(snapshot, { source: "disk" });
+  breaker.restore(snapshot);
+  new CircuitBreaker("restored", given).restore(well);
+  for (const restore of [
+    () => breaker.restore(snapshot.replace(/"reopens":0/, '"reopens":-1'), { source: "disk" }),
+    () => new BreakerRegistry({ bus: shared.bus, defaults }).restore(["{"]),
+  ]) {
+    try {
+      restore();
+    } catch {
+      // What is wrong with it is told.
+    }
+  }
 }
 
 /** A breaker without a threshold of its own, which sheds traffic and has a candidate rule. */

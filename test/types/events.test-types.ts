@@ -60,6 +60,10 @@ export function label(event: TelltaleEvent): string {
     case "cluster.peer_left":
     case "cluster.rejected":
       return "reason" in event ? event.reason : event.type;
+    case "circuit.restore":
+      return event.applied;
+    case "state.rejected":
+      return event.path;
     case "bus.listener_failed":
       return event.failedType;
     case "bus.dropped":
