@@ -68,7 +68,7 @@ export interface BreakerSnapshot {
   readonly enteredAgoMs: number;
   /** When a probe may run, on the wall clock; null when none is waited for, or when forced without an end. */
   readonly retryAtMs: number | null;
-  /** The same as what was left of it at `takenAtMs`: a restored breaker never waits longer. */
+  /** What was left until then at `takenAtMs`, 0 when it was over: a restored breaker never waits longer. */
   readonly remainingMs: number | null;
   readonly consecutiveFailures: number;
   readonly lastFailureAtMs: number | null;

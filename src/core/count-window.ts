@@ -118,13 +118,13 @@ export class CountWindow implements RollingWindow {
 
   save(nowMs: number): SavedWindow {
     const ago = (momentMs: number): number | null => agoMs(momentMs, nowMs);
-    const verdicts = this.#verdicts.subarray(0, this.#calls);
+    const segments = Math.ceil(this.#calls / this.#segmentSize);
     return {
       size: this.#size,
       next: this.#next,
-      verdicts: shortVerdicts(verdicts),
-      firstFailuresAgoMs: Array.from(this.#firstFailuresMs, ago),
-      begansAgoMs: Array.from(this.#begansMs, ago),
+      verdicts: shortVerdicts(this.#verdicts.subarray(0, this.#calls)),
+      firstFailuresAgoMs: Array.from(this.#firstFailuresMs.subarray(0, segments), ago),
+      begansAgoMs: Array.from(this.#begansMs.subarray(0, segments), ago),
     };
   }
 

@@ -1,4 +1,4 @@
-import type { CircuitState } from "../events/vocabulary.ts";
+import { type CircuitState, STATES } from "../events/vocabulary.ts";
 import type { Circuit } from "./circuit.ts";
 import { commitTime } from "./control.ts";
 import { CooldownAttempts } from "./cooldown.ts";
@@ -102,7 +102,7 @@ export function restore(circuit: Circuit, restored: Restorable, source: string):
   const before = readStats(circuit, nowMs).timeInStateMs;
   takeCounts(circuit, read);
   if (!isOlder) resume(circuit, restored, nowMs);
-  takeTimes(circuit, { before, restored, nowMs });
+  takeTimes(circuit, { before, read, sinceMs: isOlder ? 0 : nowMs - restored.savedMs }, nowMs);
   const { journal, period, consecutiveFailures } = circuit;
   const waits = period.state === "open" || period.state === "forced_open";
   const waitMs = waits ? period.retryMs - nowMs : Number.POSITIVE_INFINITY;
@@ -161,25 +161,26 @@ function takeCounts(circuit: Circuit, { life, counts, ...read }: ReadBreaker): v
   circuit.lastSuccessAtMs = latest(succeededAtMs, read.lastSuccessAtMs) ?? Number.NaN;
 }
 
-/** The time in each state is the longer of both. While the process was down the state went on. */
+/** The time in each state is the longer of both. While the process was down, for `sinceMs`, the state went on. */
 function takeTimes(
   circuit: Circuit,
   {
     before,
-    restored: { read, savedMs },
-    nowMs,
+    read,
+    sinceMs,
   }: {
     readonly before: Readonly<Record<CircuitState, number>>;
-    readonly restored: Restorable;
-    readonly nowMs: number;
+    readonly read: ReadBreaker;
+    readonly sinceMs: number;
   },
+  nowMs: number,
 ): void {
   const { timeInStateMs: now } = readStats(circuit, nowMs);
-  const missing: Record<string, number> = {};
-  for (const state of Object.keys(now) as CircuitState[]) {
-    const inIt = state === read.state ? read.enteredAgoMs + (nowMs - savedMs) : 0;
-    const savedTotal = (read.counts.timeInStateMs[state] ?? 0) + inIt;
-    missing[state] = Math.max(0, Math.max(before[state], savedTotal) - now[state]);
+  const missing: { [State in CircuitState]?: number } = {};
+  for (const state of STATES) {
+    const inIt = state === read.state ? read.enteredAgoMs + sinceMs : 0;
+    const saved = (read.counts.timeInStateMs[state] ?? 0) + inIt;
+    missing[state] = Math.max(0, Math.max(before[state], saved) - now[state]);
   }
   circuit.tally.takeIn({ timeInStateMs: missing });
 }
@@ -212,9 +213,10 @@ function resume(circuit: Circuit, restored: Restorable, nowMs: number): void {
 
 function periodOf(circuit: Circuit, { read, savedMs }: Restorable, nowMs: number): Period {
   const { state, retryAtMs, remainingMs, rampAgoMs } = read;
-  const leftMs = (longestMs: number): number => {
+  /** No later than was left, whatever the wall clock did since; when it is over already, since when it is. */
+  const dueMs = (longestMs: number): number => {
     const untilMs = retryAtMs === null ? 0 : retryAtMs - circuit.wallMs();
-    return Math.max(0, Math.min(untilMs, remainingMs ?? 0, longestMs));
+    return nowMs + Math.min(untilMs, remainingMs ?? 0, longestMs);
   };
   switch (state) {
     case "closed": {
@@ -225,14 +227,15 @@ function periodOf(circuit: Circuit, { read, savedMs }: Restorable, nowMs: number
     case "disabled":
       return new DisabledPeriod();
     case "open":
-      return new OpenPeriod(nowMs + leftMs(LONGEST_WAIT_MS));
+      return new OpenPeriod(dueMs(LONGEST_WAIT_MS));
     case "half_open":
       // The probes are gone: the next call is one.
       return new OpenPeriod(nowMs);
     case "forced_open": {
       const isEndless = retryAtMs === null && remainingMs === null;
-      const waitMs = isEndless ? Number.POSITIVE_INFINITY : leftMs(Number.POSITIVE_INFINITY);
-      return new ForcedOpenPeriod(nowMs + waitMs);
+      return new ForcedOpenPeriod(
+        isEndless ? Number.POSITIVE_INFINITY : dueMs(Number.POSITIVE_INFINITY),
+      );
     }
   }
 }
@@ -249,10 +252,8 @@ function takeEvidence(circuit: Circuit, period: ClosedPeriod, restored: Restorab
   evidence.run = runOf(run, savedMs);
   evidence.climb = peak === 0 ? null : new ProgressClimb(peak);
   evidence.activeMs = savedMs - activeAgoMs;
-  if (meters.length > 0) {
-    const { rules } = circuit.settings;
-    evidence.meters = new TripMeters(rules, circuit, followAll(circuit.underWay), meters);
-  }
+  const { rules } = circuit.settings;
+  evidence.meters = new TripMeters(rules, circuit, followAll(circuit.underWay), meters);
 }
 
 function shadowOf(circuit: Circuit, restored: Restorable): ShadowTrip | null {

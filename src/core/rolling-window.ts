@@ -39,7 +39,7 @@ export type SavedWindow =
       readonly next: number;
       /** The verdicts by slot, `s`, `e` and `l`, each followed by how often it comes when that is more than once. */
       readonly verdicts: string;
-      /** By segment; null for none, or for a moment that was not known. */
+      /** By segment of those in use; null for none, or for a moment that was not known. */
       readonly firstFailuresAgoMs: readonly (number | null)[];
       readonly begansAgoMs: readonly (number | null)[];
     }
@@ -47,9 +47,17 @@ export type SavedWindow =
       readonly durationMs: number;
       /** How long ago the zero is that its buckets are numbered from. */
       readonly zeroAgoMs: number;
-      /** The newest first: calls, errors, latencies, and how long ago the first failure was. */
-      readonly buckets: readonly (readonly [number, number, number, number | null])[];
+      /** The newest first, up to the oldest that holds a call; null for one that holds none. */
+      readonly buckets: readonly (SavedBucket | null)[];
     };
+
+/** What came in one stretch of time, and how long ago the first failure of it was. */
+export type SavedBucket = readonly [
+  calls: number,
+  errors: number,
+  latencies: number,
+  failedAgoMs: number | null,
+];
 
 /** The earliest of the moments that are one; null when none is. */
 export function earliest(momentsMs: Float64Array): number | null {

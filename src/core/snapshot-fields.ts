@@ -9,8 +9,14 @@ export type ReadBy<R> = R extends Reading<infer T> ? T : never;
 /** Beyond it no moment is a date. */
 const LONGEST_MS = 8.64e15;
 
+/** Beyond it no counter has counted: two such numbers can be added, and go on, and still be exact. */
+const MOST = 2 ** 52;
+
 /** A whole number, 0 or more. */
-export const count: Reading<number> = (reader, path, value) => reader.count(path, value);
+export const count: Reading<number> = (reader, path, value) => {
+  const counted = reader.count(path, value);
+  return counted <= MOST ? counted : reader.fail(path, `at most ${MOST}`);
+};
 
 /** A length of time, or a moment of the wall clock. */
 export const ms: Reading<number> = (reader, path, value) => {

@@ -25,8 +25,8 @@ export function takeSnapshot(circuit: Circuit): BreakerSnapshot {
   const { state } = period;
   circuit.life ??= incidentIdOf(takenAtMs, platformRandom());
   const waits = state === "open" || state === "forced_open";
-  const leftMs = waits ? Math.max(0, period.retryMs - nowMs) : Number.POSITIVE_INFINITY;
-  const remainingMs = Number.isFinite(leftMs) ? leftMs : null;
+  const untilMs = waits ? period.retryMs - nowMs : Number.POSITIVE_INFINITY;
+  const isWaiting = Number.isFinite(untilMs);
   const evidence = state === "closed" ? period.evidence : null;
   const rampFromMs = state === "closed" ? period.rampFromMs : null;
   const shadow = state === "disabled" ? period.shadow : evidence?.shadow;
@@ -40,8 +40,8 @@ export function takeSnapshot(circuit: Circuit): BreakerSnapshot {
     generation,
     state,
     enteredAgoMs: circuit.spentMs(nowMs),
-    retryAtMs: remainingMs === null ? null : takenAtMs + remainingMs,
-    remainingMs,
+    retryAtMs: isWaiting ? takenAtMs + untilMs : null,
+    remainingMs: isWaiting ? Math.max(0, untilMs) : null,
     consecutiveFailures,
     lastFailureAtMs: circuit.lastFailureAtMs,
     lastSuccessAtMs: Number.isNaN(circuit.lastSuccessAtMs) ? null : circuit.lastSuccessAtMs,
@@ -89,7 +89,8 @@ function evidenceOf({ run, climb, meters, activeMs }: Evidence, nowMs: number): 
   return {
     run: runOf(run, nowMs),
     peak: climb?.peak ?? 0,
-    activeAgoMs: nowMs - activeMs,
+    // Before the first verdict it is 0, whatever the clock says.
+    activeAgoMs: Math.max(0, nowMs - activeMs),
     meters: meters?.save(nowMs) ?? [],
   };
 }

@@ -2,6 +2,7 @@ import type { FailureReason } from "../events/vocabulary.ts";
 import {
   earliest,
   type RollingWindow,
+  type SavedBucket,
   type SavedWindow,
   type WindowCounts,
 } from "./rolling-window.ts";
@@ -97,19 +98,18 @@ export class TimeWindow implements RollingWindow {
 
   save(nowMs: number): SavedWindow {
     this.#turnTo(nowMs);
-    const held = this.#total.calls === 0 ? 0 : BUCKETS;
+    const buckets = Array.from({ length: BUCKETS }, (_, back): SavedBucket | null => {
+      const at = placeOf(this.#newest - back);
+      const calls = this.#calls[at] ?? 0;
+      const failedAgoMs = agoMs(this.#firstFailuresMs[at] ?? Number.NaN, nowMs);
+      if (calls === 0) return null;
+      return [calls, this.#errors[at] ?? 0, this.#latencies[at] ?? 0, failedAgoMs];
+    });
+    const held = 1 + buckets.findLastIndex((bucket) => bucket !== null);
     return {
       durationMs: this.#durationMs,
       zeroAgoMs: nowMs - this.#zeroMs,
-      buckets: Array.from({ length: held }, (_, back) => {
-        const at = placeOf(this.#newest - back);
-        return [
-          this.#calls[at] ?? 0,
-          this.#errors[at] ?? 0,
-          this.#latencies[at] ?? 0,
-          agoMs(this.#firstFailuresMs[at] ?? Number.NaN, nowMs),
-        ];
-      }),
+      buckets: buckets.slice(0, held),
     };
   }
 
@@ -127,6 +127,7 @@ export class TimeWindow implements RollingWindow {
     this.#zeroMs = savedMs - numberOf(zeroAgoMs);
     this.#newest = Math.floor(numberOf(zeroAgoMs) / this.#bucketMs);
     listOf(buckets, BUCKETS).forEach((bucket, back) => {
+      if (bucket === null) return;
       const [calls, errors, latencies, firstAgoMs] = listOf(bucket, 4);
       const at = placeOf(this.#newest - back);
       this.#calls[at] = wholeOf(calls);

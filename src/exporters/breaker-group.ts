@@ -81,6 +81,7 @@ export class BreakerGroup {
     const end = beginAll([
       () => bus.on("circuit.open", (event) => of(event.breaker)?.opened(event), sink),
       () => bus.on("circuit.close", (event) => of(event.breaker)?.closed(event), sink),
+      () => bus.on("circuit.restore", (event) => of(event.breaker)?.restored(event), sink),
     ]);
     return { end };
   });

@@ -15,11 +15,13 @@ interface Known {
  * An incident that a `reset` ended, or that a `forceOpen` began, says how long an operator took.
  */
 export class RecoveryWatch {
+  readonly #view: BreakerView;
   readonly #observe: (seconds: number) => void;
   /** Null when there is none, or when nothing is known of it. */
   #incident: Known | null;
 
   constructor(view: BreakerView, observe: (seconds: number) => void) {
+    this.#view = view;
     this.#observe = observe;
     this.#incident = underWay(view);
   }
@@ -28,6 +30,11 @@ export class RecoveryWatch {
     // From any other state the incident goes on, and keeps the reason it began with.
     if (from !== "closed" && from !== "disabled") return;
     this.#incident = { id: incidentId, began: reason === "forced" ? "forced" : "by itself" };
+  }
+
+  /** What the breaker goes on from may be an incident that began in another process. */
+  restored({ applied }: EventOf<"circuit.restore">): void {
+    if (applied === "state") this.#incident = underWay(this.#view);
   }
 
   closed({ reason, mttrMs, incidentId }: EventOf<"circuit.close">): void {

@@ -177,6 +177,10 @@ function takeCounts(life: Life, record: CircuitRecord): void {
       life.share = amount(record, "to") ?? life.share;
       countFailures(life, failures);
       return;
+    case "circuit.restore":
+      life.retryAtMs = amount(record, "retryAtMs");
+      countFailures(life, failures);
+      return;
     case "circuit.open":
       counts.trips.add(text(record, "reason"));
       countFailures(life, failures);

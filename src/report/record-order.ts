@@ -21,6 +21,9 @@ export function stepBetween(last: CircuitRecord | null, next: CircuitRecord): St
   }
   // Lower numbers at a later time are a new process; otherwise the same events come once more, from another file.
   if (next.atMs < last.atMs || (next.seq === last.seq && next.type === last.type)) return "follows";
-  const isFirst = prevSeq === null || (prevSeq === undefined && next.seq === 1);
+  // A process that was restored from a snapshot goes on with the numbers of the one that wrote it.
+  const isFirst =
+    prevSeq === null ||
+    (prevSeq === undefined && (next.seq === 1 || next.type === "circuit.restore"));
   return isFirst ? "restart" : "restart with a gap";
 }

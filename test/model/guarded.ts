@@ -2,6 +2,7 @@ import {
   CircuitBreaker,
   type CircuitBreakerOptions,
   type Classify,
+  type Clock,
   consecutive,
   type EventBus,
   failureRate,
@@ -85,25 +86,21 @@ function cooldownOption({ cooldown, cooldownMs }: Setup): CircuitBreakerOptions[
   }
 }
 
-/** Makes the breaker that a setup describes, and the reference of it. */
-export function guardedBy(
+/** The options that a setup describes. */
+export function optionsOf(
   setup: Setup,
-  name: string,
   outside: {
-    readonly clock: FakeClock;
+    readonly clock: Clock;
     readonly bus: EventBus | undefined;
     readonly classify: Classify;
-    readonly begun: Moment;
-    readonly deliveries: Deliveries;
+    readonly chance: Chance;
   },
-): Guarded {
-  const { latencyTripMs, inFlight, cooldown, maxProbes, successThreshold, leaseMs } = setup;
-  const { probeRate } = setup;
-  const { failureThreshold, trip, shadow, degradation, rampUp } = setup;
-  const { random, fails } = RANDOM[setup.random];
-  const chance = new Chance(setup.chances);
-  const { clock, bus, classify, begun, deliveries } = outside;
-  const options: CircuitBreakerOptions = {
+): CircuitBreakerOptions {
+  const { latencyTripMs, inFlight, maxProbes, successThreshold, leaseMs } = setup;
+  const { probeRate, failureThreshold, trip, shadow, degradation, rampUp } = setup;
+  const { random } = RANDOM[setup.random];
+  const { clock, bus, classify, chance } = outside;
+  return {
     cooldownMs: cooldownOption(setup) ?? DEFAULT_COOLDOWN_MS,
     random: random ?? chance.draw,
     halfOpen: {
@@ -123,6 +120,25 @@ export function guardedBy(
     ...(bus === undefined ? {} : { bus }),
     ...(setup.attributes ? { attributes: ATTRIBUTES } : {}),
   };
+}
+
+/** Makes the breaker that a setup describes, and the reference of it. */
+export function guardedBy(
+  setup: Setup,
+  name: string,
+  outside: {
+    readonly clock: FakeClock;
+    readonly bus: EventBus | undefined;
+    readonly classify: Classify;
+    readonly begun: Moment;
+    readonly deliveries: Deliveries;
+  },
+): Guarded {
+  const { cooldown } = setup;
+  const { fails } = RANDOM[setup.random];
+  const chance = new Chance(setup.chances);
+  const { clock, bus, classify, begun, deliveries } = outside;
+  const options = optionsOf(setup, { clock, bus, classify, chance });
   const rulesOfTrip = rulesInForce(setup);
   const rules: Rules = {
     ...setup,
