@@ -1,5 +1,6 @@
 import type { RollingWindow } from "./rolling-window.ts";
 import { recordOf } from "./saved-data.ts";
+import { JOINT, type JointMeter } from "./trip-meters.ts";
 import type { Situation, TripMeter, Verdict } from "./trip-rule.ts";
 
 /** What a rate has counted, as plain data. */
@@ -10,7 +11,8 @@ export interface SavedRate {
 }
 
 /** Holds a share of the window against the threshold: all failures, or with a limit the slow calls alone. */
-export class RateMeter implements TripMeter {
+export class RateMeter implements JointMeter {
+  readonly [JOINT] = true;
   readonly #window: RollingWindow;
   readonly #threshold: number;
   readonly #minimumCalls: number;
@@ -39,12 +41,10 @@ export class RateMeter implements TripMeter {
     }
   }
 
-  /** Counts successes that came one after the other, the first of them at `nowMs` and the last before `sameUntilMs`. */
   recordSuccesses(count: number, nowMs: number): void {
     this.#window.addSuccesses(count, nowMs);
   }
 
-  /** Until when a success counts as one at the moment of the last that was recorded. */
   get sameUntilMs(): number {
     return this.#window.sameUntilMs;
   }

@@ -14,7 +14,6 @@ import {
   nullable,
   numbers,
   type ReadBy,
-  ratio,
   record,
   text,
   word,
@@ -80,7 +79,7 @@ const FIELDS = record({
   ),
   backoff: nullable(record({ attempt: count, cooldownMs: ms })),
   rampAgoMs: nullable(ms),
-  evidence: nullable(record({ run, peak: ratio, activeAgoMs: ms, meters })),
+  evidence: nullable(record({ run, peak: ms, activeAgoMs: ms, meters })),
   own: candidate,
   shadow: candidate,
 });

@@ -25,9 +25,9 @@ export interface RowHost {
   readonly limit: number;
   /** The circuit of a name, made when there is none; the registry does not know of it yet then. */
   circuitOf(name: string): RowCircuit;
-  /** The rows cannot be used; `name` is that of the row, as far as it is known. */
+  /** The rows cannot be used; `subject` is the name that the row gives, as far as it is known. */
   rejected(fault: {
-    readonly name: string | null;
+    readonly subject: string | null;
     readonly code: string;
     readonly path: string;
   }): void;
@@ -39,7 +39,7 @@ export interface RowHost {
  */
 export function readRows(check: Check, rows: unknown, host: RowHost): readonly RestorableRow[] {
   const read = new Map<string, RestorableRow>();
-  const present: { name: string | null } = { name: null };
+  const present: { subject: string | null } = { subject: null };
   try {
     for (const row of iterableOf(check, rows)) readRow(row, { read, present, host });
   } catch (error) {
@@ -53,15 +53,15 @@ function readRow(
   row: unknown,
   given: {
     readonly read: Map<string, RestorableRow>;
-    readonly present: { name: string | null };
+    readonly present: { subject: string | null };
     readonly host: RowHost;
   },
 ): void {
   const { read, present, host } = given;
   const reader = new SnapshotReader("restore registry", `rows[${read.size}]`);
-  present.name = null;
+  present.subject = null;
   const { name, parsed } = namedSnapshot(reader, row);
-  present.name = name;
+  present.subject = name;
   if (read.has(name)) reader.fail("name", "unique among the rows");
   const made = host.circuitOf(name);
   read.set(name, { ...made, restored: restorable(made.circuit, reader, parsed) });

@@ -16,8 +16,7 @@ import { ProgressClimb } from "./progress-climb.ts";
 import { type ReadBreaker, readBreaker } from "./read-snapshot.ts";
 import { ShadowTrip } from "./shadow-trip.ts";
 import type { SnapshotReader } from "./snapshot-reader.ts";
-import { readStats } from "./stats.ts";
-import { COUNTED } from "./tally.ts";
+import { COUNTED, type Counted } from "./tally.ts";
 import { followAll, type LoadedMeter, type SavedMeter, TripMeters } from "./trip-meters.ts";
 import type { TripRule } from "./trip-rule.ts";
 
@@ -99,10 +98,15 @@ export function restore(circuit: Circuit, restored: Restorable, source: string):
   const { read } = restored;
   const from = circuit.period.state;
   const isOlder = keepsState(circuit, read, nowMs);
-  const before = readStats(circuit, nowMs).timeInStateMs;
-  takeCounts(circuit, read);
+  const before = timesOf(circuit, nowMs);
+  const gains = counterGains(circuit, read);
+  takeOthers(circuit, read);
   if (!isOlder) resume(circuit, restored, nowMs);
-  takeTimes(circuit, { before, read, sinceMs: isOlder ? 0 : nowMs - restored.savedMs }, nowMs);
+  const sinceMs = isOlder ? 0 : nowMs - restored.savedMs;
+  circuit.tally.takeIn({
+    ...gains,
+    timeInStateMs: timeGains(circuit, { before, read, sinceMs }, nowMs),
+  });
   const { journal, period, consecutiveFailures } = circuit;
   const waits = period.state === "open" || period.state === "forced_open";
   const waitMs = waits ? period.retryMs - nowMs : Number.POSITIVE_INFINITY;
@@ -135,54 +139,60 @@ function keepsState(circuit: Circuit, read: ReadBreaker, nowMs: number): boolean
   return wallMs - circuit.spentMs(nowMs) >= read.takenAtMs - read.enteredAgoMs;
 }
 
-/** Counters of one history are the larger of both; those of another are added. */
-function takeCounts(circuit: Circuit, { life, counts, ...read }: ReadBreaker): void {
-  const { tally } = circuit;
-  const own = life === circuit.life ? tally.copy() : null;
-  const more: Record<string, Record<string, number>> = {};
-  for (const kind of COUNTED) {
-    if (kind === "timeInStateMs") continue;
-    const counted: Readonly<Record<string, number | undefined>> = counts[kind];
-    const known: Readonly<Record<string, number>> = own?.[kind] ?? {};
-    more[kind] = Object.fromEntries(
-      Object.entries(counted).map(([word, count = 0]) => [
-        word,
-        Math.max(0, count - (known[word] ?? 0)),
-      ]),
-    );
-  }
-  tally.takeIn(more);
-  circuit.life = life;
+/** What goes on whatever becomes of the state: the numbers of events, and when calls last ended. */
+function takeOthers(circuit: Circuit, read: ReadBreaker): void {
+  circuit.life = read.life;
   circuit.seq = Math.max(circuit.seq, read.seq);
-  const latest = (a: number | null, b: number | null): number | null =>
-    b === null ? a : Math.max(a ?? 0, Math.min(b, circuit.wallMs()));
-  circuit.lastFailureAtMs = latest(circuit.lastFailureAtMs, read.lastFailureAtMs);
-  const succeededAtMs = Number.isNaN(circuit.lastSuccessAtMs) ? null : circuit.lastSuccessAtMs;
-  circuit.lastSuccessAtMs = latest(succeededAtMs, read.lastSuccessAtMs) ?? Number.NaN;
+  const latest = (a: number, b: number | null): number =>
+    b === null ? a : Math.max(a || 0, Math.min(b, circuit.wallMs()));
+  const { lastFailureAtMs: failedAtMs } = circuit;
+  if (read.lastFailureAtMs !== null) {
+    circuit.lastFailureAtMs = latest(failedAtMs ?? 0, read.lastFailureAtMs);
+  }
+  circuit.lastSuccessAtMs = latest(circuit.lastSuccessAtMs, read.lastSuccessAtMs);
+}
+
+/** What is to be added to the counters: all of another history, of the own one what is missing. */
+function counterGains({ life, tally }: Circuit, read: ReadBreaker): Counted {
+  if (life !== read.life) return read.counts;
+  const known = tally.copy();
+  const gains: Record<string, Record<string, number>> = {};
+  for (const kind of COUNTED) {
+    const [saved, counted]: Readonly<Record<string, number>>[] = [read.counts[kind], known[kind]];
+    const more: Record<string, number> = {};
+    for (const word in saved) more[word] = Math.max(0, (saved[word] ?? 0) - (counted?.[word] ?? 0));
+    gains[kind] = more;
+  }
+  return gains;
+}
+
+/** Time spent in each of STATES. */
+function timesOf(circuit: Circuit, nowMs: number): readonly number[] {
+  const { period, tally } = circuit;
+  const spentMs = circuit.spentMs(nowMs);
+  return STATES.map((state) => tally.timeInMs(state) + (state === period.state ? spentMs : 0));
 }
 
 /** The time in each state is the longer of both. While the process was down, for `sinceMs`, the state went on. */
-function takeTimes(
+function timeGains(
   circuit: Circuit,
-  {
-    before,
-    read,
-    sinceMs,
-  }: {
-    readonly before: Readonly<Record<CircuitState, number>>;
+  given: {
+    readonly before: readonly number[];
     readonly read: ReadBreaker;
     readonly sinceMs: number;
   },
   nowMs: number,
-): void {
-  const { timeInStateMs: now } = readStats(circuit, nowMs);
-  const missing: { [State in CircuitState]?: number } = {};
-  for (const state of STATES) {
+): { [State in CircuitState]?: number } {
+  const { before, read, sinceMs } = given;
+  const now = timesOf(circuit, nowMs);
+  const gains: { [State in CircuitState]?: number } = {};
+  for (const [n, state] of STATES.entries()) {
     const inIt = state === read.state ? read.enteredAgoMs + sinceMs : 0;
     const saved = (read.counts.timeInStateMs[state] ?? 0) + inIt;
-    missing[state] = Math.max(0, Math.max(before[state], saved) - now[state]);
+    const gain = Math.max(before[n] ?? 0, saved) - (now[n] ?? 0);
+    if (gain > 0) gains[state] = gain;
   }
-  circuit.tally.takeIn({ timeInStateMs: missing });
+  return gains;
 }
 
 function resume(circuit: Circuit, restored: Restorable, nowMs: number): void {
@@ -193,7 +203,7 @@ function resume(circuit: Circuit, restored: Restorable, nowMs: number): void {
     generation: read.generation,
     period: periodOf(circuit, restored, nowMs),
     sinceMs: isAnew ? nowMs : savedMs - read.enteredAgoMs,
-    incident: incident === null ? null : incidentOf(circuit, incident, savedMs),
+    incident: incident === null ? null : incidentOf(incident, savedMs),
     consecutiveFailures: read.consecutiveFailures,
     attempts: backoff === null ? null : new CooldownAttempts(backoff.attempt, backoff.cooldownMs),
   });
@@ -288,24 +298,17 @@ function runOf(
   savedMs: number,
 ): FailureRun | null {
   if (saved === null) return null;
-  const run = new FailureRun(saved.firstAtMs, savedMs - saved.firstAgoMs);
-  run.byReason.error = saved.error;
-  run.byReason.latency = saved.latency;
-  run.last = saved.last;
+  const { error, latency, last, firstAtMs, firstAgoMs } = saved;
+  const run = new FailureRun(firstAtMs, savedMs - firstAgoMs);
+  Object.assign(run.byReason, { error, latency });
+  run.last = last;
   return run;
 }
 
 function incidentOf(
-  circuit: Circuit,
-  saved: NonNullable<ReadBreaker["incident"]>,
+  { startedAgoMs, openedAgoMs, ...counted }: NonNullable<ReadBreaker["incident"]>,
   savedMs: number,
 ): Incident {
-  const startedAtMs = Math.min(saved.startedAtMs, circuit.wallMs());
-  const incident = new Incident(saved.id, savedMs - saved.startedAgoMs, startedAtMs);
-  incident.openedMs = savedMs - saved.openedAgoMs;
-  incident.skips = saved.skips;
-  incident.skipsSinceOpened = saved.skipsSinceOpened;
-  incident.probes = saved.probes;
-  incident.reopens = saved.reopens;
-  return incident;
+  const incident = new Incident(counted.id, savedMs - startedAgoMs, counted.startedAtMs);
+  return Object.assign(incident, counted, { openedMs: savedMs - openedAgoMs });
 }

@@ -35,7 +35,7 @@ export function restoreOne(
     read = restorable(circuit, new SnapshotReader(`restore breaker "${name}"`), given.snapshot);
   } catch (error) {
     if (isSnapshotError(error)) {
-      circuit.journal?.rejected({ source, name, code: error.code, path: error.path });
+      circuit.journal?.rejected({ source, subject: name, code: error.code, path: error.path });
       circuit.deliver();
     }
     throw error;

@@ -24,9 +24,6 @@ export const ms: Reading<number> = (reader, path, value) => {
   return reader.fail(path, `a number of milliseconds, at most ${LONGEST_MS}`);
 };
 
-/** A share of a trip: 0 or more. */
-export const ratio: Reading<number> = ms;
-
 /** Whatever it is: somebody else reads it. */
 export const anything: Reading<unknown> = (_, __, value) => value;
 

@@ -70,19 +70,11 @@ function countedOf(copied: TallySnapshot): Counted {
   return counted;
 }
 
-function incidentOf(incident: Incident, nowMs: number): IncidentSnapshot {
-  const { id, startedAtMs, startedMs, openedMs, skips, skipsSinceOpened } = incident;
-  const { probes, reopens } = incident;
-  return {
-    id,
-    startedAtMs,
-    startedAgoMs: nowMs - startedMs,
-    openedAgoMs: nowMs - openedMs,
-    skips,
-    skipsSinceOpened,
-    probes,
-    reopens,
-  };
+function incidentOf(
+  { startedMs, openedMs, ...counted }: Incident,
+  nowMs: number,
+): IncidentSnapshot {
+  return { ...counted, startedAgoMs: nowMs - startedMs, openedAgoMs: nowMs - openedMs };
 }
 
 function evidenceOf({ run, climb, meters, activeMs }: Evidence, nowMs: number): EvidenceSnapshot {

@@ -1,6 +1,5 @@
 import type { CallsUnderWay } from "./calls-under-way.ts";
 import type { OverdueCount } from "./overdue-count.ts";
-import { RateMeter } from "./rate-meter.ts";
 import {
   HEARINGS,
   HEARS_SUCCESSES,
@@ -12,6 +11,18 @@ import {
   type TripRule,
   type Verdict,
 } from "./trip-rule.ts";
+
+/** Marks the meters that count many successes at once. */
+export const JOINT = Symbol("telltale.joint");
+
+/** A meter that counts successes which came one after the other in one step. */
+export interface JointMeter extends TripMeter {
+  readonly [JOINT]: true;
+  /** The first of them came at `nowMs` and the last before `sameUntilMs`. */
+  recordSuccesses(count: number, nowMs: number): void;
+  /** Until when a success counts as one at the moment of the last that was recorded. */
+  readonly sameUntilMs: number;
+}
 
 interface Metered {
   readonly rule: TripRule;
@@ -78,7 +89,7 @@ export class TripMeters {
   readonly #metered: readonly Metered[];
   readonly #told: Told;
   /** The meters that hear successes, when all of them can count many at once. */
-  readonly #together: readonly RateMeter[] | null;
+  readonly #together: readonly JointMeter[] | null;
   /** Successes that the meters have yet to count, all as at `#waitingMs`. */
   #waiting = 0;
   #waitingMs = Number.NaN;
@@ -111,7 +122,7 @@ export class TripMeters {
       return [{ rule, meter, hearing, overdue }];
     });
     const hearers = this.#metered.filter(({ hearing }) => hearing >= HEARS_SUCCESSES);
-    const rates = hearers.flatMap(({ meter }) => (meter instanceof RateMeter ? [meter] : []));
+    const rates = hearers.flatMap(({ meter }) => (isJoint(meter) ? [meter] : []));
     this.#together = rates.length === hearers.length ? rates : null;
   }
 
@@ -126,7 +137,7 @@ export class TripMeters {
     else this.#waiting++;
   }
 
-  #turn(meters: readonly RateMeter[], nowMs: number): void {
+  #turn(meters: readonly JointMeter[], nowMs: number): void {
     this.#countWaiting();
     let sameUntilMs = Number.POSITIVE_INFINITY;
     for (const meter of meters) {
@@ -269,6 +280,8 @@ export class TripMeters {
     }
   }
 }
+
+const isJoint = (meter: TripMeter): meter is JointMeter => JOINT in meter;
 
 /** Evidence that an event can carry, whatever a rule of the user's making left out. */
 function completed({ window, failuresByReason, firstFailureMs }: TripEvidence): TripEvidence {

@@ -9,7 +9,7 @@ export const STATE_EVENTS = {
     when: "A snapshot that should be restored could not be used; nothing of it was",
     fields: {
       source: field.text("Where it came from, as whoever restored it says"),
-      name: field.nullable(
+      subject: field.nullable(
         field.text("The breaker that it is of, or the key of its row; null when it does not say"),
       ),
       code: field.text("What is wrong with it: the code of the `SnapshotError`"),

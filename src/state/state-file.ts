@@ -71,7 +71,7 @@ export async function readRows(
   const footAt = bytes.lastIndexOf(LINE_END, bytes.length - 2) + 1;
   if (footAt === 0 || bytes.at(-1) !== LINE_END) reader.fail("", "whole: a foot must end it");
   const lines = new Lines(bytes.subarray(0, footAt));
-  reader.head(reader.parsed(lines.next() ?? "", PIECE_BYTES), KIND, VERSION);
+  reader.head(reader.parsed(lines.next() ?? "", PIECE_BYTES), KIND, []);
   const foot = reader.record("foot", reader.parsed(textOf(bytes.subarray(footAt)), PIECE_BYTES));
   const rows = new Map<string, string>();
   let crc = 0;

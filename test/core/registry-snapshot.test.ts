@@ -93,7 +93,7 @@ test("BreakerRegistry.restore() refuses rows that do not all have room, and lets
   expect(registry.has("idle")).toBe(true);
   expect(registry.size).toBe(1);
   expect(told).toMatchObject([
-    { type: "state.rejected", name: "failing", code: "ERR_SNAPSHOT_SIZE", path: "rows[2]" },
+    { type: "state.rejected", subject: "failing", code: "ERR_SNAPSHOT_SIZE", path: "rows[2]" },
   ]);
   registry.delete("idle");
   expect(registry.restore(before.serialize())).toBe(3);
@@ -125,7 +125,7 @@ test("BreakerRegistry.restore() tells which row could not be used, in which inst
       instance: "api-1",
       atMs: clock.epochMs(),
       source: "disk",
-      name: "open",
+      subject: "open",
       code: "ERR_SNAPSHOT_FORM",
       path: "rows[0].seq",
     },

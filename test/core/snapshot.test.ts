@@ -261,7 +261,7 @@ test("restore() refuses the snapshot of another breaker, and tells why", () => {
       instance: "api-1",
       atMs: clock.epochMs(),
       source: "disk",
-      name: "dependency",
+      subject: "dependency",
       code: "ERR_SNAPSHOT_FORM",
       path: "name",
     },

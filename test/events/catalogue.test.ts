@@ -57,7 +57,7 @@ const CONTRACT: Record<EventType, [severity: string, fields: string]> = {
   "cluster.peer_joined": ["info", "peer peers"],
   "cluster.peer_left": ["info", "peer peers"],
   "cluster.rejected": ["warn", "reason count"],
-  "state.rejected": ["error", "source name code path"],
+  "state.rejected": ["error", "source subject code path"],
   "bus.listener_failed": ["error", "sink count failedType error"],
   "bus.dropped": ["warn", "sink count error?"],
 };

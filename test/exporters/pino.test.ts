@@ -9,6 +9,7 @@ import {
   iterateEvents,
 } from "../../src/index.ts";
 import { fail, failTimes, succeed, watch } from "../support/breaker.ts";
+import { restoredRun } from "../support/broad-run.ts";
 import { clusterRun } from "../support/cluster-run.ts";
 import { FakeClock, START_AT_MS } from "../support/fake-clock.ts";
 import { policyRun } from "../support/policy-run.ts";
@@ -100,6 +101,7 @@ test("logCircuitEvents() writes every type with the catalogue's sentence and sev
   registry.get("third");
   await clusterRun({ bus: breaker.bus, attributes: {} });
   quotaRun({ bus: breaker.bus, clock });
+  restoredRun({ bus: breaker.bus, clock });
 
   const told = lines();
   expect(new Set(told.map(({ type }) => type))).toEqual(new Set(Object.keys(EVENTS)));
@@ -108,7 +110,7 @@ test("logCircuitEvents() writes every type with the catalogue's sentence and sev
     const { severity, sentence } = EVENTS[line["type"] as EventType];
     expect(line).toMatchObject({ level: LEVEL[severity], msg: sentence });
   }
-  const others: unknown[] = ["second", "shared"];
+  const others: unknown[] = ["second", "shared", "idle", "restored"];
   const ofBreaker = told.filter(
     ({ seq, breaker: name }) => seq !== undefined && !others.includes(name),
   );

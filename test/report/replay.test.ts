@@ -225,7 +225,14 @@ test("a broad run replays to the stats of its breakers", async () => {
   const events = await broadRun();
   const breakers: Record<string, ReplayedBreaker> = {};
   for (const { breaker } of replay(events)) breakers[breaker.breaker] = breaker;
-  expect(Object.keys(breakers).sort()).toEqual(["degraded", "dependency", "second", "shared"]);
+  expect(Object.keys(breakers).sort()).toEqual([
+    "degraded",
+    "dependency",
+    "idle",
+    "restored",
+    "second",
+    "shared",
+  ]);
   for (const { missing, instance } of Object.values(breakers)) {
     expect([missing, instance]).toEqual([0, "api-7f9"]);
   }

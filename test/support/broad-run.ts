@@ -126,23 +126,24 @@ function registryRun({ bus, clock }: { bus: EventBus; clock: FakeClock }): void 
 }
 
 /** Breakers that go on from snapshots, and some that cannot be used. */
-function restoredRun(shared: { bus: EventBus; clock: FakeClock }): void {
-  const defaults = { clock: shared.clock, random: () => 0.5 };
+export function restoredRun({ bus, clock }: { bus: EventBus; clock: FakeClock }): void {
+  const defaults = { clock, random: () => 0.5 };
   const before = new CircuitBreaker("restored", { ...defaults, failureThreshold: 1 });
-  const well = before.serialize();
+  const well = new CircuitBreaker("idle", defaults).serialize();
   before.recordFailure(BOOM);
-  shared.clock.advance(1_500);
+  clock.advance(1_500);
   const snapshot = before.serialize();
-  shared.clock.advance(2_500);
-  const given = { ...defaults, bus: shared.bus, attributes: BROAD_ATTRIBUTES };
+  clock.advance(2_500);
+  const given = { ...defaults, bus, attributes: BROAD_ATTRIBUTES };
   const breaker = new CircuitBreaker("restored", given);
   breaker.restore(snapshot, { source: "disk" });
   breaker.restore(snapshot);
-  new CircuitBreaker("restored", given).restore(well);
+  new CircuitBreaker("idle", given).restore(well);
   for (const restore of [
     () => breaker.restore(snapshot.replace(/"reopens":0/, '"reopens":-1'), { source: "disk" }),
-    () => new BreakerRegistry({ bus: shared.bus, defaults }).restore(["{"]),
+    () => new BreakerRegistry({ bus, defaults }).restore(["{"]),
   ]) {
+    clock.advance(1);
     try {
       restore();
     } catch {

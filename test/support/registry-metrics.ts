@@ -44,6 +44,7 @@ export const pipelines = Object.entries(PIPELINES).map(([pipeline, start]) => ({
 export const LISTENED = [
   "circuit.open",
   "circuit.close",
+  "circuit.restore",
   "bus.listener_failed",
   "bus.dropped",
 ] as const;
