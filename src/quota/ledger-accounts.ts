@@ -5,7 +5,7 @@ import type { LedgerSettings } from "./ledger-options.ts";
 import type { NanoUsd } from "./nano-usd.ts";
 import { rowParts, SpendRows } from "./spend-rows.ts";
 import { SpendSet, type WriterState } from "./spend-set.ts";
-import { NOTHING, plus, type SpendTotals } from "./spend-totals.ts";
+import { copied, NOTHING, plus, type SpendTotals } from "./spend-totals.ts";
 
 const DAY_MS = 86_400_000;
 /** The days that the rate is taken over, and one more. */
@@ -128,7 +128,7 @@ export class LedgerAccounts {
       const { provider, model } = parts;
       if (query.provider !== undefined && provider !== query.provider) continue;
       if (query.model !== undefined && model !== query.model) continue;
-      found.push(Object.freeze({ month, provider, model, ...spent }));
+      found.push(Object.freeze({ month, provider, model, ...copied(spent) }));
     }
     return found;
   }
