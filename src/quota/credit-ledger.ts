@@ -205,6 +205,26 @@ export class CreditLedger {
     };
   }
 
+  /** The snapshot as JSON text. */
+  serialize(): string {
+    return JSON.stringify(this.snapshot());
+  }
+
+  /**
+   * A ledger that continues from the JSON text of another, or from its snapshot: as `restore` of one that was just made.
+   *
+   * @throws {SnapshotError} when the text cannot be used: keep what it says of the loss, make a ledger without it and
+   * call {@link markUnknown}, so that what was spent does not read as nothing
+   * @throws {TypeError|RangeError} naming the option that cannot be used
+   * @example
+   * const ledger = CreditLedger.deserialize(await readFile("ledger.json", "utf8"), { prices, budgets });
+   */
+  static deserialize(json: unknown, options: CreditLedgerOptions): CreditLedger {
+    const ledger = new CreditLedger(options);
+    ledger.restore(json);
+    return ledger;
+  }
+
   /**
    * Takes in the snapshot of the ledger that this one continues, or its JSON text, and makes the ledger known. What was
    * recorded here meanwhile stays; the same snapshot twice adds nothing.

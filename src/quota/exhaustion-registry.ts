@@ -172,6 +172,25 @@ export class ExhaustionRegistry {
     return { kind: KIND, v: 1, atMs: this.#clock.epochMs(), providers: this.list() };
   }
 
+  /** The snapshot as JSON text. */
+  serialize(): string {
+    return JSON.stringify(this.snapshot());
+  }
+
+  /**
+   * A registry with the marks of another, from its JSON text or its snapshot: as `restore` of one that was just made.
+   *
+   * @throws {SnapshotError} when the text cannot be used
+   * @throws {TypeError|RangeError} naming the option that cannot be used
+   * @example
+   * const exhausted = ExhaustionRegistry.deserialize(await readFile("exhausted.json", "utf8"), { bus });
+   */
+  static deserialize(json: unknown, options: ExhaustionRegistryOptions = {}): ExhaustionRegistry {
+    const registry = new ExhaustionRegistry(options);
+    registry.restore(json);
+    return registry;
+  }
+
   /**
    * Takes in a snapshot, or its JSON text, of this registry or of another: of two marks of a provider the later end
    * holds. What is over is left out, and no end is further away than `maximumMs`. Marks that come in are not told again.

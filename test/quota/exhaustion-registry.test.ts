@@ -25,6 +25,17 @@ function registryOf(options: ExhaustionRegistryOptions = {}, clock = new FakeClo
   return { registry: new ExhaustionRegistry({ bus, clock, ...options }), clock, told };
 }
 
+test("deserialize() makes a registry with the marks of another, and refuses what is none", () => {
+  const { registry, clock } = registryOf();
+  registry.mark("openai");
+  const again = ExhaustionRegistry.deserialize(registry.serialize(), { clock, maximumMs: 1_000 });
+  expect(again.list()).toMatchObject([{ provider: "openai", untilMs: START_AT_MS + 1_000 }]);
+  expect(again.serialize()).toBe(JSON.stringify(again.snapshot()));
+  expect(() => ExhaustionRegistry.deserialize("{}")).toThrow(
+    expect.objectContaining({ code: "ERR_SNAPSHOT_KIND" }),
+  );
+});
+
 test("mark() holds five minutes, and its end is told when somebody asks", () => {
   const { registry, clock, told } = registryOf();
   expect(registry.mark("openai")).toEqual({
