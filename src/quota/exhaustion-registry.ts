@@ -4,6 +4,7 @@ import { Check } from "../events/check.ts";
 import { describeError } from "../events/describe-error.ts";
 import type { EventOf } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
+import { MEASURES, type Measurement, type Measures } from "../events/measurement.ts";
 import { platformClock } from "../platform.ts";
 import { quotaSignal } from "./quota-signal.ts";
 
@@ -94,6 +95,9 @@ export class ExhaustionRegistry {
   readonly #limit: number;
   readonly #bus: EventBus | undefined;
   readonly #clock: Pick<Clock, "epochMs">;
+  #exhaustions = 0;
+  /** What exporters of metrics read. */
+  readonly [MEASURES]: Measures = { family: "quota", read: () => this.#measured() };
 
   /** @throws {TypeError|RangeError} naming the option that cannot be used */
   constructor(options: ExhaustionRegistryOptions = {}) {
@@ -232,12 +236,27 @@ export class ExhaustionRegistry {
     const mark: Exhaustion = Object.freeze({ provider, sinceMs, untilMs, source });
     this.#marks.set(provider, mark);
     if (known !== undefined) return mark;
+    this.#exhaustions++;
     const told = { provider, untilMs, source };
     this.#tell("quota.exhausted", nowMs, () =>
       error === undefined ? told : { ...told, error: describeError(error) },
     );
     this.#makeRoom(nowMs);
     return mark;
+  }
+
+  #measured(): readonly Measurement[] {
+    return [
+      { metric: "telltale_quota_exhaustions_total", words: [], value: this.#exhaustions },
+      ...this.list().flatMap(({ provider, untilMs }): Measurement[] => {
+        const words = [provider];
+        const until = { words, value: untilMs / 1000 };
+        return [
+          { metric: "telltale_quota_exhausted", words, value: 1 },
+          { metric: "telltale_quota_until_timestamp_seconds", ...until },
+        ];
+      }),
+    ];
   }
 
   /** The mark of a provider, unless its time is over. */
