@@ -7,6 +7,7 @@ import type { EventBus } from "../events/event-bus.ts";
 import { MEASURES, type Measurement, type Measures } from "../events/measurement.ts";
 import { platformClock } from "../platform.ts";
 import { quotaSignal } from "./quota-signal.ts";
+import { withDefaults } from "./with-defaults.ts";
 
 /** Where the end of an exhaustion comes from. */
 export type ExhaustionSource = "default" | "error" | "header";
@@ -103,7 +104,7 @@ export class ExhaustionRegistry {
   constructor(options: ExhaustionRegistryOptions = {}) {
     const check = new Check("create exhaustion registry");
     check.keys(check.object("options", options), KNOWN);
-    const given = { ...DEFAULTS, ...options };
+    const given = withDefaults(DEFAULTS, options);
     this.#defaultMs = check.positiveMs("defaultMs", given.defaultMs);
     this.#maximumMs = check.positiveMs("maximumMs", given.maximumMs);
     this.#limit = check.positiveInteger("limit", given.limit);

@@ -69,14 +69,14 @@ function budgetDepletion(q: PromQl, thresholds: Thresholds): AlertingRule {
   return {
     alert: "CircuitBreakerBudgetDepletion",
     when: `at the present rate a budget is used up within ${days} days, before its month ends`,
-    expr: lines(`min by (${q.service}, budget) (${depletion})`, `- time() < ${days * DAY_SECONDS}`),
+    expr: lines(`min by (${q.service}, budget) (${depletion})`, `< time() + ${days * DAY_SECONDS}`),
     // A rate of seven days moves slowly; one large call moves the first day of a budget.
     for: "30m",
     keepFiringFor: "0s",
     severity: "warning",
     summary: `Budget {{ $labels.budget }} will run out before its month ends (${q.serviceText})`,
     description:
-      "At the rate of the last seven days it is used up in {{ $value | humanizeDuration }}.",
+      "At the rate of the last seven days it is used up at {{ $value | humanizeTimestamp }}.",
   };
 }
 

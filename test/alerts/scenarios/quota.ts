@@ -43,11 +43,11 @@ const endTold = (usd: string, budget: string, { job } = CHECKOUT) => ({
   summary: `Budget ${budget} is spent to 95% or more (job ${job})`,
   description: `${usd} USD of it are spent this month: when it is used up, a hard budget refuses every call that it covers until the month ends.`,
 });
-const depletionTold = (left: string, budget: string, { job } = CHECKOUT) => ({
+const depletionTold = (at: string, budget: string, { job } = CHECKOUT) => ({
   alert: DEPLETION,
   labels: { job, budget },
   summary: `Budget ${budget} will run out before its month ends (job ${job})`,
-  description: `At the rate of the last seven days it is used up in ${left}.`,
+  description: `At the rate of the last seven days it is used up at ${at}.`,
 });
 const unknownTold = (count: number, { job } = CHECKOUT) => ({
   alert: UNKNOWN,
@@ -208,7 +208,10 @@ export const QUOTA_SCENARIOS: readonly Scenario[] = [
       "40m": [],
     },
     told: {
-      "33m": [depletionTold("2d 23h 29m 0s", "all"), depletionTold("2d 23h 29m 59s", "all", STOCK)],
+      "33m": [
+        depletionTold("1970-01-04 00:02:00 +0000 UTC", "all"),
+        depletionTold("1970-01-04 00:02:59 +0000 UTC", "all", STOCK),
+      ],
     },
   },
   {
@@ -262,7 +265,7 @@ export const QUOTA_SCENARIOS: readonly Scenario[] = [
         job: "stock",
         instance: "b",
         labels: OTHER_OTEL,
-        measured: { telltale_spend_unpriced_total: { "": "0*6 2" } },
+        measured: { telltale_spend_unpriced_total: { "": "0" } },
       },
     ],
     firing: {
@@ -279,6 +282,6 @@ export const QUOTA_SCENARIOS: readonly Scenario[] = [
       "11m": [[UNPRICED, STOCK]],
       "11m30s": [],
     },
-    told: { "10m": [unpricedTold(3), unpricedTold(3, STOCK)] },
+    told: { "10m": [unpricedTold(3), unpricedTold(1, STOCK)] },
   },
 ];
