@@ -1,21 +1,9 @@
 import { expect, test } from "vitest";
 import { CreditLedger } from "../../src/quota/credit-ledger.ts";
-import { ExhaustionRegistry } from "../../src/quota/exhaustion-registry.ts";
 import type { Spend } from "../../src/quota/spend-input.ts";
 import { NOTHING } from "../../src/quota/spend-totals.ts";
 import { FakeClock, START_AT_MS } from "../support/fake-clock.ts";
 import { DAY_MS, DOLLAR, ledgerOf, PRICES, tiersOf, USD } from "../support/quota.ts";
-
-test("an option that is undefined is one that is not given", () => {
-  const clock = new FakeClock();
-  // As callers without exactOptionalPropertyTypes may write it.
-  const none: object = { timeZone: undefined, depletionDays: undefined, onUnknown: undefined };
-  const ledger = new CreditLedger({ prices: {}, clock, ...none });
-  expect(ledger.snapshot().timeZone).toBe("UTC");
-  const marks: object = { defaultMs: undefined, limit: undefined };
-  const exhausted = new ExhaustionRegistry({ clock, ...marks });
-  expect(exhausted.mark("p").untilMs - clock.epochMs()).toBe(300_000);
-});
 
 test("record() keeps money, requests and tokens by provider and model", () => {
   const { ledger } = ledgerOf();

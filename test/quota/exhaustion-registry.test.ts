@@ -8,6 +8,7 @@ import {
   type TelltaleEvent,
 } from "../../src/index.ts";
 import {
+  CreditLedger,
   ExhaustionRegistry,
   type ExhaustionRegistryOptions,
   isQuotaExceededError,
@@ -332,4 +333,15 @@ test("mark() refuses what is no provider and no length of time", () => {
   expect(() => registry.mark("")).toThrow("Cannot mark provider: provider must be a string of 1");
   expect(() => registry.mark("p", { forMs: -1 })).toThrow("forMs must be a positive number");
   expect(registry.list()).toEqual([]);
+});
+
+test("an option that is undefined is one that is not given", () => {
+  const clock = new FakeClock();
+  // As callers without exactOptionalPropertyTypes may write it.
+  const none: object = { timeZone: undefined, depletionDays: undefined, onUnknown: undefined };
+  const ledger = new CreditLedger({ prices: {}, clock, ...none });
+  expect(ledger.snapshot().timeZone).toBe("UTC");
+  const marks: object = { defaultMs: undefined, limit: undefined };
+  const exhausted = new ExhaustionRegistry({ clock, ...marks });
+  expect(exhausted.mark("p").untilMs - clock.epochMs()).toBe(300_000);
 });
