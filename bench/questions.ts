@@ -8,6 +8,7 @@ import { guardedFetch } from "./guarded-fetch.ts";
 import { idleCpu, idleMemory } from "./idle.ts";
 import { firstTry, pipelines } from "./policies.ts";
 import type { Question } from "./question.ts";
+import { ledgers } from "./quota.ts";
 import { refused } from "./refused.ts";
 import { registryGet } from "./registry.ts";
 import { reportLogs, reportMemory } from "./report-logs.ts";
@@ -27,6 +28,7 @@ export const QUESTIONS: readonly Question[] = [
   firstTry,
   pipelines,
   guardedFetch,
+  ledgers,
   scrape,
   reportLogs,
   reportMemory,

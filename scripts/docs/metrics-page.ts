@@ -1,23 +1,20 @@
 import {
+  BREAKER_METRIC_NAMES,
   instrumentName,
   METRIC_NAMES,
   METRICS,
   type MetricDefinition,
+  type MetricFamily,
+  type MetricName,
+  measuredNames,
 } from "../../src/events/metrics.ts";
 import { TRANSITIONS } from "../../src/events/vocabulary.ts";
 
 /** docs/metrics.md, made from the catalogue of metrics. */
 export function metricsPage(): string {
-  const rows = METRIC_NAMES.map((name) => {
-    const metric: MetricDefinition = METRICS[name];
-    const labels = metric.labels.map((label) => `\`${label}\``).join(", ");
-    const unit = metric.unit === "" ? "" : `\`${metric.unit}\``;
-    const type = metric.optIn ? `${metric.type}, opt-in` : metric.type;
-    return `| \`${name}\` | \`${instrumentName(name)}\` | ${type} | ${unit} | ${labels} | ${metric.help} |`;
-  });
   const values = METRIC_NAMES.flatMap((name) => {
     const { labels, values }: MetricDefinition = METRICS[name];
-    if (labels.length !== 1) return [];
+    if (labels.length !== 1 || values.length === 0) return [];
     return `| \`${name}\` | \`${labels.join()}\` | ${values.map((value) => `\`${value.join()}\``).join(", ")} |`;
   });
   const buckets = METRIC_NAMES.flatMap((name) => {
@@ -36,9 +33,9 @@ export function metricsPage(): string {
     "Instruments that end in `_seconds` keep the unit in their name although OpenTelemetry's conventions leave it out:",
     "so the two pipelines give the same series.",
     "",
-    "| Prometheus | OpenTelemetry instrument | type | unit | further labels | meaning |",
-    "|---|---|---|---|---|---|",
-    ...rows,
+    ...table(BREAKER_METRIC_NAMES, "further labels"),
+    "",
+    ...MEASURED,
     "",
     "## Label values",
     "",
@@ -58,6 +55,46 @@ export function metricsPage(): string {
     ...ABOUT,
   ].join("\n")}\n`;
 }
+
+function table(names: readonly MetricName[], labels: string): string[] {
+  return [
+    `| Prometheus | OpenTelemetry instrument | type | unit | ${labels} | meaning |`,
+    "|---|---|---|---|---|---|",
+    ...names.map(row),
+  ];
+}
+
+function row(name: MetricName): string {
+  const metric: MetricDefinition = METRICS[name];
+  const labels = metric.labels.map((label) => `\`${label}\``).join(", ");
+  const unit = metric.unit === "" ? "" : `\`${metric.unit}\``;
+  const type = metric.optIn ? `${metric.type}, opt-in` : metric.type;
+  return `| \`${name}\` | \`${instrumentName(name)}\` | ${type} | ${unit} | ${labels} | ${metric.help} |`;
+}
+
+const FAMILIES: Readonly<Record<MetricFamily, string>> = {
+  quota: "Of an `ExhaustionRegistry`:",
+  ledger: "Of a `CreditLedger`:",
+  cluster: "Of what `joinCluster` returns, in each task:",
+};
+
+/** The metrics of what is no breaker. */
+const MEASURED = [
+  "## Quota, money, cluster",
+  "",
+  "What is no breaker is a source as well, by the same functions: `exportToPrometheus(ledger, register)`,",
+  "`exportToOpenTelemetry(cluster)`. It is read when scraped. Several of a kind in one registry make one number each:",
+  "counters are summed, of the others the worst is shown. Names of providers, models and budgets are bounded as those of",
+  "breakers are (`nameBudget`, 150 for each source and metric); a provider that was marked stays at 0. Models of the price",
+  "table have their counters at zero from the start.",
+  ...Object.entries(FAMILIES).flatMap(([family, title]) => [
+    "",
+    title,
+    "",
+    // The keys of FAMILIES are families by its type.
+    ...table(measuredNames(family as MetricFamily), "labels"),
+  ]),
+];
 
 /** What the catalogue does not say. */
 const ABOUT = [

@@ -2,8 +2,10 @@ import { type CircuitBreaker, circuitOf } from "../core/circuit-breaker.ts";
 import { closeByPeer, openByPeer } from "../core/control.ts";
 import type { Fleet } from "../core/fleet.ts";
 import { Check } from "../events/check.ts";
+import { MEASURES, type Measures } from "../events/measurement.ts";
 import type { Backplane } from "./backplane.ts";
 import { ClusterJournal } from "./cluster-journal.ts";
+import { clusterMeasures } from "./cluster-measures.ts";
 import type { ClusterSettings } from "./cluster-options.ts";
 import type {
   ClusterForceOptions,
@@ -38,12 +40,16 @@ export class Cluster {
   #timerMs = Number.POSITIVE_INFINITY;
   #draining = false;
   #whenSettled: (() => void) | null = null;
+  #losses = 0;
+  /** What exporters of metrics read. */
+  readonly [MEASURES]: Measures;
 
   constructor(registry: ClusterRegistry, backplane: Backplane, settings: ClusterSettings) {
     this.#settings = settings;
     this.#backplane = backplane;
     this.#journal = new ClusterJournal(registry.bus);
     this.#task = new ClusterTask(settings, this.#now);
+    this[MEASURES] = clusterMeasures(this.#task, () => this.#losses);
     this.#unfollow = registry.follow({
       added: (breaker) => this.#attach(breaker),
       removed: (breaker) => this.#detach(breaker),
@@ -298,6 +304,7 @@ export class Cluster {
         this.#tickets.delete(effect.ticket);
         return;
       case "tell": {
+        if (effect.told.what === "degraded") this.#losses++;
         const { waiting, peers } = this.#task;
         const counts = Object.values(this.#task.rejected);
         const rejected = counts.reduce((sum, count) => sum + count, 0);

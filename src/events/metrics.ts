@@ -1,3 +1,4 @@
+import { MEASURED_METRICS } from "./measured-metrics.ts";
 import {
   COUNTED_AS,
   FAILURE_REASONS,
@@ -13,6 +14,9 @@ import {
  */
 export type Combine = "sum" | "largest" | "smallest" | "earliest";
 
+/** What the metrics of a source that is no breaker are about. */
+export type MetricFamily = "quota" | "ledger" | "cluster";
+
 /** What the catalogue knows of one metric. */
 export interface MetricDefinition {
   readonly type: "counter" | "gauge" | "histogram";
@@ -22,10 +26,14 @@ export interface MetricDefinition {
   readonly help: string;
   /** Whether each breaker has its own series, under {@link BREAKER_LABEL}. */
   readonly perBreaker: boolean;
+  /** Set where it is read of something that is no breaker, and shown as soon as one of these is exported. */
+  readonly of?: MetricFamily;
   /** The further labels. */
   readonly labels: readonly string[];
-  /** Every legal combination of their values: each is exported from the start, at zero. */
+  /** Every legal combination of their values: each is exported from the start, at zero. Empty where they are names. */
   readonly values: readonly (readonly string[])[];
+  /** How many of the labels, from the first, have names from outside as their values: those are bounded. */
+  readonly names?: number;
   readonly combine: Combine;
   /** Upper bounds of a histogram, inclusive, in the metric's unit. */
   readonly buckets?: readonly number[];
@@ -230,6 +238,7 @@ export const METRICS = {
     values: ONE,
     combine: "sum",
   }),
+  ...MEASURED_METRICS,
 } as const satisfies Record<string, MetricDefinition>;
 
 /** The Prometheus name of a metric. */
@@ -239,10 +248,25 @@ export type MetricName = keyof typeof METRICS;
 // The keys of METRICS are MetricName by definition.
 export const METRIC_NAMES = Object.keys(METRICS) as readonly MetricName[];
 
+/** The name of a metric that is read of something that is no breaker. */
+export type MeasuredName = keyof typeof MEASURED_METRICS;
+
+const isMeasured = (name: MetricName): name is MeasuredName =>
+  Object.hasOwn(MEASURED_METRICS, name);
+
+/** The metrics that a breaker, or the exporter itself, gives. */
+export const BREAKER_METRIC_NAMES = METRIC_NAMES.filter(
+  (name): name is Exclude<MetricName, MeasuredName> => !isMeasured(name),
+);
+
+/** The metrics of one family of sources. */
+export const measuredNames = (family: MetricFamily): readonly MeasuredName[] =>
+  METRIC_NAMES.filter(isMeasured).filter((name) => METRICS[name].of === family);
+
 /**
  * The name of a metric's OpenTelemetry instrument: `circuit_breaker_calls_total` is `circuit_breaker.calls`.
  * Translators to Prometheus add `_total` again.
  */
 export function instrumentName(name: MetricName): string {
-  return name.replace(/^circuit_breaker_/, "circuit_breaker.").replace(/_total$/, "");
+  return name.replace(/^(circuit_breaker|telltale)_/, "$1.").replace(/_total$/, "");
 }

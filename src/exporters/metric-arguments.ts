@@ -1,9 +1,13 @@
 import type { BreakerView, RegistryView } from "../core/breaker-view.ts";
 import { type Check, shown } from "../events/check.ts";
-import { BREAKER_LABEL, METRIC_NAMES, METRICS } from "../events/metrics.ts";
+import { MEASURES, type MeasuredSource } from "../events/measurement.ts";
+import { BREAKER_LABEL, BREAKER_METRIC_NAMES, METRICS } from "../events/metrics.ts";
 
-/** What metrics are read from: a breaker, several, or a registry, whose breakers come and go. */
-export type MetricSource = BreakerView | readonly BreakerView[] | RegistryView;
+/**
+ * What metrics are read from: a breaker, several, or a registry, whose breakers come and go; or an `ExhaustionRegistry`, a
+ * `CreditLedger` or a `Cluster`, which have metrics of their own.
+ */
+export type MetricSource = BreakerView | readonly BreakerView[] | RegistryView | MeasuredSource;
 
 /** A source, checked. */
 export type CheckedSource = readonly BreakerView[] | RegistryView;
@@ -49,7 +53,7 @@ const COMMON_OPTIONS = [
 const LABEL_NAME = /^(?!__|otel_scope_)[A-Za-z_][A-Za-z0-9_]*$/;
 /** The labels that mean something already: the catalogue's, and those of histograms and summaries. */
 const TAKEN: ReadonlySet<string> = new Set([
-  ...METRIC_NAMES.flatMap((name): readonly string[] => METRICS[name].labels),
+  ...BREAKER_METRIC_NAMES.flatMap((name): readonly string[] => METRICS[name].labels),
   ...[BREAKER_LABEL.prometheus, "le", "quantile"],
 ]);
 /** Each is on every series of every breaker. */
@@ -93,6 +97,24 @@ export function checkedMetricOptions(
     attributes: attributes === undefined ? undefined : checkedAttributes(check, attributes),
     callDurations: check.flag("callDurations", callDurations),
   };
+}
+
+/** Whether a source is something that is no breaker and has metrics. */
+export const isMeasured = (source: unknown): source is MeasuredSource =>
+  typeof source === "object" && source !== null && MEASURES in source;
+
+/**
+ * Checks the options for a source that is no breaker: only the budget of names has a use.
+ * @throws {TypeError|RangeError} when an option is unknown or of the wrong type
+ */
+export function checkedNameBudget(check: Check, options: unknown, known: readonly string[] = []) {
+  const given: Readonly<Record<string, unknown>> & { readonly nameBudget?: unknown } = check.object(
+    "options",
+    options,
+  );
+  check.keys(given, ["nameBudget", ...known]);
+  const { nameBudget } = given;
+  return nameBudget === undefined ? undefined : check.positiveInteger("nameBudget", nameBudget);
 }
 
 function checkedAttributes(check: Check, attributes: unknown): readonly string[] {

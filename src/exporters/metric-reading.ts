@@ -150,7 +150,8 @@ export function keepCounters(row: Row, before: Row): void {
   }
 }
 
-const COMBINE = {
+/** How two numbers make one. */
+export const COMBINE = {
   sum: (a: number, b: number) => a + b,
   largest: (a: number, b: number) => Math.max(a, b),
   smallest: (a: number, b: number) => Math.min(a, b),

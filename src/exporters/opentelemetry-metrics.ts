@@ -1,6 +1,11 @@
 import type { BatchObservableResult, Histogram, Meter, Observable } from "@opentelemetry/api";
 import type { Check } from "../events/check.ts";
-import { instrumentName, METRIC_NAMES, METRICS, type MetricName } from "../events/metrics.ts";
+import {
+  BREAKER_METRIC_NAMES,
+  instrumentName,
+  METRICS,
+  type MetricName,
+} from "../events/metrics.ts";
 import { BreakerGroup, type HistogramName, type Watch } from "./breaker-group.ts";
 import type { HistogramSource, PulledHistograms } from "./histogram-producer.ts";
 import { HistogramSet } from "./histogram-set.ts";
@@ -40,7 +45,7 @@ export class MeterExport {
       pipeline: "opentelemetry",
       series: (metric, labels, words) => this.#series(metric, labels, words),
     });
-    for (const name of METRIC_NAMES) {
+    for (const name of BREAKER_METRIC_NAMES) {
       const { type, help: description, unit } = METRICS[name];
       const instrument = instrumentName(name);
       if (type === "counter") {

@@ -1,15 +1,19 @@
 import * as api from "@opentelemetry/api";
 import { Check, hasMethods } from "../events/check.ts";
+import type { MeasuredSource } from "../events/measurement.ts";
 import { SEVERITIES, type Severity } from "../events/vocabulary.ts";
 import type { Watch } from "./breaker-group.ts";
 import { type HistogramProducer, PulledHistograms } from "./histogram-producer.ts";
 import {
   checkedMetricOptions,
+  checkedNameBudget,
   checkedSource,
+  isMeasured,
   type MetricOptions,
   type MetricSource,
 } from "./metric-arguments.ts";
 import { type EventLoggerProvider, logWatch } from "./opentelemetry-logs.ts";
+import { MeteredMeasures } from "./opentelemetry-measured.ts";
 import { MeterExport, type MeterSettings } from "./opentelemetry-metrics.ts";
 import { SPAN_ATTRIBUTES, SPAN_EVENTS } from "./opentelemetry-spans.ts";
 
@@ -96,7 +100,10 @@ const exportsByMeter = new WeakMap<api.Meter, MeterExport>();
  * room for 150 names, so raise its `cardinalitySelector` together with the budget. Of a breaker registry, the breakers
  * that come later are added and those that go are taken out.
  *
- * @param source a breaker, several, or a breaker registry
+ * Of an `ExhaustionRegistry`, a `CreditLedger` or a `Cluster` the metrics that begin with `telltale.` are added; of the
+ * options only `meterProvider` and `nameBudget` have a use then.
+ *
+ * @param source a breaker, several, a breaker registry, marks of quota, a ledger or a cluster
  * @returns a function that detaches the breakers. SDKs go on to export the last value of what was ever observed: the
  * gauges of these breakers are set to 0 at the next collection, their counters stay as they are
  * @throws {TypeError} when an argument is of the wrong type or an option is unknown
@@ -109,6 +116,7 @@ export function exportToOpenTelemetry(
   source: MetricSource,
   options: OpenTelemetryOptions = {},
 ): () => void {
+  if (isMeasured(source)) return exportMeasured(source, options);
   const checked = checkedSource(CHECK, source);
   const settings = checkedSettings(options);
   const { meterProvider = api.metrics } = options;
@@ -125,6 +133,17 @@ export function exportToOpenTelemetry(
     collects ? settings : { ...settings, callDurations: false, producer: undefined },
     watches,
   );
+}
+
+function exportMeasured(source: MeasuredSource, options: OpenTelemetryOptions): () => void {
+  const nameBudget = checkedNameBudget(CHECK, options, ["meterProvider"]);
+  const { meterProvider = api.metrics } = options;
+  if (!hasMethods(meterProvider, ["getMeter"])) {
+    return CHECK.type("meterProvider", "a meter provider", meterProvider);
+  }
+  const meter = meterProvider.getMeter("telltale", VERSION);
+  if (meter === api.createNoopMeter()) return () => {};
+  return MeteredMeasures.of(meter).attach(source, nameBudget);
 }
 
 /** The breakers of a meter. Without an SDK all meters are one, so each call then has its own. */

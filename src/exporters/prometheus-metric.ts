@@ -1,3 +1,4 @@
+import { type Combine, METRICS, type MetricName } from "../events/metrics.ts";
 import type { Labels } from "./metric-reading.ts";
 
 /** One number of a metric, in the shape in which prom-client prints it. */
@@ -31,6 +32,20 @@ interface Described {
 
 interface Page<S> extends Described {
   readonly values: S[];
+}
+
+/** How prom-client adds up the processes of a cluster. It knows no `earliest`; a sum of moments would be none. */
+const AGGREGATORS: Readonly<Record<Combine, string>> = {
+  sum: "sum",
+  largest: "max",
+  smallest: "min",
+  earliest: "max",
+};
+
+/** A metric of the catalogue, as prom-client describes it. */
+export function described(name: MetricName): Described {
+  const { help, type, combine } = METRICS[name];
+  return { name, help, type, aggregator: AGGREGATORS[combine] };
 }
 
 const OPENMETRICS = "application/openmetrics-text";

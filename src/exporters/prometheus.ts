@@ -1,7 +1,6 @@
 import { Check, hasMethods } from "../events/check.ts";
 import {
-  type Combine,
-  METRIC_NAMES,
+  BREAKER_METRIC_NAMES,
   METRICS,
   type MetricDefinition,
   type MetricName,
@@ -12,12 +11,15 @@ import { HistogramSet } from "./histogram-set.ts";
 import {
   type CheckedSource,
   checkedMetricOptions,
+  checkedNameBudget,
   checkedSource,
+  isMeasured,
   type MetricOptions,
   type MetricSettings,
   type MetricSource,
 } from "./metric-arguments.ts";
-import { type PrintedSample, PulledMetric } from "./prometheus-metric.ts";
+import { PrometheusMeasured } from "./prometheus-measured.ts";
+import { described, type PrintedSample, PulledMetric } from "./prometheus-metric.ts";
 
 export type { ActiveSpans, ExemplarSource } from "./exemplars.ts";
 export type { MetricOptions, MetricSource } from "./metric-arguments.ts";
@@ -44,14 +46,6 @@ export interface PrometheusOptions extends MetricOptions {
 }
 
 const CHECK = new Check("export to Prometheus");
-
-/** How prom-client adds up the processes of a cluster. It knows no `earliest`; a sum of moments would be none. */
-const AGGREGATORS: Readonly<Record<Combine, string>> = {
-  sum: "sum",
-  largest: "max",
-  smallest: "min",
-  earliest: "max",
-};
 
 /** The breakers and metrics of one registry. */
 class PrometheusExport {
@@ -85,7 +79,9 @@ class PrometheusExport {
     exemplars: ExemplarSource | undefined,
   ): () => void {
     const watches = exemplars === undefined ? [] : [this.#exemplarsFrom(exemplars).watch];
-    const missing = METRIC_NAMES.filter((name) => this.#isMissing(name, settings.callDurations));
+    const missing = BREAKER_METRIC_NAMES.filter((name) =>
+      this.#isMissing(name, settings.callDurations),
+    );
     for (const name of missing) this.#refuseTaken(name);
     const release = this.#group.attach(source, settings, watches);
     for (const name of missing) {
@@ -131,9 +127,7 @@ class PrometheusExport {
   }
 
   #makeMetric(name: MetricName): PulledMetric {
-    const { help, type, combine } = METRICS[name];
-    const described = { name, help, type, aggregator: AGGREGATORS[combine] };
-    return new PulledMetric(described, this.#registry, () => this.#samples(name));
+    return new PulledMetric(described(name), this.#registry, () => this.#samples(name));
   }
 
   /** Never throws: one failing metric would fail the whole scrape. */
@@ -230,7 +224,10 @@ function exportOf(registry: PrometheusRegistry): PrometheusExport {
  * `registry.clear()` detaches all breakers. Of a breaker registry, the breakers that come later are added and those that
  * go are taken out.
  *
- * @param source a breaker, several, or a breaker registry
+ * Of an `ExhaustionRegistry`, a `CreditLedger` or a `Cluster` the metrics that begin with `telltale_` are added; of the
+ * options only `nameBudget` has a use then, for providers, models and budgets.
+ *
+ * @param source a breaker, several, a breaker registry, marks of quota, a ledger or a cluster
  * @param promRegistry the registry, such as prom-client's `register`
  * @returns a function that takes the breakers out of the registry again, and the metrics with the last of them
  * @throws {TypeError} when an argument is of the wrong type or an option is unknown
@@ -247,9 +244,13 @@ export function exportToPrometheus(
   promRegistry: PrometheusRegistry,
   options: PrometheusOptions = {},
 ): () => void {
-  const checked = checkedSource(CHECK, source);
+  const checked = isMeasured(source) ? [] : checkedSource(CHECK, source);
   if (!isRegistry(promRegistry)) {
     return CHECK.type("promRegistry", "a prom-client registry", promRegistry);
+  }
+  if (isMeasured(source)) {
+    const nameBudget = checkedNameBudget(CHECK, options);
+    return PrometheusMeasured.of(promRegistry).attach(source, nameBudget);
   }
   const settings = checkedMetricOptions(CHECK, options, ["exemplars"]);
   const { exemplars } = options;

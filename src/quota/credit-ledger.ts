@@ -1,5 +1,6 @@
 import { SnapshotReader } from "../core/snapshot-reader.ts";
 import { Check } from "../events/check.ts";
+import { MEASURES, type Measurement, type Measures } from "../events/measurement.ts";
 import type { Budget, BudgetStatus, ToldTiers } from "./budget.ts";
 import { LedgerAccounts, type SpendQuery, type SpendRow } from "./ledger-accounts.ts";
 import { type CreditLedgerOptions, type LedgerSettings, ledgerSettings } from "./ledger-options.ts";
@@ -11,7 +12,7 @@ import {
   type ToldSnapshot,
   writerSnapshot,
 } from "./ledger-snapshot.ts";
-import type { NanoUsd } from "./nano-usd.ts";
+import { type NanoUsd, usdOf } from "./nano-usd.ts";
 import { type Denied, denied, type PricedUse, SpendAdmission } from "./spend-admission.ts";
 import {
   type CheckedUsage,
@@ -73,6 +74,8 @@ export class CreditLedger {
   readonly #accounts: LedgerAccounts;
   readonly #admission: SpendAdmission;
   #known = true;
+  /** What exporters of metrics read. */
+  readonly [MEASURES]: Measures = { family: "ledger", read: () => this.#measured() };
 
   /** @throws {TypeError|RangeError} naming the option that cannot be used */
   constructor(options: CreditLedgerOptions) {
@@ -171,10 +174,23 @@ export class CreditLedger {
 
   /** How every budget stands now; null while the ledger is unknown. */
   budgets(): readonly BudgetStatus[] | null {
-    if (!this.#known) return null;
+    return this.#known ? this.#statuses() : null;
+  }
+
+  #statuses(): readonly BudgetStatus[] {
     const nowMs = this.#settings.clock.epochMs();
     const { untilMs } = this.#accounts.turnTo(nowMs);
     return this.#accounts.budgets.map((budget) => this.#statusOf(budget, nowMs, untilMs));
+  }
+
+  #measured(): readonly Measurement[] {
+    const known = this.#known;
+    const unknown = { words: [], value: known ? 0 : 1 };
+    return [
+      { metric: "telltale_ledger_unknown", ...unknown },
+      ...this.#statuses().flatMap((status) => measuredBudget(status, known)),
+      ...this.#accounts.counters.measured(),
+    ];
   }
 
   /** The whole of the ledger as plain data for JSON. Reservations are not part of it: they end with their process. */
@@ -203,6 +219,26 @@ export class CreditLedger {
         buckets: use.save(),
       })),
     };
+  }
+
+  /** The snapshot as JSON text. */
+  serialize(): string {
+    return JSON.stringify(this.snapshot());
+  }
+
+  /**
+   * A ledger that continues from the JSON text of another, or from its snapshot: as `restore` of one that was just made.
+   *
+   * @throws {SnapshotError} when the text cannot be used: keep what it says of the loss, make a ledger without it and
+   * call {@link markUnknown}, so that what was spent does not read as nothing
+   * @throws {TypeError|RangeError} naming the option that cannot be used
+   * @example
+   * const ledger = CreditLedger.deserialize(await readFile("ledger.json", "utf8"), { prices, budgets });
+   */
+  static deserialize(json: unknown, options: CreditLedgerOptions): CreditLedger {
+    const ledger = new CreditLedger(options);
+    ledger.restore(json);
+    return ledger;
   }
 
   /**
@@ -297,6 +333,18 @@ export class CreditLedger {
       depletesAtMs: budget.depletesAtMs(nowMs, monthEndsMs),
     });
   }
+}
+
+function measuredBudget(status: BudgetStatus, known: boolean): readonly Measurement[] {
+  const { name, spendNanoUsd, budgetNanoUsd, reservedNanoUsd, depletesAtMs } = status;
+  const words = [name];
+  const depletion = known && depletesAtMs !== null ? depletesAtMs / 1000 : 0;
+  return [
+    { metric: "telltale_budget_spent_usd", words, value: known ? usdOf(spendNanoUsd) : Number.NaN },
+    { metric: "telltale_budget_limit_usd", words, value: usdOf(budgetNanoUsd) },
+    { metric: "telltale_budget_reserved_usd", words, value: usdOf(reservedNanoUsd) },
+    { metric: "telltale_budget_depletion_timestamp_seconds", words, value: depletion },
+  ];
 }
 
 function checkedQuery(query: SpendQuery): SpendQuery {

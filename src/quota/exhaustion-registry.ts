@@ -4,8 +4,10 @@ import { Check } from "../events/check.ts";
 import { describeError } from "../events/describe-error.ts";
 import type { EventOf } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
+import { MEASURES, type Measurement, type Measures } from "../events/measurement.ts";
 import { platformClock } from "../platform.ts";
 import { quotaSignal } from "./quota-signal.ts";
+import { withDefaults } from "./with-defaults.ts";
 
 /** Where the end of an exhaustion comes from. */
 export type ExhaustionSource = "default" | "error" | "header";
@@ -94,12 +96,15 @@ export class ExhaustionRegistry {
   readonly #limit: number;
   readonly #bus: EventBus | undefined;
   readonly #clock: Pick<Clock, "epochMs">;
+  #exhaustions = 0;
+  /** What exporters of metrics read. */
+  readonly [MEASURES]: Measures = { family: "quota", read: () => this.#measured() };
 
   /** @throws {TypeError|RangeError} naming the option that cannot be used */
   constructor(options: ExhaustionRegistryOptions = {}) {
     const check = new Check("create exhaustion registry");
     check.keys(check.object("options", options), KNOWN);
-    const given = { ...DEFAULTS, ...options };
+    const given = withDefaults(DEFAULTS, options);
     this.#defaultMs = check.positiveMs("defaultMs", given.defaultMs);
     this.#maximumMs = check.positiveMs("maximumMs", given.maximumMs);
     this.#limit = check.positiveInteger("limit", given.limit);
@@ -172,6 +177,25 @@ export class ExhaustionRegistry {
     return { kind: KIND, v: 1, atMs: this.#clock.epochMs(), providers: this.list() };
   }
 
+  /** The snapshot as JSON text. */
+  serialize(): string {
+    return JSON.stringify(this.snapshot());
+  }
+
+  /**
+   * A registry with the marks of another, from its JSON text or its snapshot: as `restore` of one that was just made.
+   *
+   * @throws {SnapshotError} when the text cannot be used
+   * @throws {TypeError|RangeError} naming the option that cannot be used
+   * @example
+   * const exhausted = ExhaustionRegistry.deserialize(await readFile("exhausted.json", "utf8"), { bus });
+   */
+  static deserialize(json: unknown, options: ExhaustionRegistryOptions = {}): ExhaustionRegistry {
+    const registry = new ExhaustionRegistry(options);
+    registry.restore(json);
+    return registry;
+  }
+
   /**
    * Takes in a snapshot, or its JSON text, of this registry or of another: of two marks of a provider the later end
    * holds. What is over is left out, and no end is further away than `maximumMs`. Marks that come in are not told again.
@@ -213,12 +237,27 @@ export class ExhaustionRegistry {
     const mark: Exhaustion = Object.freeze({ provider, sinceMs, untilMs, source });
     this.#marks.set(provider, mark);
     if (known !== undefined) return mark;
+    this.#exhaustions++;
     const told = { provider, untilMs, source };
     this.#tell("quota.exhausted", nowMs, () =>
       error === undefined ? told : { ...told, error: describeError(error) },
     );
     this.#makeRoom(nowMs);
     return mark;
+  }
+
+  #measured(): readonly Measurement[] {
+    return [
+      { metric: "telltale_quota_exhaustions_total", words: [], value: this.#exhaustions },
+      ...this.list().flatMap(({ provider, untilMs }): Measurement[] => {
+        const words = [provider];
+        const until = { words, value: untilMs / 1000 };
+        return [
+          { metric: "telltale_quota_exhausted", words, value: 1 },
+          { metric: "telltale_quota_until_timestamp_seconds", ...until },
+        ];
+      }),
+    ];
   }
 
   /** The mark of a provider, unless its time is over. */

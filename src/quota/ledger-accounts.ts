@@ -3,9 +3,10 @@ import type { CalendarSpan } from "./calendar.ts";
 import { LedgerNews } from "./ledger-news.ts";
 import type { LedgerSettings } from "./ledger-options.ts";
 import type { NanoUsd } from "./nano-usd.ts";
+import { count, SpendCounters } from "./spend-counters.ts";
 import { rowParts, SpendRows } from "./spend-rows.ts";
 import { SpendSet, type WriterState } from "./spend-set.ts";
-import { NOTHING, plus, type SpendTotals } from "./spend-totals.ts";
+import { copied, NOTHING, plus, type SpendTotals } from "./spend-totals.ts";
 
 const DAY_MS = 86_400_000;
 /** The days that the rate is taken over, and one more. */
@@ -45,6 +46,8 @@ export interface PricedSpend {
 /** The spends, and the budgets that follow them through days and months. */
 export class LedgerAccounts {
   readonly budgets: readonly Budget[];
+  /** What this process recorded since it began. */
+  readonly counters = new SpendCounters();
   readonly #settings: LedgerSettings;
   readonly #spends: SpendSet;
   readonly #rows: SpendRows;
@@ -57,9 +60,11 @@ export class LedgerAccounts {
   constructor(settings: LedgerSettings) {
     this.#settings = settings;
     this.#spends = new SpendSet(settings.window);
-    this.#rows = new SpendRows(settings.calendar);
+    this.#rows = new SpendRows(settings.calendar, this.counters);
     this.#news = new LedgerNews(settings);
     this.#writer = settings.writer;
+    // At zero from the start: a counter that begins at its first spend loses it to `increase()`.
+    for (const [provider, model] of settings.prices.named()) this.counters.of(provider, model);
     this.budgets = settings.budgets.map((rule) => new Budget(rule));
   }
 
@@ -67,10 +72,14 @@ export class LedgerAccounts {
   record(spend: PricedSpend, nowMs: number): boolean {
     const { provider, model, spent, id, atMs } = spend;
     const month = this.turnTo(nowMs);
-    const { row, day } = this.#rows.of(provider, model, atMs);
+    const { row, day, own } = this.#rows.of(provider, model, atMs);
     const entry = { id, rows: row, spent, atMs: nowMs };
     if (!this.#spends.record(this.#writerName(), entry)) return false;
-    if (!spend.priced) this.#tellUnpriced(provider, model, nowMs);
+    count(own, spent);
+    if (!spend.priced) {
+      this.counters.unpriced++;
+      this.#tellUnpriced(provider, model, nowMs);
+    }
     const inMonth = atMs >= month.fromMs && atMs < month.untilMs;
     for (const budget of this.budgets) {
       if (!budget.covers(provider, model)) continue;
@@ -128,7 +137,7 @@ export class LedgerAccounts {
       const { provider, model } = parts;
       if (query.provider !== undefined && provider !== query.provider) continue;
       if (query.model !== undefined && model !== query.model) continue;
-      found.push(Object.freeze({ month, provider, model, ...spent }));
+      found.push(Object.freeze({ month, provider, model, ...copied(spent) }));
     }
     return found;
   }

@@ -6,6 +6,7 @@ import { Calendar } from "./calendar.ts";
 import { type NanoUsd, nanoUsd } from "./nano-usd.ts";
 import { Prices, type PriceTable } from "./price-table.ts";
 import type { SpendWindow } from "./spend-set.ts";
+import { withDefaults } from "./with-defaults.ts";
 
 /** A monthly budget. Without `provider` it covers all of them, without `model` all models of the provider. */
 export interface BudgetOptions {
@@ -161,7 +162,7 @@ const MOST_TIERS = 20;
 export function ledgerSettings(options: CreditLedgerOptions): LedgerSettings {
   const check = new Check("create credit ledger");
   check.keys(check.object("options", options), KNOWN);
-  const given = { ...DEFAULTS, ...options };
+  const given = withDefaults(DEFAULTS, options);
   if (given.onUnknown !== "block" && given.onUnknown !== "allow") {
     check.type("onUnknown", '"block" or "allow"', given.onUnknown);
   }

@@ -43,6 +43,9 @@ export function formatUsd(nano: NanoUsd): string {
   return `${sign}${digits.slice(0, -DECIMALS)}${fraction === "" ? "" : `.${fraction}`}`;
 }
 
+/** An amount in USD, for metrics: as near as a Number comes. */
+export const usdOf = (nano: NanoUsd): number => nano / NANO_PER_USD;
+
 /**
  * Adds two amounts or counts.
  * @throws {RangeError} when the sum is no longer exact

@@ -50,6 +50,13 @@ export class Prices {
     );
   }
 
+  /** The models that the table names, with their providers. */
+  *named(): Iterable<readonly [provider: string, model: string]> {
+    for (const [provider, models] of this.#prices) {
+      for (const model of models.keys()) if (model !== "*") yield [provider, model];
+    }
+  }
+
   /** Whether the table names the model, or all models of the provider. */
   knows(provider: string, model: string): boolean {
     return this.#of(provider, model) !== undefined;

@@ -25,6 +25,9 @@ export class RollingUse {
   readonly #requests = new Float64Array(BUCKETS);
   readonly #tokens = new Float64Array(BUCKETS);
   #newest = Number.NEGATIVE_INFINITY;
+  /** Over all buckets. */
+  #heldRequests = 0;
+  #heldTokens = 0;
 
   constructor(spanMs: number) {
     this.spanMs = spanMs;
@@ -55,12 +58,16 @@ export class RollingUse {
       this.#requests[place] = Math.max(this.#requests[place] ?? 0, requests);
       this.#tokens[place] = Math.max(this.#tokens[place] ?? 0, tokens);
     }
+    this.#heldRequests = total(this.#requests);
+    this.#heldTokens = total(this.#tokens);
   }
 
   add(nowMs: number, { requests, tokens }: Use): void {
     const place = this.#turnTo(nowMs);
     this.#requests[place] = (this.#requests[place] ?? 0) + requests;
     this.#tokens[place] = (this.#tokens[place] ?? 0) + tokens;
+    this.#heldRequests += requests;
+    this.#heldTokens += tokens;
   }
 
   /**
@@ -70,8 +77,8 @@ export class RollingUse {
   waitMs(nowMs: number, { requests, tokens }: Use, most: Use): number {
     this.#turnTo(nowMs);
     if (requests > most.requests || tokens > most.tokens) return Number.POSITIVE_INFINITY;
-    let heldRequests = total(this.#requests);
-    let heldTokens = total(this.#tokens);
+    let heldRequests = this.#heldRequests;
+    let heldTokens = this.#heldTokens;
     for (let age = BUCKETS - 1; age >= 0; age--) {
       if (heldRequests + requests <= most.requests && heldTokens + tokens <= most.tokens) {
         return age === BUCKETS - 1
@@ -95,8 +102,14 @@ export class RollingUse {
     const passed = Math.min(BUCKETS, present - this.#newest);
     for (let step = 0; step < passed; step++) {
       const place = placeOf(present - step);
+      this.#heldRequests -= this.#requests[place] ?? 0;
+      this.#heldTokens -= this.#tokens[place] ?? 0;
       this.#requests[place] = 0;
       this.#tokens[place] = 0;
+    }
+    if (passed === BUCKETS) {
+      this.#heldRequests = 0;
+      this.#heldTokens = 0;
     }
     if (passed > 0) this.#newest = present;
     return placeOf(this.#newest);

@@ -1,4 +1,5 @@
 import type { Calendar, CalendarSpan } from "./calendar.ts";
+import type { OwnSpend, SpendCounters } from "./spend-counters.ts";
 
 /** Between the parts of a row's key; names may not hold it. */
 export const SEPARATOR = "\u0000";
@@ -17,6 +18,8 @@ export interface SpendPlace {
   /** The keys of its month row and its day row. */
   readonly row: readonly [string, string];
   readonly day: CalendarSpan;
+  /** What this process recorded of the model, whatever the day. */
+  readonly own: OwnSpend;
 }
 
 /** Models whose places are kept at the most: names may come from outside. */
@@ -25,12 +28,14 @@ const MOST_KNOWN = 10_000;
 /** The places of spends, kept while the day stays the same. */
 export class SpendRows {
   readonly #calendar: Calendar;
+  readonly #counters: SpendCounters;
   #day: CalendarSpan | undefined;
   #count = 0;
   readonly #known = new Map<string, Map<string, SpendPlace>>();
 
-  constructor(calendar: Calendar) {
+  constructor(calendar: Calendar, counters: SpendCounters) {
     this.#calendar = calendar;
+    this.#counters = counters;
   }
 
   of(provider: string, model: string, atMs: number): SpendPlace {
@@ -53,7 +58,7 @@ export class SpendRows {
     if (this.#count === MOST_KNOWN) this.#forget();
     const models = this.#known.get(provider) ?? new Map<string, SpendPlace>();
     this.#known.set(provider, models);
-    const place = { row, day };
+    const place = { row, day, own: this.#counters.of(provider, model) };
     models.set(model, place);
     this.#count++;
     return place;

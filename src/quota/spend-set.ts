@@ -1,4 +1,11 @@
-import { NOTHING, plus, type SpendTotals } from "./spend-totals.ts";
+import {
+  addTo,
+  checkSum,
+  copied,
+  type GrowingTotals,
+  NOTHING,
+  type SpendTotals,
+} from "./spend-totals.ts";
 
 /** One spend that may still be sent again. */
 export interface SpendEntry {
@@ -22,9 +29,12 @@ export interface WriterState {
   readonly entries: readonly SpendEntry[];
 }
 
+/** Sums by row, which belong to one holder. */
+type Sums = Map<string, GrowingTotals>;
+
 interface Writer {
   folded: number;
-  rows: Map<string, SpendTotals>;
+  rows: Sums;
   entries: SpendEntry[];
   /** Where the entries begin: those before it were folded and go when they are half of the list. */
   head: number;
@@ -53,7 +63,7 @@ export class SpendSet {
   /** Whose entry holds an id. */
   readonly #ids = new Map<string, string>();
   /** The sum over all writers, by row. */
-  #totals = new Map<string, SpendTotals>();
+  #totals: Sums = new Map();
 
   constructor(window: SpendWindow) {
     this.#window = window;
@@ -68,11 +78,11 @@ export class SpendSet {
     const own = this.#writer(writer);
     this.#fold(writer, own, atMs);
     if (id !== null && this.#ids.has(id)) return false;
-    const sums = rows.map((row) => plus(this.#totals.get(row) ?? NOTHING, spent));
-    for (const [n, sum] of sums.entries()) this.#totals.set(rows[n] ?? "", sum);
+    for (const row of rows) checkSum(this.#totals.get(row) ?? NOTHING, spent);
+    addToRows(this.#totals, rows, spent);
     if (id === null && own.entries.length === own.head) {
       own.folded++;
-      addTo(own.rows, rows, spent);
+      addToRows(own.rows, rows, spent);
       return true;
     }
     const seq = own.folded + (own.entries.length - own.head) + 1;
@@ -88,10 +98,10 @@ export class SpendSet {
 
   /** The sum of a row over all writers. */
   total(row: string): SpendTotals {
-    return this.#totals.get(row) ?? NOTHING;
+    return copied(this.#totals.get(row) ?? NOTHING);
   }
 
-  /** Every row that anything was recorded in, with its sum. */
+  /** Every row that anything was recorded in, with its sum, which goes on to grow: copy what is kept. */
   rows(): ReadonlyMap<string, SpendTotals> {
     return this.#totals;
   }
@@ -162,8 +172,8 @@ export class SpendSet {
       if (entry === undefined) break;
       const kept = entries.length - writer.head < most * windows;
       if (kept && nowMs - entry.atMs < durationMs * windows) break;
-      addTo(writer.rows, entry.rows, entry.spent);
-      if (entry.id !== null && this.#ids.get(entry.id) === name) this.#ids.delete(entry.id);
+      addToRows(writer.rows, entry.rows, entry.spent);
+      this.#forget(entry, name);
       writer.folded = entry.seq;
     }
     if (writer.head * 2 > entries.length) {
@@ -171,20 +181,37 @@ export class SpendSet {
       writer.head = 0;
     }
   }
+
+  #forget({ id }: SpendEntry, name: string): void {
+    if (id === null) return;
+    // A single writer has every id.
+    if (this.#writers.size === 1 || this.#ids.get(id) === name) this.#ids.delete(id);
+  }
 }
 
 const stateOf = ({ folded, rows, entries, head }: Writer): WriterState => ({
   folded,
-  rows,
+  rows: copiesOf(rows),
   entries: entries.slice(head),
 });
 
-function addTo(sums: Map<string, SpendTotals>, rows: readonly string[], spent: SpendTotals): void {
-  for (const row of rows) sums.set(row, plus(sums.get(row) ?? NOTHING, spent));
+/** @throws {RangeError} when a sum is no longer exact; the rows before it have grown then */
+function addToRows(sums: Sums, rows: readonly string[], spent: SpendTotals): void {
+  for (const row of rows) {
+    const sum = sums.get(row);
+    if (sum === undefined) sums.set(row, copied(spent));
+    else addTo(sum, spent);
+  }
 }
 
 function copyOf({ folded, rows, entries }: WriterState): Writer {
-  return { folded, rows: new Map(rows), entries: [...entries], head: 0 };
+  return { folded, rows: copiesOf(rows), entries: [...entries], head: 0 };
+}
+
+function copiesOf(rows: ReadonlyMap<string, SpendTotals>): Sums {
+  const copies: Sums = new Map();
+  for (const [row, spent] of rows) copies.set(row, copied(spent));
+  return copies;
 }
 
 /** The longer history of one writer; an entry that one side knows to be a repetition is one. */
@@ -219,21 +246,21 @@ const weight = ({ nano, requests }: SpendTotals): number => nano + requests;
 /** Empties the entries whose id another writer has, and adds everything up. */
 function settled(writers: ReadonlyMap<string, Writer>): {
   readonly ids: Map<string, string>;
-  readonly totals: Map<string, SpendTotals>;
+  readonly totals: Sums;
 } {
   const ids = new Map<string, string>();
-  const totals = new Map<string, SpendTotals>();
+  const totals: Sums = new Map();
   for (const name of [...writers.keys()].sort()) {
     const writer = writers.get(name);
     if (writer === undefined) continue;
-    for (const [row, spent] of writer.rows) addTo(totals, [row], spent);
+    for (const [row, spent] of writer.rows) addToRows(totals, [row], spent);
     writer.entries = writer.entries.map((entry) => {
       if (entry.id === null) return entry;
       if (ids.has(entry.id)) return { ...entry, spent: NOTHING };
       ids.set(entry.id, name);
       return entry;
     });
-    for (const { rows, spent } of writer.entries) addTo(totals, rows, spent);
+    for (const { rows, spent } of writer.entries) addToRows(totals, rows, spent);
   }
   return { ids, totals };
 }

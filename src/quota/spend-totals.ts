@@ -18,18 +18,48 @@ export const NOTHING: SpendTotals = Object.freeze({
 
 /** @throws {RangeError} when a sum is no longer exact; nothing is changed then */
 export function plus(a: SpendTotals, b: SpendTotals): SpendTotals {
+  const sum = copied(a);
+  addTo(sum, b);
+  return sum;
+}
+
+/** Totals that grow in place: each spend is recorded by them, and a new object for each would cost as much again. */
+export interface GrowingTotals {
+  nano: number;
+  requests: number;
+  readonly tokens: Record<TokenKind, number>;
+}
+
+export function copied({ nano, requests, tokens }: SpendTotals): GrowingTotals {
+  const { input, cachedInput, cacheWrite, output } = tokens;
+  return { nano, requests, tokens: { input, cachedInput, cacheWrite, output } };
+}
+
+/** @throws {RangeError} when a sum is no longer exact; nothing is changed then */
+export function addTo(sum: GrowingTotals, spent: SpendTotals): void {
+  checkSum(sum, spent);
+  const { tokens } = sum;
+  sum.nano += spent.nano;
+  sum.requests += spent.requests;
+  tokens.input += spent.tokens.input;
+  tokens.cachedInput += spent.tokens.cachedInput;
+  tokens.cacheWrite += spent.tokens.cacheWrite;
+  tokens.output += spent.tokens.output;
+}
+
+/** @throws {RangeError} when a sum would no longer be exact */
+export function checkSum(a: SpendTotals, b: SpendTotals): void {
   const nano = a.nano + b.nano;
   const requests = a.requests + b.requests;
-  const input = a.tokens.input + b.tokens.input;
-  const cachedInput = a.tokens.cachedInput + b.tokens.cachedInput;
-  const cacheWrite = a.tokens.cacheWrite + b.tokens.cacheWrite;
-  const output = a.tokens.output + b.tokens.output;
-  // None is negative, so the largest decides; each spend is recorded through here, so the quick way comes first.
-  const largest = Math.max(nano, requests, input, cachedInput, cacheWrite, output);
-  if (largest > Number.MAX_SAFE_INTEGER) {
-    exactSum("record a spend", "nano-USD", a.nano, b.nano);
-    exactSum("record a spend", "requests", a.requests, b.requests);
-    exactSum("record a spend", "tokens", largest, 0);
-  }
-  return { nano, requests, tokens: { input, cachedInput, cacheWrite, output } };
+  const tokens = Math.max(
+    a.tokens.input + b.tokens.input,
+    a.tokens.cachedInput + b.tokens.cachedInput,
+    a.tokens.cacheWrite + b.tokens.cacheWrite,
+    a.tokens.output + b.tokens.output,
+  );
+  // None is negative, so the largest decides; each spend comes through here, so the quick way comes first.
+  if (Math.max(nano, requests, tokens) <= Number.MAX_SAFE_INTEGER) return;
+  exactSum("record a spend", "nano-USD", a.nano, b.nano);
+  exactSum("record a spend", "requests", a.requests, b.requests);
+  exactSum("record a spend", "tokens", tokens, 0);
 }

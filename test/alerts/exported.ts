@@ -1,4 +1,9 @@
-import { METRIC_NAMES, METRICS, type MetricName } from "../../src/events/metrics.ts";
+import {
+  BREAKER_METRIC_NAMES,
+  METRICS,
+  type MeasuredName,
+  type MetricName,
+} from "../../src/events/metrics.ts";
 import { samples } from "./timeline.ts";
 
 /** The numbers of a breaker in one process, as its exporter shows them. What is left out stays as it is at rest. */
@@ -27,6 +32,8 @@ export interface Exported {
   readonly recoveries?: string;
   readonly dropped?: Readonly<Record<string, string>>;
   readonly overflow?: string;
+  /** Timelines of what is no breaker, by metric and by label values joined with `->`. */
+  readonly measured?: Readonly<Partial<Record<MeasuredName, Readonly<Record<string, string>>>>>;
   /** When the process is scraped: `up`, `down` (the series end), or `silent` (nobody says that they have ended). */
   readonly life?: string;
 }
@@ -38,12 +45,27 @@ export type SeriesSet = Readonly<Record<string, string>>;
 export function exported(given: Exported, length: number): SeriesSet {
   const life = samples(given.life ?? "up", length);
   const shown: Record<string, string> = {};
-  for (const name of METRIC_NAMES) {
-    for (const { series, timeline } of seriesOf(name, given)) {
-      shown[series] = masked(samples(timeline, length), life).join(" ");
-    }
+  const all = [
+    ...BREAKER_METRIC_NAMES.flatMap((name) => seriesOf(name, given)),
+    ...measuredOf(given),
+  ];
+  for (const { series, timeline } of all) {
+    shown[series] = masked(samples(timeline, length), life).join(" ");
   }
   return shown;
+}
+
+function measuredOf(given: Exported): Line[] {
+  const { job = "checkout", instance = "a", labels = {}, measured = {} } = given;
+  return Object.entries(measured).flatMap(([name, timelines]) => {
+    // The keys of `measured` are names of metrics by its type.
+    const { labels: further }: { labels: readonly string[] } = METRICS[name as MeasuredName];
+    return Object.entries(timelines).map(([words, timeline]) => {
+      const values = words.split("->");
+      const own = Object.fromEntries(further.map((label, n) => [label, values[n] ?? ""]));
+      return { series: selector(name, { job, instance, ...labels, ...own }), timeline };
+    });
+  });
 }
 
 interface Line {

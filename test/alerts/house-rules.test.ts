@@ -71,7 +71,7 @@ describe.each(cases)("$name", ({ rule }) => {
     for (const node of nodes(rule, "LabelName")) {
       const label = textOf(rule, node);
       if (node.parent?.name === "GroupingLabels")
-        expect([...COMMON, "state", "sink"]).toContain(label);
+        expect([...COMMON, "state", "sink", "provider", "budget", "reason"]).toContain(label);
       expect(label).not.toMatch(/^otel_|^le$/);
     }
   });

@@ -17,7 +17,7 @@ function expand(word: string): string[] {
     start,
     step,
     times = "1",
-  } = /^(?<head>(?<start>-?[\d.]+)(?<step>\+[\d.]+)?|[a-z_]+)(?:\*(?<times>\d+))?$/.exec(word)
+  } = /^(?<head>(?<start>-?[\d.]+)(?<step>\+[\d.]+)?|[a-zA-Z_]+)(?:\*(?<times>\d+))?$/.exec(word)
     ?.groups ?? {};
   if (head === "") throw new Error(`Cannot read the word "${word}" of a timeline`);
   return Array.from({ length: Number(times) }, (_, n) =>

@@ -64,7 +64,7 @@ describe.each(all)("$file", (dashboard) => {
   test("every series of a breaker is chosen by the variable breaker", () => {
     for (const expr of expressions(dashboard)) {
       for (const { metric, matchers } of parsePromQl(expr.replaceAll(/\$__\w+/g, "1m")).selectors) {
-        const exporterWide = /_(events_dropped|series_overflow)_total$/.test(metric);
+        const exporterWide = /_(events_dropped|series_overflow)_total$|^telltale_/.test(metric);
         const chosen = matchers.some(({ value }) => value === "$breaker");
         expect(chosen, `${metric} in ${expr}`).toBe(!exporterWide);
       }

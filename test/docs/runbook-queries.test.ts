@@ -10,6 +10,7 @@ import { parseLogQl } from "../support/logql.ts";
 import { describeWith, program } from "../support/programs.ts";
 import { parsePromQl, unknownNames } from "../support/promql.ts";
 import { checkedAsRules } from "../support/promtool.ts";
+import { recordedMoney } from "../support/recorded-money.ts";
 import { recordedNight } from "../support/recorded-outage.ts";
 import { readPages } from "../support/runbooks.ts";
 import { FIELDS, isEvent, VALUES } from "../support/telltale-words.ts";
@@ -107,7 +108,8 @@ describeWith("jq")("the filters of the log", () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "telltale-night-"));
     log = join(folder, "checkout.log");
-    writeFileSync(log, (await recordedNight()).join(""));
+    const night = [...(await recordedNight()), ...(await recordedMoney())];
+    writeFileSync(log, night.join(""));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -10,6 +10,7 @@ import {
   isEvent,
   isExported,
   isMember,
+  isMethod,
   isMetric,
   isOption,
   VALUES,
@@ -41,6 +42,7 @@ function isKnown(word: string): boolean {
     FIELDS.has(word) ||
     VALUES.has(word) ||
     isExported(bare) ||
+    (word !== bare && isMethod(bare)) ||
     (/^[a-z]\w*(\.[a-z]\w*)?$/i.test(word) && isOption(word)) ||
     isPackagePath(word) ||
     OF_OTHERS.some((pattern) => pattern.test(word))

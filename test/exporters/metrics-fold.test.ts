@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { Registry } from "prom-client";
 import { expect, test } from "vitest";
-import { METRIC_NAMES, METRICS } from "../../src/events/metrics.ts";
+import { BREAKER_METRIC_NAMES, METRICS } from "../../src/events/metrics.ts";
 import { exportToPrometheus } from "../../src/exporters/prometheus.ts";
 import {
   CircuitBreaker,
@@ -67,7 +67,7 @@ const STEPS: readonly Step[] = [
   },
 ];
 
-const SERIES_OF_EVENTS = METRIC_NAMES.filter(
+const SERIES_OF_EVENTS = BREAKER_METRIC_NAMES.filter(
   (name) =>
     METRICS[name].type === "counter" &&
     name !== "circuit_breaker_series_overflow_total" &&

@@ -30,6 +30,24 @@ test("METRICS has the names, types and units of the contract", () => {
     "circuit_breaker_call_duration_seconds histogram s",
     "circuit_breaker_events_dropped_total counter {event}",
     "circuit_breaker_series_overflow_total counter {series}",
+    "telltale_quota_exhausted gauge ",
+    "telltale_quota_until_timestamp_seconds gauge s",
+    "telltale_quota_exhaustions_total counter {mark}",
+    "telltale_budget_spent_usd gauge {USD}",
+    "telltale_budget_limit_usd gauge {USD}",
+    "telltale_budget_reserved_usd gauge {USD}",
+    "telltale_budget_depletion_timestamp_seconds gauge s",
+    "telltale_ledger_unknown gauge ",
+    "telltale_spend_usd_total counter {USD}",
+    "telltale_spend_requests_total counter {request}",
+    "telltale_spend_tokens_total counter {token}",
+    "telltale_spend_unpriced_total counter {spend}",
+    "telltale_cluster_connected gauge ",
+    "telltale_cluster_losses_total counter {loss}",
+    "telltale_cluster_peers gauge {task}",
+    "telltale_cluster_waiting gauge {breaker}",
+    "telltale_cluster_rejected_total counter {message}",
+    "telltale_cluster_reset_timestamp_seconds gauge s",
   ]);
 });
 
@@ -40,8 +58,10 @@ test("METRICS lists the legal state changes, not every pair", () => {
 
 test("METRICS gives as many values as labels in each combination", () => {
   for (const name of METRIC_NAMES) {
-    const { labels, values } = METRICS[name];
-    expect(values.length, name).toBeGreaterThan(0);
+    const { labels, values, names = 0 }: MetricDefinition = METRICS[name];
+    expect(names, name).toBeLessThanOrEqual(labels.length);
+    if (names === 0) expect(values.length, name).toBeGreaterThan(0);
+    else expect(values, name).toEqual([]);
     for (const words of values) expect(words, name).toHaveLength(labels.length);
     expect(new Set(values.map((words) => words.join())).size, name).toBe(values.length);
   }
@@ -76,6 +96,24 @@ test("instrumentName() follows the rule of the contract", () => {
     "circuit_breaker.call_duration_seconds",
     "circuit_breaker.events_dropped",
     "circuit_breaker.series_overflow",
+    "telltale.quota_exhausted",
+    "telltale.quota_until_timestamp_seconds",
+    "telltale.quota_exhaustions",
+    "telltale.budget_spent_usd",
+    "telltale.budget_limit_usd",
+    "telltale.budget_reserved_usd",
+    "telltale.budget_depletion_timestamp_seconds",
+    "telltale.ledger_unknown",
+    "telltale.spend_usd",
+    "telltale.spend_requests",
+    "telltale.spend_tokens",
+    "telltale.spend_unpriced",
+    "telltale.cluster_connected",
+    "telltale.cluster_losses",
+    "telltale.cluster_peers",
+    "telltale.cluster_waiting",
+    "telltale.cluster_rejected",
+    "telltale.cluster_reset_timestamp_seconds",
   ]);
 });
 

@@ -8,6 +8,7 @@ import {
   type TelltaleEvent,
 } from "../../src/index.ts";
 import {
+  CreditLedger,
   ExhaustionRegistry,
   type ExhaustionRegistryOptions,
   isQuotaExceededError,
@@ -24,6 +25,17 @@ function registryOf(options: ExhaustionRegistryOptions = {}, clock = new FakeClo
   bus.on("quota.*", (event) => told.push(event));
   return { registry: new ExhaustionRegistry({ bus, clock, ...options }), clock, told };
 }
+
+test("deserialize() makes a registry with the marks of another, and refuses what is none", () => {
+  const { registry, clock } = registryOf();
+  registry.mark("openai");
+  const again = ExhaustionRegistry.deserialize(registry.serialize(), { clock, maximumMs: 1_000 });
+  expect(again.list()).toMatchObject([{ provider: "openai", untilMs: START_AT_MS + 1_000 }]);
+  expect(again.serialize()).toBe(JSON.stringify(again.snapshot()));
+  expect(() => ExhaustionRegistry.deserialize("{}")).toThrow(
+    expect.objectContaining({ code: "ERR_SNAPSHOT_KIND" }),
+  );
+});
 
 test("mark() holds five minutes, and its end is told when somebody asks", () => {
   const { registry, clock, told } = registryOf();
@@ -321,4 +333,15 @@ test("mark() refuses what is no provider and no length of time", () => {
   expect(() => registry.mark("")).toThrow("Cannot mark provider: provider must be a string of 1");
   expect(() => registry.mark("p", { forMs: -1 })).toThrow("forMs must be a positive number");
   expect(registry.list()).toEqual([]);
+});
+
+test("an option that is undefined is one that is not given", () => {
+  const clock = new FakeClock();
+  // As callers without exactOptionalPropertyTypes may write it.
+  const none: object = { timeZone: undefined, depletionDays: undefined, onUnknown: undefined };
+  const ledger = new CreditLedger({ prices: {}, clock, ...none });
+  expect(ledger.snapshot().timeZone).toBe("UTC");
+  const marks: object = { defaultMs: undefined, limit: undefined };
+  const exhausted = new ExhaustionRegistry({ clock, ...marks });
+  expect(exhausted.mark("p").untilMs - clock.epochMs()).toBe(300_000);
 });

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { isSnapshotError } from "../../src/core/snapshot-error.ts";
-import type { CreditLedger } from "../../src/quota/credit-ledger.ts";
+import { CreditLedger } from "../../src/quota/credit-ledger.ts";
 import { FakeClock } from "../support/fake-clock.ts";
-import { DAY_MS, DOLLAR, ledgerOf, tiersOf, USD } from "../support/quota.ts";
+import { DAY_MS, DOLLAR, ledgerOf, PRICES, tiersOf, USD } from "../support/quota.ts";
 
 const OPTIONS = {
   budgets: [{ name: "all", usdPerMonth: 10, hard: true }],
@@ -39,6 +39,19 @@ function restored(clock: FakeClock, snapshot: unknown) {
   made.ledger.restore(snapshot);
   return made;
 }
+
+test("deserialize() makes the ledger that serialize() was of, and none of what cannot be used", () => {
+  const { ledger, clock } = filled();
+  const text = ledger.serialize();
+  expect(text).toBe(JSON.stringify(ledger.snapshot()));
+  const options = { ...OPTIONS, prices: PRICES, writer: "restarted", clock };
+  const again = CreditLedger.deserialize(text, options);
+  expect(again.known).toBe(true);
+  expect(read(again)).toEqual(read(ledger));
+  expect(() => CreditLedger.deserialize("{}", options)).toThrow(
+    expect.objectContaining({ code: "ERR_SNAPSHOT_KIND" }),
+  );
+});
 
 test("restore() of a snapshot continues the ledger: sums, budgets, ids, told tiers and limits", () => {
   const { ledger, clock, told } = filled();

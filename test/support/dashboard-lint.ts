@@ -14,7 +14,7 @@ export type LintRule = (dashboard: Dashboard) => readonly string[];
 
 const DATASOURCE = ["$datasource", inserted("datasource")];
 // Of Grafana's units those that the dashboards use; any other has to be looked up first.
-const UNITS = ["none", "short", "percentunit", "reqps", "s"];
+const UNITS = ["none", "short", "percentunit", "reqps", "s", "currencyUSD"];
 const RATES = ["rate", "irate"];
 const GROWTHS = [...RATES, "increase"];
 

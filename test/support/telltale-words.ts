@@ -3,11 +3,13 @@ import pino from "pino";
 import { Registry } from "prom-client";
 import { ALERT_NAMES } from "../../scripts/docs/alert-names.ts";
 import { EVENTS, envelopeOf } from "../../src/events/catalogue.ts";
+import type { Field } from "../../src/events/field.ts";
 import { BREAKER_LABEL, METRICS, OTHER, SINKS } from "../../src/events/metrics.ts";
 import * as vocabulary from "../../src/events/vocabulary.ts";
 import { logCircuitEvents } from "../../src/exporters/pino.ts";
 import { exportToPrometheus } from "../../src/exporters/prometheus.ts";
 import {
+  BreakerRegistry,
   CircuitBreaker,
   consecutive,
   createEventBus,
@@ -15,6 +17,13 @@ import {
   failureRate,
   slowRate,
 } from "../../src/index.ts";
+import {
+  budgetGuard,
+  CreditLedger,
+  ExhaustionRegistry,
+  quotaGuard,
+} from "../../src/quota/index.ts";
+import { joinCluster, MemoryStore } from "../../src/redis/index.ts";
 
 /** The fields of all events, and what the pino exporter adds or renames. */
 export const FIELDS: ReadonlySet<string> = new Set([
@@ -29,9 +38,15 @@ const lists: readonly (readonly unknown[])[] = Object.values(vocabulary);
 /** The words of the field that events and labels have as values. */
 export const VALUES: ReadonlySet<string> = new Set([
   ...lists.flat(2).map(String),
+  ...Object.values(EVENTS).flatMap(({ fields }) => Object.values(fields).flatMap(wordsOf)),
   ...["consecutive", "failureRate", "slowRate"].map(ruleName),
   ...["probe", "permanent", "permanent failure", OTHER, ...SINKS],
 ]);
+
+/** The words that a field of an event may hold. */
+function wordsOf({ shape }: Field<unknown, boolean>): string[] {
+  return shape.kind === "word" ? shape.words.map(String) : [];
+}
 
 function ruleName(name: string): string {
   const rules = [
@@ -46,6 +61,12 @@ function ruleName(name: string): string {
 const window = { calls: 10 };
 const breaker = () => new CircuitBreaker("payments");
 
+const BUDGET = { name: "all", usdPerMonth: 1 };
+const SPEND = { provider: "p", model: "m" };
+const ledger = new CreditLedger({ prices: {} });
+/** A cluster that does nothing. */
+const STILL = { timers: { start: () => 0, stop: () => {} } };
+
 /** Gives an option, without a value, to everything that has options: what does not know it says so. */
 const OPTION_TAKERS: readonly ((name: string) => unknown)[] = [
   (name) => new CircuitBreaker("x", { [name]: undefined }),
@@ -59,9 +80,22 @@ const OPTION_TAKERS: readonly ((name: string) => unknown)[] = [
   (name) => createEventBus({ [name]: undefined }),
   (name) => logCircuitEvents(breaker().bus, pino({ level: "silent" }), { [name]: undefined }),
   (name) => exportToPrometheus(breaker(), new Registry(), { [name]: undefined }),
+  (name) => new ExhaustionRegistry({ [name]: undefined }),
+  (name) => new CreditLedger({ prices: {}, ...only(name) }),
+  (name) => new CreditLedger({ prices: {}, budgets: [{ ...BUDGET, ...only(name) }] }),
+  (name) => quotaGuard(breaker(), new ExhaustionRegistry(), { [name]: undefined }),
+  (name) => budgetGuard(breaker(), ledger, { estimate: SPEND, ...only(name) }),
+  (name) =>
+    joinCluster(new BreakerRegistry(), new MemoryStore().backplane(), {
+      [name]: undefined,
+      ...STILL,
+    }),
 ];
 /** Options that must have a value, which the takers above give. */
-const NEEDED = new Set(["durationMs", "threshold", "window", "latencyMs", "initialMs", "maxMs"]);
+const NEEDED = new Set([
+  ...["durationMs", "threshold", "window", "latencyMs", "initialMs", "maxMs"],
+  ...["prices", "usdPerMonth", "estimate", "timers"],
+]);
 /** Options of a call; `calls` is one of `window`. */
 const OF_CALLS = new Set(["signal", "context", "calls"]);
 
@@ -88,6 +122,9 @@ const api = readFileSync(new URL("../api.txt", import.meta.url), "utf8");
 /** Whether the package exports it. */
 export const isExported = (name: string): boolean =>
   new RegExp(`^telltale\\S* ${name}: `, "m").test(api);
+
+/** Whether anything of telltale has such a method. */
+export const isMethod = (name: string): boolean => new RegExp(`#${name}$`, "m").test(api);
 
 /** Whether a breaker has such a method or property. */
 export const isMember = (name: string): boolean =>

@@ -1,3 +1,4 @@
+import { cluster, money } from "./beside-breakers.ts";
 import { breakerTable } from "./breaker-table.ts";
 import type { Frame, Row } from "./frame.ts";
 import { OUTCOME_COLOURS, STATE_LIMITS, series, stat, timeline } from "./panels.ts";
@@ -315,5 +316,5 @@ export const overview: Frame = {
     "All circuit breakers that telltale exports: which are open, what that costs, which will trip next, and whether the telemetry itself is whole.",
   breakers: "several",
   other: DEPTH,
-  rows: [now, which, calls, trips, recovery, telemetry],
+  rows: [now, which, calls, trips, recovery, money, cluster, telemetry],
 };

@@ -34,6 +34,9 @@ const NOT_LOKI = [
   "objective",
   "burn-rate",
   "burn-minimum-rate",
+  "budget-high",
+  "budget-end",
+  "depletion-days",
 ];
 
 /** What the command line asked for, checked. */

@@ -1,6 +1,8 @@
 import type { AlertSettings } from "./alert-settings.ts";
+import { clusterAlerts } from "./cluster-alerts.ts";
 import { logAlerts } from "./log-alerts.ts";
 import { PromQl } from "./promql.ts";
+import { quotaAlerts } from "./quota-alerts.ts";
 import { recoveryAlerts } from "./recovery-alerts.ts";
 import { isAlert, type RuleGroup } from "./rule.ts";
 import { stateAlerts } from "./state-alerts.ts";
@@ -12,7 +14,14 @@ import { trafficAlerts } from "./traffic-alerts.ts";
 type MakeGroup = (q: PromQl, thresholds: Thresholds) => RuleGroup;
 
 /** Every group there is. A new subject is a file with such a function, and a place in this list. */
-const GROUPS: readonly MakeGroup[] = [stateAlerts, trafficAlerts, recoveryAlerts, telemetryAlerts];
+const GROUPS: readonly MakeGroup[] = [
+  stateAlerts,
+  trafficAlerts,
+  recoveryAlerts,
+  quotaAlerts,
+  clusterAlerts,
+  telemetryAlerts,
+];
 
 /** The rules that the settings ask for, for Prometheus. */
 export function ruleGroups(settings: AlertSettings): readonly RuleGroup[] {

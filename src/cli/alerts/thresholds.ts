@@ -60,6 +60,21 @@ export const THRESHOLDS = {
     usual: 3,
     doc: "RecoveryRegression: only with this many recoveries in both, or more",
   },
+  "budget-high": {
+    kind: "share",
+    usual: 0.8,
+    doc: "BudgetHigh: this share of a budget is spent, or more",
+  },
+  "budget-end": {
+    kind: "share",
+    usual: 0.95,
+    doc: "BudgetEnd: this share of a budget is spent, or more",
+  },
+  "depletion-days": {
+    kind: "count",
+    usual: 3,
+    doc: "BudgetDepletion: a budget is used up within this many days",
+  },
 } as const satisfies Readonly<Record<string, ThresholdDefinition>>;
 
 export type ThresholdName = keyof typeof THRESHOLDS;
