@@ -37,6 +37,8 @@ export class Cluster {
   #timer: unknown;
   #timerMs = Number.POSITIVE_INFINITY;
   #draining = false;
+  /** The last fault of the backplane since it connected. */
+  #fault: unknown;
   #whenSettled: (() => void) | null = null;
 
   constructor(registry: ClusterRegistry, backplane: Backplane, settings: ClusterSettings) {
@@ -302,7 +304,8 @@ export class Cluster {
         const counts = Object.values(this.#task.rejected);
         const rejected = counts.reduce((sum, count) => sum + count, 0);
         const atMs = Math.floor(this.#settings.clock.epochMs());
-        this.#journal.tell(effect.told, { atMs, waiting, peers: peers.length, rejected });
+        const fault = this.#fault;
+        this.#journal.tell(effect.told, { atMs, waiting, peers: peers.length, rejected, fault });
       }
     }
   }
@@ -320,6 +323,7 @@ export class Cluster {
     );
     void connected.then(({ ok }) =>
       this.#act((nowMs) => {
+        if (ok) this.#fault = undefined;
         if (ok) this.#task.connected(nowMs);
         else this.#task.connectFailed(nowMs);
       }),
@@ -330,6 +334,7 @@ export class Cluster {
     void this.#try(() => this.#backplane.run(operation)).then((ran) => {
       // Nothing is no answer either.
       const raw = ran.ok ? (ran.value ?? NO_ANSWER) : NO_ANSWER;
+      if (ran.ok) this.#fault = undefined;
       this.#act((nowMs) => this.#task.answered(id, raw, nowMs));
     });
   }
@@ -338,7 +343,8 @@ export class Cluster {
   async #try<T>(run: () => Promise<T>): Promise<{ ok: true; value: T } | { ok: false }> {
     try {
       return { ok: true, value: await run() };
-    } catch {
+    } catch (fault) {
+      this.#fault = fault;
       return { ok: false };
     }
   }
