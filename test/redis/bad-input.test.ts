@@ -34,14 +34,15 @@ describeWith("redis-server").each(CLIENTS)("bad input, with %s", (_, make) => {
   let stage: Stage;
   let stop: () => Promise<void>;
 
-  const begin = async (secret?: string): Promise<void> => {
+  const begin = async ({ heartbeatMs = 2_000, secret = "" } = {}): Promise<void> => {
     const server = await startRedis();
     const registry = new BreakerRegistry();
     const events: TelltaleEvent[] = [];
     registry.bus.on("cluster.*", (event) => events.push(event));
-    const options = secret === undefined ? {} : { secret };
+    const options = secret === "" ? {} : { secret };
     const cluster = joinCluster(registry, redisBackplane(make(server), options), {
-      ...{ task: "victim", heartbeatMs: 100, reconcileMs: 300 },
+      // A deadline that a busy machine keeps as well.
+      ...{ task: "victim", heartbeatMs, reconcileMs: 300, deadlineMs: 2_000 },
     });
     const peer = createClient({ url: server.url });
     peer.on("error", () => {});
@@ -142,6 +143,8 @@ describeWith("redis-server").each(CLIENTS)("bad input, with %s", (_, make) => {
     ["meta", NAMES.meta],
     ["votes", NAMES.votes],
   ])("a foreign value at %s is told with its error, and fails no call", async (_name, key) => {
+    await stop();
+    await begin({ heartbeatMs: 100 });
     await stage.ask("DEL", key);
     await stage.ask("SET", key, "somebody else's");
     const degraded = () => stage.events.filter(({ type }) => type === "cluster.degraded");
@@ -155,6 +158,25 @@ describeWith("redis-server").each(CLIENTS)("bad input, with %s", (_, make) => {
     expect(String(await stage.ask("HGET", NAMES.records, "b:payments"))).toContain('"f":1');
   });
 
+  test("a store that answers readings and takes no writes is told, and heard out when it does", async () => {
+    await stop();
+    await begin({ heartbeatMs: 100 });
+    const { server } = stage;
+    const degraded = () => stage.events.filter(({ type }) => type === "cluster.degraded");
+    // Needs more replicas than there are: what a master does that lost its replicas, or one that is one now.
+    await server.ask("CONFIG", "SET", "min-replicas-to-write", "1");
+    expect(await stage.cluster.forceOpen("payments")).toMatchObject({ scope: "local-only" });
+    await until(() => degraded().length > 0);
+    expect(degraded()[0]).toMatchObject({
+      ...{ reason: "unreachable", waiting: 1 },
+      error: { message: expect.stringContaining("NOREPLICAS") },
+    });
+    await works(stage);
+    await server.ask("CONFIG", "SET", "min-replicas-to-write", "0");
+    await until(() => stage.cluster.status.phase === "up" && stage.cluster.status.waiting === 0);
+    expect(String(await stage.ask("HGET", NAMES.records, "b:payments"))).toContain('"f":1');
+  });
+
   test("a foreign value at audit keeps nobody from forcing and resetting", async () => {
     await stage.ask("SET", NAMES.audit, "somebody else's");
     expect(await stage.cluster.forceOpen("payments")).toMatchObject({ scope: "cluster" });
@@ -163,7 +185,7 @@ describeWith("redis-server").each(CLIENTS)("bad input, with %s", (_, make) => {
 
   test("secret: what is not signed, or with another secret, or for another channel is dropped", async () => {
     await stop();
-    await begin(SECRET);
+    await begin({ secret: SECRET });
     const beat = (o: string) => JSON.stringify({ p: 1, k: "beat", o, c: 1 });
     await stage.say(beat("unsigned"));
     await stage.say(new MessageSeal("another secret of theirs", NAMES.channel).sign(beat("other")));

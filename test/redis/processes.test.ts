@@ -54,9 +54,10 @@ describeWith("redis-server").each(["node-redis", "ioredis"] as const)(
         fleet.wire(a, "whole");
         await fleet.converges("closed");
         await fleet.stays("closed");
-        const { degraded, recovered } = await a.report();
-        expect(degraded.length).toBeGreaterThan(0);
-        expect(recovered).toBe(degraded.length);
+        await until(async () => {
+          const { degraded, recovered } = await a.report();
+          return degraded.length > 0 && recovered === degraded.length;
+        });
         await fleet.noCallFailed();
       },
     );
