@@ -16,6 +16,7 @@ import type { Effect, Settled } from "./effect.ts";
 import type { Evidence } from "./names-host.ts";
 import type { Operation } from "./operation.ts";
 import { type KeyKind, keyOf, nameOf } from "./record.ts";
+import { takeMark, tellMarks } from "./shared-quota.ts";
 import { LONGEST_NOTE } from "./wire.ts";
 
 /** How long leaving waits for what is under way. */
@@ -46,10 +47,15 @@ export class Cluster {
     this.#backplane = backplane;
     this.#journal = new ClusterJournal(registry.bus);
     this.#task = new ClusterTask(settings, this.#now);
-    this.#unfollow = registry.follow({
+    const unfollow = registry.follow({
       added: (breaker) => this.#attach(breaker),
       removed: (breaker) => this.#detach(breaker),
     });
+    const untell = tellMarks(this, settings.quota);
+    this.#unfollow = () => {
+      unfollow();
+      untell();
+    };
     this.#act((nowMs) => this.#task.start(nowMs));
   }
 
@@ -357,14 +363,8 @@ export class Cluster {
     const { kind, name } = nameOf(key);
     if (kind === "quota") {
       const remainingMs = effect.do === "hold" ? effect.remainingMs : 0;
-      void this.#try(async () =>
-        this.#settings.onQuota?.({
-          provider: name,
-          remainingMs,
-          note: record.fr,
-          origin: record.o,
-        }),
-      );
+      const mark = { provider: name, remainingMs, note: record.fr, origin: record.o };
+      takeMark(mark, this.#settings);
       return;
     }
     const breaker = this.#breakers.get(name);

@@ -133,7 +133,7 @@ describeWith("redis-server").each(["node-redis", "ioredis"] as const)(
     test("quota marks reach every process", async () => {
       await a.tell({ do: "quota", provider: "openai", forMs: 60_000 });
       await until(async () =>
-        (await fleet.reports()).slice(1).every(({ quota }) => quota.includes("openai 1")),
+        (await fleet.reports()).slice(1).every(({ quota }) => quota.includes("openai peer")),
       );
     });
   },

@@ -1,4 +1,5 @@
 import { BreakerRegistry, createEventBus } from "../../src/index.ts";
+import { ExhaustionRegistry } from "../../src/quota/index.ts";
 import { joinCluster, redisBackplane, startSentinel } from "../../src/redis/index.ts";
 import type { TaskOrder, TaskReport, TaskSetup } from "./cluster-process.ts";
 import { CLIENTS, CLUSTER_CLIENTS } from "./redis-clients.ts";
@@ -15,12 +16,13 @@ const make = kinds.find(([name]) => name === setup.client)?.[1];
 if (make === undefined) throw new Error(`There is no client ${setup.client}`);
 
 const bus = createEventBus({ instance: task });
-const seen = { opens: 0, closes: 0, recovered: 0, degraded: [] as string[], quota: [] as string[] };
+const seen = { opens: 0, closes: 0, recovered: 0, degraded: [] as string[] };
 bus.on("circuit.open", () => seen.opens++);
 bus.on("circuit.close", () => seen.closes++);
 bus.on("cluster.recovered", () => seen.recovered++);
 bus.on("cluster.degraded", ({ reason }) => seen.degraded.push(reason));
 
+const quota = new ExhaustionRegistry({ bus });
 const registry = new BreakerRegistry({
   bus,
   defaults: { failureThreshold: 2, cooldownMs: 60_000 },
@@ -34,7 +36,7 @@ const cluster = joinCluster(registry, backplane, {
   reconcileMs: 500,
   // As long as a busy machine may take; the tests of the default are elsewhere.
   deadlineMs: 2_000,
-  onQuota: ({ provider, remainingMs }) => seen.quota.push(`${provider} ${Math.sign(remainingMs)}`),
+  quota,
 });
 if (setup.sentinel) {
   startSentinel(cluster, "payments", {
@@ -53,7 +55,9 @@ const calling = setInterval(async () => {
 async function obey(order: TaskOrder): Promise<unknown> {
   switch (order.do) {
     case "report": {
-      const report: TaskReport = { state: payments.state, status: cluster.status, calls, ...seen };
+      const { state } = payments;
+      const marked = quota.list().map(({ provider, source }) => `${provider} ${source}`);
+      const report: TaskReport = { state, status: cluster.status, calls, quota: marked, ...seen };
       return report;
     }
     case "trip":
@@ -72,7 +76,7 @@ async function obey(order: TaskOrder): Promise<unknown> {
       return cluster.forceOpen("payments", "still open here", { evidence });
     }
     case "quota":
-      cluster.markQuota(order.provider, order.forMs);
+      quota.mark(order.provider, { forMs: order.forMs });
       return null;
     case "leave":
       clearInterval(calling);
