@@ -10,6 +10,7 @@ export const PROGRAMS = {
   amtool: { debian: "prometheus-alertmanager" },
   chromium: { debian: "chromium" },
   "nats-server": { debian: "nats-server" },
+  openssl: { debian: "openssl" },
   tmux: { debian: "tmux" },
   jq: { debian: "jq" },
 } as const satisfies Record<string, { readonly debian: string }>;

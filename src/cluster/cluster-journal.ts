@@ -1,6 +1,7 @@
+import { describeError } from "../events/describe-error.ts";
 import type { EventOf, EventType } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
-import type { Told } from "./effect.ts";
+import type { DegradedReason, Told } from "./effect.ts";
 import { nameOf } from "./record.ts";
 
 type ClusterEventType = Extract<EventType, `cluster.${string}`>;
@@ -12,6 +13,8 @@ export interface TaskFacts {
   readonly waiting: number;
   readonly peers: number;
   readonly rejected: number;
+  /** The last fault since the last connection; undefined when there was none. */
+  readonly fault: unknown;
 }
 
 /** Builds the events of the cluster; what nobody listens to is not built. A bus that fails disturbs nobody. */
@@ -29,7 +32,7 @@ export class ClusterJournal {
         this.#tellIncident(told, facts);
         return;
       case "degraded":
-        this.#emit("cluster.degraded", { reason: told.reason, waiting: facts.waiting }, facts);
+        this.#tellDegraded(told.reason, facts);
         return;
       case "recovered": {
         const { lostMs, waiting } = told;
@@ -45,6 +48,12 @@ export class ClusterJournal {
       case "rejected":
         this.#emit("cluster.rejected", { reason: told.reason, count: told.count }, facts);
     }
+  }
+
+  #tellDegraded(reason: DegradedReason, facts: TaskFacts): void {
+    const { waiting, fault } = facts;
+    const error = fault === undefined ? {} : { error: describeError(fault) };
+    this.#emit("cluster.degraded", { reason, waiting, ...error }, facts);
   }
 
   #tellIncident(told: Extract<Told, { what: "opened" | "closed" }>, facts: TaskFacts): void {

@@ -4,6 +4,7 @@ import type { EventBus } from "../events/event-bus.ts";
 import { platformClock, platformRandom, platformTimers, type Timers } from "../platform.ts";
 import type { Quorum } from "./operation.ts";
 import { ALL_PROTECTIONS } from "./protections.ts";
+import type { SharedQuota } from "./shared-quota.ts";
 import { LONGEST_OPEN_MS } from "./store-rules.ts";
 import type { TaskSettings } from "./task-settings.ts";
 import { LONGEST_TASK } from "./wire.ts";
@@ -70,7 +71,13 @@ export interface ClusterOptions {
    * @default 10_000
    */
   readonly nameLimit?: number;
-  /** Takes the quota marks of the fleet. What it throws is reported as `bus.listener_failed` would be: not at all. */
+  /**
+   * Shares the marks of an `ExhaustionRegistry`: what is marked or cleared in one task is so in all. Marks that were
+   * made before are not told.
+   * @default none
+   */
+  readonly quota?: SharedQuota;
+  /** Takes the quota marks of the fleet. What it throws is swallowed. */
   readonly onQuota?: (mark: QuotaMark) => void;
   /**
    * Where the time comes from.
@@ -93,6 +100,7 @@ export interface ClusterOptions {
 export interface ClusterSettings extends TaskSettings {
   readonly clock: Clock;
   readonly timers: Timers;
+  readonly quota: SharedQuota | undefined;
   readonly onQuota: ((mark: QuotaMark) => void) | undefined;
 }
 
@@ -107,6 +115,7 @@ const KEYS = [
   "longestOpenMs",
   "probeJitterMs",
   "nameLimit",
+  "quota",
   "onQuota",
   "clock",
   "timers",
@@ -122,8 +131,21 @@ export function clusterSettings(options: unknown, bus: EventBus): ClusterSetting
   check.keys(given, KEYS);
   const ms = (field: keyof ClusterOptions, value: number | undefined, fallback: number): number =>
     value === undefined ? fallback : check.positiveMs(field, value);
-  const { namespace, task, nameLimit, onQuota, clock, timers, random = platformRandom } = given;
+  const {
+    namespace,
+    task,
+    nameLimit,
+    quota,
+    onQuota,
+    clock,
+    timers,
+    random = platformRandom,
+  } = given;
   check.function("random", random);
+  if (quota !== undefined) {
+    check.function("quota.follow", check.object("quota", quota)["follow"]);
+    check.function("quota.adopt", quota.adopt);
+  }
   if (onQuota !== undefined) check.function("onQuota", onQuota);
   const longestOpenMs = ms("longestOpenMs", given.longestOpenMs, 3_600_000);
   if (longestOpenMs > LONGEST_OPEN_MS) {
@@ -141,6 +163,7 @@ export function clusterSettings(options: unknown, bus: EventBus): ClusterSetting
     longestOpenMs,
     probeJitterMs: ms("probeJitterMs", given.probeJitterMs, 1_000),
     nameLimit: nameLimit === undefined ? 10_000 : check.positiveInteger("nameLimit", nameLimit),
+    quota,
     onQuota,
     clock: clock === undefined ? platformClock : checkedClock(check, clock),
     timers: timers === undefined ? platformTimers : checkedTimers(check, timers),

@@ -22,6 +22,8 @@ import { readAnswer, readMessage } from "./wire.ts";
 
 /** Records that are given back in one operation, and names that are read in one. */
 const BATCH = 50;
+/** The operations that are sent again until the store has taken them. */
+const INTENDED: readonly Operation["do"][] = ["force", "open", "reset", "result"];
 
 /**
  * One task of the cluster: a state machine without I/O. Each method is one input with the moment it came at, on the
@@ -249,6 +251,7 @@ export class ClusterTask {
   /** Does what is due. */
   wake(nowMs: number): void {
     this.#pending.expire(nowMs);
+    if (this.#link.isUnheard && this.names.waiting === 0) this.#link.heardOut();
     const { connect, beat, sync, degraded } = this.#link.due(nowMs);
     if (degraded !== null) this.#degraded(degraded);
     if (connect !== null) this.#push({ do: connect });
@@ -290,9 +293,10 @@ export class ClusterTask {
     const whenAnswered = (raw: unknown, sentMs: number, atMs: number): void => {
       const read = raw === null ? null : readAnswer(raw);
       if (raw !== null && (read === null || read.dropped > 0)) this.#reject("answer");
-      if (read === null) this.#link.failed(atMs);
+      const writes = INTENDED.includes(operation.do);
+      if (read === null) this.#link.failed(writes, atMs);
       else {
-        this.#link.answered();
+        this.#link.answered(writes);
         this.#clock.learn(read.answer.at, sentMs, atMs);
         const { n } = read.answer.position;
         if (this.#position !== null && this.#position.n !== n) this.#readAll(atMs);

@@ -18,6 +18,7 @@ import type { Effect, Settled } from "./effect.ts";
 import type { Evidence } from "./names-host.ts";
 import type { Operation } from "./operation.ts";
 import { type KeyKind, keyOf, nameOf } from "./record.ts";
+import { takeMark, tellMarks } from "./shared-quota.ts";
 import { LONGEST_NOTE } from "./wire.ts";
 
 /** How long leaving waits for what is under way. */
@@ -39,6 +40,8 @@ export class Cluster {
   #timer: unknown;
   #timerMs = Number.POSITIVE_INFINITY;
   #draining = false;
+  /** The last fault of the backplane since it connected. */
+  #fault: unknown;
   #whenSettled: (() => void) | null = null;
   #losses = 0;
   /** What exporters of metrics read. */
@@ -50,10 +53,15 @@ export class Cluster {
     this.#journal = new ClusterJournal(registry.bus);
     this.#task = new ClusterTask(settings, this.#now);
     this[MEASURES] = clusterMeasures(this.#task, () => this.#losses);
-    this.#unfollow = registry.follow({
+    const unfollow = registry.follow({
       added: (breaker) => this.#attach(breaker),
       removed: (breaker) => this.#detach(breaker),
     });
+    const untell = tellMarks(this, settings.quota);
+    this.#unfollow = () => {
+      unfollow();
+      untell();
+    };
     this.#act((nowMs) => this.#task.start(nowMs));
   }
 
@@ -309,7 +317,8 @@ export class Cluster {
         const counts = Object.values(this.#task.rejected);
         const rejected = counts.reduce((sum, count) => sum + count, 0);
         const atMs = Math.floor(this.#settings.clock.epochMs());
-        this.#journal.tell(effect.told, { atMs, waiting, peers: peers.length, rejected });
+        const fault = this.#fault;
+        this.#journal.tell(effect.told, { atMs, waiting, peers: peers.length, rejected, fault });
       }
     }
   }
@@ -327,6 +336,7 @@ export class Cluster {
     );
     void connected.then(({ ok }) =>
       this.#act((nowMs) => {
+        if (ok) this.#fault = undefined;
         if (ok) this.#task.connected(nowMs);
         else this.#task.connectFailed(nowMs);
       }),
@@ -337,6 +347,7 @@ export class Cluster {
     void this.#try(() => this.#backplane.run(operation)).then((ran) => {
       // Nothing is no answer either.
       const raw = ran.ok ? (ran.value ?? NO_ANSWER) : NO_ANSWER;
+      if (ran.ok) this.#fault = undefined;
       this.#act((nowMs) => this.#task.answered(id, raw, nowMs));
     });
   }
@@ -345,7 +356,8 @@ export class Cluster {
   async #try<T>(run: () => Promise<T>): Promise<{ ok: true; value: T } | { ok: false }> {
     try {
       return { ok: true, value: await run() };
-    } catch {
+    } catch (fault) {
+      this.#fault = fault;
       return { ok: false };
     }
   }
@@ -358,14 +370,8 @@ export class Cluster {
     const { kind, name } = nameOf(key);
     if (kind === "quota") {
       const remainingMs = effect.do === "hold" ? effect.remainingMs : 0;
-      void this.#try(async () =>
-        this.#settings.onQuota?.({
-          provider: name,
-          remainingMs,
-          note: record.fr,
-          origin: record.o,
-        }),
-      );
+      const mark = { provider: name, remainingMs, note: record.fr, origin: record.o };
+      takeMark(mark, this.#settings);
       return;
     }
     const breaker = this.#breakers.get(name);

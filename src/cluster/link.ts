@@ -34,6 +34,8 @@ export class Link {
   #reconnectMs = NEVER;
   #heardMs: number;
   #failingMs: number | null = null;
+  /** Since when the store takes no writes; it may still answer readings: a replica, a full memory. */
+  #unheardMs: number | null = null;
   #degradedMs = 0;
   #triedMs = 0;
 
@@ -107,13 +109,26 @@ export class Link {
     return Math.max(0, nowMs - this.#degradedMs);
   }
 
-  answered(): void {
+  /** An operation was answered; `writes` when it was one that says what was decided here. */
+  answered(writes: boolean): void {
     this.#failingMs = null;
+    if (writes) this.#unheardMs = null;
   }
 
-  failed(nowMs: number): void {
+  /** Whether writes have failed since one was answered. */
+  get isUnheard(): boolean {
+    return this.#unheardMs !== null;
+  }
+
+  /** Nothing waits to be written any more. */
+  heardOut(): void {
+    this.#unheardMs = null;
+  }
+
+  failed(writes: boolean, nowMs: number): void {
     if (!this.#connected) return;
     this.#failingMs ??= nowMs;
+    if (writes) this.#unheardMs ??= nowMs;
     this.#syncMs = Math.min(this.#syncMs, nowMs + this.#jittered(this.#settings.heartbeatMs));
   }
 
@@ -142,7 +157,7 @@ export class Link {
     if (this.#phase === "left") return duties;
     const silentMs = nowMs - this.#heardMs;
     if (this.#phase !== "degraded" || this.#connected) {
-      if (this.#failingMs !== null && nowMs - this.#failingMs >= this.patienceMs) {
+      if (nowMs >= this.#outOfPatienceMs) {
         duties.degraded = this.#degrade("unreachable", nowMs);
       } else if (silentMs >= this.patienceMs) {
         duties.degraded = this.#degrade(this.#connected ? "silent" : "unreachable", nowMs);
@@ -167,6 +182,12 @@ export class Link {
     return duties;
   }
 
+  /** When answers have been missing for too long. */
+  get #outOfPatienceMs(): number {
+    const sinceMs = Math.min(this.#failingMs ?? NEVER, this.#unheardMs ?? NEVER);
+    return sinceMs + this.patienceMs;
+  }
+
   /** A connection that neither comes nor fails is given up. */
   #isStuck(nowMs: number): boolean {
     return this.#connecting && nowMs - this.#triedMs >= this.#stuckMs;
@@ -182,6 +203,7 @@ export class Link {
     this.#synced = false;
     this.#echoed = false;
     this.#failingMs = null;
+    this.#unheardMs = null;
     this.#beatMs = NEVER;
     this.#syncMs = NEVER;
     if (!this.#connecting) this.#reconnectMs = nowMs;
@@ -197,8 +219,7 @@ export class Link {
     if (this.#phase === "left") return NEVER;
     const watches = this.#phase !== "degraded" || this.#connected;
     const silentMs = watches ? this.#heardMs + this.patienceMs : NEVER;
-    const failingMs =
-      this.#failingMs === null || !watches ? NEVER : this.#failingMs + this.patienceMs;
+    const failingMs = watches ? this.#outOfPatienceMs : NEVER;
     const stuckMs = this.#connecting ? this.#triedMs + this.#stuckMs : NEVER;
     const connection = Math.min(silentMs, failingMs, stuckMs, this.#reconnectMs);
     return Math.min(connection, this.#beatMs, this.#syncMs);

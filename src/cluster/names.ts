@@ -4,9 +4,17 @@ import { operationOf } from "./intended-operation.ts";
 import { again, compose, type HoldIntent, type Intent } from "./intent.ts";
 import type { Evidence, LocalOpen, NamesHost } from "./names-host.ts";
 import type { Answer, Entry } from "./operation.ts";
-import { type ClusterRecord, compareRecords, isEndless, isHeld, NOTHING } from "./record.ts";
+import {
+  type ClusterRecord,
+  compareRecords,
+  isEndless,
+  isHeld,
+  NOTHING,
+  nameOf,
+} from "./record.ts";
 import { rebased, type Slot } from "./slot.ts";
 import { SlotTable } from "./slot-table.ts";
+import { LONGEST_OPEN_MS } from "./store-rules.ts";
 
 /** The rules of the single names: what is known of each, what is wanted of it, and what its breaker is to do. */
 export class Names {
@@ -121,7 +129,9 @@ export class Names {
 
   #hold(slot: Slot, nowMs: number, afresh: boolean): void {
     const { key, known: record } = slot;
-    const { longestOpenMs } = this.#host.settings;
+    // When a quota is there again is a fact, and no guess of a breaker: only the store bounds it.
+    const isQuota = nameOf(key).kind === "quota";
+    const longestOpenMs = isQuota ? LONGEST_OPEN_MS : this.#host.settings.longestOpenMs;
     const serverMs = this.#host.serverMs(nowMs);
     const leftMs = Math.min(Math.max(0, record.ou - serverMs), longestOpenMs);
     const remainingMs = isEndless(record) ? Number.POSITIVE_INFINITY : leftMs;

@@ -51,6 +51,9 @@ export const CLUSTER_EVENTS = {
         "No echo of its own beats, no answers, or the subscription ended",
       ),
       waiting: field.count("Breakers whose news the fleet has not heard yet"),
+      error: field.optional(
+        field.error("The last fault of the connection or of the store, if any"),
+      ),
     },
     metrics: [],
   }),

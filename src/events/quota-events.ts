@@ -17,8 +17,8 @@ export const QUOTA_EVENTS = {
       provider,
       untilMs: field.atMs("When it is expected back: a moment of the wall clock"),
       source: field.word(
-        ["default", "error", "header"],
-        "Where the end comes from: the default, the error itself, or a header of the answer",
+        ["default", "error", "header", "peer"],
+        "Where the end comes from: the default, the error itself, a header of the answer, or another task",
       ),
       error: field.optional(field.error("What said so")),
     },

@@ -10,7 +10,7 @@ import { quotaSignal } from "./quota-signal.ts";
 import { withDefaults } from "./with-defaults.ts";
 
 /** Where the end of an exhaustion comes from. */
-export type ExhaustionSource = "default" | "error" | "header";
+export type ExhaustionSource = "default" | "error" | "header" | "peer";
 
 /** A provider whose quota is used up. Frozen. */
 export interface Exhaustion {
@@ -55,6 +55,14 @@ export interface MarkOptions {
   readonly error?: unknown;
 }
 
+/** Is told of what is marked and cleared; what it throws reaches the caller. */
+export interface MarkFollower {
+  /** A provider was marked, or its mark extended; `forMs` is from now on. */
+  marked(mark: { readonly provider: string; readonly forMs: number }): void;
+  /** A mark was taken off by hand. */
+  cleared(provider: string): void;
+}
+
 /** The registry as plain data for JSON. Version 1. */
 export interface ExhaustionSnapshot {
   readonly kind: "telltale.exhaustion-registry";
@@ -66,7 +74,7 @@ export interface ExhaustionSnapshot {
 const KIND = "telltale.exhaustion-registry";
 const KNOWN = ["defaultMs", "maximumMs", "limit", "bus", "clock"];
 const DEFAULTS = Object.freeze({ defaultMs: 300_000, maximumMs: 86_400_000, limit: 1_000 });
-const SOURCES = ["default", "error", "header"] as const;
+const SOURCES = ["default", "error", "header", "peer"] as const;
 const LONGEST_NAME = 256;
 const LONGEST_JSON = 64 * 1024 * 1024;
 const MOST_PROVIDERS = 100_000;
@@ -99,6 +107,7 @@ export class ExhaustionRegistry {
   #exhaustions = 0;
   /** What exporters of metrics read. */
   readonly [MEASURES]: Measures = { family: "quota", read: () => this.#measured() };
+  readonly #followers = new Set<MarkFollower>();
 
   /** @throws {TypeError|RangeError} naming the option that cannot be used */
   constructor(options: ExhaustionRegistryOptions = {}) {
@@ -169,7 +178,37 @@ export class ExhaustionRegistry {
     const nowMs = this.#clock.epochMs();
     this.#settle(nowMs);
     const names = provider === undefined ? [...this.#marks.keys()] : [provider];
-    return names.filter((name) => this.#end(name, nowMs, "cleared")).length;
+    const ended = names.filter((name) => this.#end(name, nowMs, "cleared"));
+    for (const name of ended) for (const follower of this.#followers) follower.cleared(name);
+    return ended.length;
+  }
+
+  /** Tells of the marks that are made, extended or cleared from now on; returns a function that ends it. */
+  follow(follower: MarkFollower): () => void {
+    MARK.function("follower.marked", MARK.object("follower", follower)["marked"]);
+    MARK.function("follower.cleared", follower.cleared);
+    // One of its own, so that a follower given twice can leave twice.
+    const own: MarkFollower = {
+      marked: (mark) => follower.marked(mark),
+      cleared: (provider) => follower.cleared(provider),
+    };
+    this.#followers.add(own);
+    return () => {
+      this.#followers.delete(own);
+    };
+  }
+
+  /**
+   * Does as another process has decided: marks a provider for `remainingMs` milliseconds, or takes the mark off when that
+   * is 0. Followers are not told.
+   *
+   * @throws {TypeError|RangeError} naming the argument that cannot be used
+   */
+  adopt(mark: { readonly provider: string; readonly remainingMs: number }): void {
+    const { provider, remainingMs } = mark;
+    const waitMs = MARK.durationMs("remainingMs", remainingMs);
+    if (waitMs > 0) this.#mark(provider, { waitMs, source: "peer", error: undefined });
+    else this.#end(MARK.text("provider", provider, LONGEST_NAME), this.#clock.epochMs(), "cleared");
   }
 
   /** The marks as plain data for JSON. */
@@ -236,6 +275,9 @@ export class ExhaustionRegistry {
     const sinceMs = known?.sinceMs ?? nowMs;
     const mark: Exhaustion = Object.freeze({ provider, sinceMs, untilMs, source });
     this.#marks.set(provider, mark);
+    if (source !== "peer") {
+      for (const follower of this.#followers) follower.marked({ provider, forMs: untilMs - nowMs });
+    }
     if (known !== undefined) return mark;
     this.#exhaustions++;
     const told = { provider, untilMs, source };

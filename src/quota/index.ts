@@ -18,6 +18,7 @@ export {
   type ExhaustionRegistryOptions,
   type ExhaustionSnapshot,
   type ExhaustionSource,
+  type MarkFollower,
   type MarkOptions,
 } from "./exhaustion-registry.ts";
 export type { SpendQuery, SpendRow } from "./ledger-accounts.ts";

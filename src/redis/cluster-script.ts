@@ -56,6 +56,8 @@ local function base36(n)
   return digits
 end
 
+-- A foreign value at a key fails every operation, before anything is written, and so shows.
+for _, key in ipairs({records, votes}) do redis.call('HGET', key, '') end
 local held = redis.call('HMGET', meta, 'n', 'g', 'lv')
 local n, g, lv = held[1], tonumber(held[2] or ''), tonumber(held[3] or '')
 if not n or n == '' or not isCount(g) or not isCount(lv) then

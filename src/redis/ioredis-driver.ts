@@ -17,6 +17,8 @@ const PLAIN = {
   enableAutoPipelining: false,
   maxRetriesPerRequest: 0,
   retryStrategy: null,
+  // One more command that a user with few rights may not run.
+  disableClientInfo: true,
 } as const;
 
 /** The seam to a client of `ioredis` for one server. */
@@ -25,6 +27,7 @@ export function ioredisDriver(client: IoredisClient): RedisDriver {
     command: (_key, args) => call(client, args),
     open: async ({ connectMs, lost }: ConnectionOptions) => {
       const made = client.duplicate({ ...PLAIN, connectTimeout: connectMs });
+      const faults = faultsOf(made);
       made.on("error", lost);
       made.on("end", lost);
       const connection: RedisConnection = {
@@ -39,7 +42,7 @@ export function ioredisDriver(client: IoredisClient): RedisDriver {
           made.stream?.destroy();
         },
       };
-      return connectedOr(made, connection);
+      return connectedOr(made, connection, faults);
     },
   };
 }
@@ -53,7 +56,12 @@ export function ioredisClusterDriver(client: IoredisClusterClient): RedisDriver 
   return {
     command: (_key, args) => call(client, args),
     open: async ({ connectMs, lost }: ConnectionOptions) => {
-      const redisOptions = { keyPrefix: "", connectTimeout: connectMs, maxRetriesPerRequest: 0 };
+      const redisOptions = {
+        keyPrefix: "",
+        connectTimeout: connectMs,
+        maxRetriesPerRequest: 0,
+        disableClientInfo: true,
+      };
       const made = client.duplicate([], {
         keyPrefix: "",
         lazyConnect: true,
@@ -64,6 +72,7 @@ export function ioredisClusterDriver(client: IoredisClusterClient): RedisDriver 
         shardedSubscribers: true,
         redisOptions,
       });
+      const faults = faultsOf(made);
       let isOver = false;
       // While it connects it drops the nodes that it began with; that is no loss.
       let isThere = false;
@@ -86,7 +95,7 @@ export function ioredisClusterDriver(client: IoredisClusterClient): RedisDriver 
           for (const { stream } of nodes) stream?.destroy();
         },
       };
-      return connectedOr(made, connection);
+      return connectedOr(made, connection, faults);
     },
   };
 }
@@ -115,15 +124,25 @@ function call(client: Pick<IoredisClient, "call">, [name = "", ...args]: readonl
   return client.call(name, ...args);
 }
 
+/** What a client tells of itself while it connects; what it throws in the end is only that it has ended. */
+function faultsOf(client: Pick<IoredisClient, "on">): unknown[] {
+  const faults: unknown[] = [];
+  client.on("error", (error) => {
+    faults[0] = error;
+  });
+  return faults;
+}
+
 async function connectedOr(
   client: { connect(): Promise<unknown> },
   connection: RedisConnection,
+  faults: readonly unknown[],
 ): Promise<RedisConnection> {
   try {
     await client.connect();
     return connection;
   } catch (error) {
     connection.destroy();
-    throw error;
+    throw faults[0] ?? error;
   }
 }

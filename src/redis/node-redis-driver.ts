@@ -16,6 +16,9 @@ const PLAIN = {
   clientSideCache: undefined,
   emitInvalidate: undefined,
   disableOfflineQueue: true,
+  // Two more commands that a user with few rights may not run.
+  disableClientInfo: true,
+  maintNotifications: "disabled",
 } as const;
 
 /** The seam to a client of `redis` for one server. */

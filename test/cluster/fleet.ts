@@ -83,9 +83,10 @@ export class Fleet {
     this.#setup = setup;
   }
 
-  boot(name: string): FleetTask {
+  boot(name: string, own: Partial<ClusterOptions> = {}): FleetTask {
     const link = this.#link(name, this.store.backplane());
-    const task = new FleetTask(name, link, { ...this.#setup, time: this.time });
+    const options = { ...this.#setup.options, ...own };
+    const task = new FleetTask(name, link, { ...this.#setup, options, time: this.time });
     this.tasks.push(task);
     return task;
   }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { EventOf } from "../../src/index.ts";
+import { createEventBus, type EventOf, type TelltaleEvent } from "../../src/index.ts";
+import { ExhaustionRegistry } from "../../src/quota/index.ts";
 import { joinCluster } from "../../src/redis/index.ts";
 import { fail, failTimes, succeed } from "../support/breaker.ts";
 import { joined, nth } from "./fleet.ts";
@@ -275,6 +276,51 @@ test("quota marks travel at once and are cleared for all", async () => {
   expect(marks.at(-1)).toMatchObject({ provider: "openai", remainingMs: 0 });
 });
 
+test("quota: marks of an ExhaustionRegistry are made, extended and cleared in all tasks, and told once", async () => {
+  const { fleet, time } = await joined(0);
+  const made = ["a", "b"].map((name) => {
+    const bus = createEventBus();
+    const events: TelltaleEvent[] = [];
+    bus.on("quota.*", (event) => events.push(event));
+    const quota = new ExhaustionRegistry({ bus, clock: time });
+    return { quota, events, task: fleet.boot(name, { quota }) };
+  });
+  const [a, b] = made;
+  if (a === undefined || b === undefined) throw new Error("There are two tasks");
+  await time.pass(20);
+  a.quota.mark("openai", { forMs: 60_000 });
+  await time.pass(10);
+  expect(b.quota.isExhausted("openai")).toBe(true);
+  expect(b.quota.retryAfterMs("openai")).toBeGreaterThan(59_000);
+  // Longer than any open window of a breaker is believed: it is a fact.
+  b.quota.mark("openai", { forMs: 20 * 3_600_000 });
+  await time.pass(10);
+  expect(a.quota.retryAfterMs("openai")).toBeGreaterThan(19 * 3_600_000);
+  fleet.asked = 0;
+  a.quota.clear("openai");
+  await time.pass(10);
+  expect(b.quota.isExhausted("openai")).toBe(false);
+  // What is adopted is not told again: the reset, and the other task's look at the store before it believes the epoch.
+  expect(fleet.asked).toBe(2);
+  const told = made.map(({ events }) =>
+    events.map((event) => [event.type, Reflect.get(event, "source")]),
+  );
+  expect(told).toEqual([
+    [
+      ["quota.exhausted", "error"],
+      ["quota.recovered", undefined],
+    ],
+    [
+      ["quota.exhausted", "peer"],
+      ["quota.recovered", undefined],
+    ],
+  ]);
+  await a.task.cluster.leave();
+  a.quota.mark("anthropic");
+  await time.pass(10);
+  expect(b.quota.isExhausted("anthropic")).toBe(false);
+});
+
 test("an idle fleet writes nothing and asks little", async () => {
   const { fleet, time, tasks } = await joined(3);
   for (const task of tasks) for (let n = 0; n < 100; n++) task.get(`breaker-${n}`);
@@ -301,6 +347,7 @@ test.each([
   [{ heartbeatMs: -1 }, RangeError, "heartbeatMs must be a positive number of milliseconds"],
   [{ hartbeatMs: 1 }, TypeError, 'unknown option "hartbeatMs", did you mean "heartbeatMs"'],
   [{ longestOpenMs: 1e12 }, RangeError, "longestOpenMs must be at most"],
+  [{ quota: {} }, TypeError, "quota.follow must be a function"],
   [{ onQuota: 1 }, TypeError, "onQuota must be a function"],
   [{ timers: {} }, TypeError, "timers.start must be a function"],
   [{ nameLimit: 0 }, RangeError, "nameLimit must be a positive integer"],

@@ -52,7 +52,7 @@ const CONTRACT: Record<EventType, [severity: string, fields: string]> = {
   ],
   "cluster.opened": ["warn", "breaker incidentId origin epoch forced note retryAtMs"],
   "cluster.closed": ["info", "breaker incidentId origin epoch reason mttrMs"],
-  "cluster.degraded": ["warn", "reason waiting"],
+  "cluster.degraded": ["warn", "reason waiting error?"],
   "cluster.recovered": ["info", "lostMs waiting rejected"],
   "cluster.peer_joined": ["info", "peer peers"],
   "cluster.peer_left": ["info", "peer peers"],

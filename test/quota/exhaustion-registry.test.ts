@@ -345,3 +345,38 @@ test("an option that is undefined is one that is not given", () => {
   const exhausted = new ExhaustionRegistry({ clock, ...marks });
   expect(exhausted.mark("p").untilMs - clock.epochMs()).toBe(300_000);
 });
+
+test("follow() tells of marks that are made, extended and cleared here, until it is ended", () => {
+  const exhausted = new ExhaustionRegistry();
+  const told: unknown[] = [];
+  const follower = {
+    marked: (mark: object) => told.push(mark),
+    cleared: (provider: string) => told.push(provider),
+  };
+  const unfollow = exhausted.follow(follower);
+  exhausted.mark("openai", { forMs: 1_000 });
+  exhausted.mark("openai", { forMs: 500 });
+  exhausted.mark("openai", { forMs: 60_000 });
+  exhausted.clear("openai");
+  exhausted.clear("openai");
+  unfollow();
+  exhausted.mark("openai");
+  expect(told).toEqual([
+    { provider: "openai", forMs: 1_000 },
+    { provider: "openai", forMs: 60_000 },
+    "openai",
+  ]);
+});
+
+test("adopt() marks and clears as another process has decided, and tells no follower", () => {
+  const exhausted = new ExhaustionRegistry();
+  const told: unknown[] = [];
+  exhausted.follow({ marked: (mark) => told.push(mark), cleared: (name) => told.push(name) });
+  exhausted.adopt({ provider: "openai", remainingMs: 60_000 });
+  expect(exhausted.list()).toMatchObject([{ provider: "openai", source: "peer" }]);
+  exhausted.adopt({ provider: "openai", remainingMs: 0 });
+  expect(exhausted.isExhausted("openai")).toBe(false);
+  expect(told).toEqual([]);
+  const adopt = () => exhausted.adopt({ provider: "openai", remainingMs: -1 });
+  expect(adopt).toThrow("remainingMs must be a non-negative number of milliseconds, received -1");
+});

@@ -1,0 +1,45 @@
+import type { Cluster } from "./cluster.ts";
+import type { QuotaMark } from "./cluster-options.ts";
+
+/** What a cluster uses of an `ExhaustionRegistry`. */
+export interface SharedQuota {
+  /** Tells of each mark that is made, extended or taken off by hand here; returns a function that ends it. */
+  follow(follower: {
+    marked(mark: { readonly provider: string; readonly forMs: number }): void;
+    cleared(provider: string): void;
+  }): () => void;
+  /** Does as another task of the fleet has decided, without telling followers. */
+  adopt(mark: { readonly provider: string; readonly remainingMs: number }): void;
+}
+
+/** Tells the fleet of the marks that are made here from now on. What was marked before is no news. */
+export function tellMarks(
+  cluster: Pick<Cluster, "markQuota" | "clearQuota">,
+  quota: SharedQuota | undefined,
+): () => void {
+  const follower = {
+    marked: ({ provider, forMs }: { readonly provider: string; readonly forMs: number }) =>
+      cluster.markQuota(provider, forMs),
+    cleared: (provider: string) => cluster.clearQuota(provider),
+  };
+  return quota?.follow(follower) ?? (() => {});
+}
+
+/** Hands on a mark of the fleet. What the user's own functions throw concerns nobody else. */
+export function takeMark(
+  mark: QuotaMark,
+  {
+    quota,
+    onQuota,
+  }: { readonly quota: SharedQuota | undefined } & {
+    readonly onQuota: ((mark: QuotaMark) => void) | undefined;
+  },
+): void {
+  for (const take of [() => quota?.adopt(mark), () => onQuota?.(mark)]) {
+    try {
+      take();
+    } catch {
+      // It stays as it was here: the mark is in the store, and the next task takes it.
+    }
+  }
+}
