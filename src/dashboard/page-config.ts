@@ -1,0 +1,13 @@
+/** What the page is told when it begins. */
+export interface PageConfig {
+  readonly title: string;
+  readonly sources: readonly {
+    readonly name: string;
+    /** Relative to the page. */
+    readonly url: string;
+    /** It is a file, which may be of long ago. */
+    readonly isRecord: boolean;
+  }[];
+  /** Whether operators may act, with a token. */
+  readonly hasOperators: boolean;
+}
