@@ -63,12 +63,12 @@ export function serveDashboard(source: DashboardSource, options: DashboardOption
   const answer = answerer(settings);
   return {
     handle: (request, response) => {
-      const asked = askedFor(request.url ?? "/");
+      const [asked] = queryOf(request.url ?? "/");
       if (asked === "events") events.handle(request, response);
       else void answer(asked, nodeRequest(request)).then((text) => send(response, text));
     },
     respond: async (request) => {
-      const asked = askedFor(request.url);
+      const [asked] = queryOf(request.url);
       if (asked === "events") return events.respond(request);
       const { status, headers, body } = await answer(asked, fetchRequest(request));
       return new Response(request.method === "HEAD" ? null : body, { status, headers });
@@ -98,11 +98,17 @@ const jsonAnswer = (status: number, value: unknown): TextAnswer => ({
   body: JSON.stringify(value),
 });
 
-/** What a request is about: the first name in the query; empty for the page itself. */
-export function askedFor(url: string): string {
+/** What a request is about: the first name in the query, empty for the page itself, and its value. */
+export function queryOf(url: string): readonly [name: string, value: string] {
   const query = url.indexOf("?");
-  if (query < 0) return "";
-  return url.slice(query + 1).split(/[&=#]/, 1)[0] ?? "";
+  const [name = "", value = ""] =
+    query < 0
+      ? []
+      : (url
+          .slice(query + 1)
+          .split(/[&#]/, 1)[0]
+          ?.split("=") ?? []);
+  return [name, value];
 }
 
 /** Sends a whole answer. */

@@ -76,9 +76,13 @@ export class BoardBreaker {
   #incidentIsWhole = false;
   #reason: string | null = null;
   #reopens = 0;
+  /** `skips` of the last levels before the incident, when nothing else than it can have refused calls since. */
+  #skipsBefore: number | null = null;
   /** `skips` of the first levels after the last event that counted the incident's; null before them. */
   #skipsThen: number | null = null;
   #hasLevels = false;
+  /** As of the last levels it refused nobody. */
+  #isOpenToAll = false;
 
   constructor(at: Pick<BoardBreaker, "key" | "source" | "name" | "instance">) {
     this.key = at.key;
@@ -98,10 +102,12 @@ export class BoardBreaker {
     const openedAtMs = this.#openedAtMs;
     if (openedAtMs === null) return null;
     const since = this.#skipsThen === null ? 0 : this.skips - this.#skipsThen;
+    const sinceBefore = this.#skipsBefore === null ? 0 : this.skips - this.#skipsBefore;
     return {
       openedAtMs,
-      skips: this.#incidentSkips + Math.max(0, since),
-      isWhole: this.#incidentIsWhole,
+      skips: Math.max(this.#incidentSkips + Math.max(0, since), sinceBefore),
+      // An event that counts is sampled: of what came after it, readings alone cannot tell all.
+      isWhole: this.#incidentIsWhole && (!this.#hasLevels || this.#skipsBefore !== null),
       reason: this.#reason,
       reopens: this.#reopens,
     };
@@ -125,8 +131,12 @@ export class BoardBreaker {
 
   /** Takes an event; false when it had it already. */
   take(record: CircuitRecord): boolean {
-    const step = stepBetween(this.#last, record);
-    if (this.#last !== null && !isAnew(step) && record.seq <= this.#last.seq) return false;
+    const last = this.#last;
+    const isKnown = last !== null && record.seq <= last.seq;
+    // One event may have several of its moment after it, so that this is no new process either.
+    if (isKnown && record.atMs <= last.atMs) return false;
+    const step = stepBetween(last, record);
+    if (isKnown && !isAnew(step)) return false;
     if (isAnew(step)) this.#beginAnew(record.atMs);
     this.#last = record;
     this.#record.take(record);
@@ -156,6 +166,7 @@ export class BoardBreaker {
     this.failureThreshold = levels.failureThreshold;
     this.probesInFlight = levels.probesInFlight;
     this.retryAtMs = levels.retryAtMs;
+    this.#isOpenToAll = levels.state === "closed" && levels.trafficShare === 1;
     this.calls = levels.calls;
     this.skips = levels.skips;
     this.#hasLevels = true;
@@ -193,6 +204,7 @@ export class BoardBreaker {
     const to = record["state"];
     if (!isState(to)) return;
     const isChange = CHANGES.has(record.type);
+    if (this.lane.isEmpty) this.#beginLane(record, isChange ? record["from"] : to);
     // While nothing changes, an effective half_open is still open to its events.
     if (!isChange && (to === this.state || (to === "open" && this.state === "half_open"))) return;
     this.state = to;
@@ -203,6 +215,12 @@ export class BoardBreaker {
     this.trafficShare = to === "closed" || to === "disabled" ? 1 : 0;
     this.tripProgress = to === "closed" ? 0 : 1;
     if (to === "closed") this.consecutiveFailures = 0;
+  }
+
+  /** The first event tells what was before it, and a change also since when. */
+  #beginLane(record: CircuitRecord, state: unknown): void {
+    if (!isState(state)) return;
+    this.lane.enter(state, record.atMs - (amount(record, "spentMs") ?? 0));
   }
 
   #takeCounts(record: CircuitRecord): void {
@@ -245,6 +263,7 @@ export class BoardBreaker {
     this.#incidentIsWhole = summary.reason !== null || amount(record, "skipsInIncident") !== null;
     this.#reason = summary.reason;
     this.#reopens = summary.reopens;
+    if (begins && this.#hasLevels && this.#isOpenToAll) this.#skipsBefore = this.skips;
     const counted = summary.skips;
     if (begins || counted > this.#incidentSkips) {
       this.#incidentSkips = counted;
@@ -265,6 +284,7 @@ export class BoardBreaker {
     this.#incidentIsWhole = false;
     this.#reason = null;
     this.#reopens = 0;
+    this.#skipsBefore = null;
     this.#skipsThen = null;
   }
 }

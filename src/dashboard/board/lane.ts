@@ -15,6 +15,10 @@ const MOST_STRETCHES = 240;
 export class Lane {
   readonly #states: { readonly state: CircuitState; readonly fromMs: number }[] = [];
 
+  get isEmpty(): boolean {
+    return this.#states.length === 0;
+  }
+
   /** From this moment on it is in a state. A moment before the last change is taken for that of the change. */
   enter(state: CircuitState, atMs: number): void {
     const last = this.#states.at(-1);

@@ -1,4 +1,4 @@
-import { printable } from "../../events/printable.ts";
+import { askFor, NoEventStream, reasonOf, streamBody } from "./event-request.ts";
 import { SseParser, type StreamMessage } from "./sse-parser.ts";
 
 /** How a stream is doing. */
@@ -39,11 +39,6 @@ const SILENT_WITH_READINGS_MS = 8_000;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 30_000;
 const LOOK_MS = 1_000;
-
-/** The server answers, but with something else than an event stream. */
-class NoEventStream extends Error {
-  override readonly name = "NoEventStream";
-}
 
 /**
  * One event stream, for as long as it is wanted: asks for the history and readings, comes back by itself when the
@@ -118,18 +113,7 @@ export class LiveStream {
   async *#texts(signal: AbortSignal): AsyncGenerator<string, void, undefined> {
     const { url, headers } = this.#options;
     const { lastId } = this.#parser;
-    const response = await fetch(url, {
-      headers: {
-        ...headers,
-        accept: "text/event-stream",
-        prefer: "readings, history",
-        ...(lastId === "" ? {} : { "last-event-id": lastId }),
-      },
-      cache: "no-store",
-      signal,
-    });
-    const { body } = response;
-    if (!isEventStream(response) || body === null) throw await refusalOf(response);
+    const body = await streamBody(await askFor(url, { signal, lastId, headers }));
     const decoder = new TextDecoder();
     const reader = body.getReader();
     this.#heard();
@@ -180,36 +164,4 @@ export class LiveStream {
     this.#status = status;
     this.#listener.status(status);
   }
-}
-
-const isEventStream = ({ ok, headers }: Response): boolean =>
-  ok && (headers.get("content-type") ?? "").startsWith("text/event-stream");
-
-async function refusalOf(response: Response): Promise<Error> {
-  const { status, headers } = response;
-  const type = headers.get("content-type") ?? "";
-  const text = type.startsWith("text/plain") ? await shortText(response) : "";
-  const says = text === "" ? "" : `: ${text}`;
-  const temporary = status === 429 || status >= 500;
-  const message = response.ok
-    ? `it answers ${type === "" ? "without a content type" : type}, which is no event stream`
-    : `it answers ${status}${says}`;
-  return temporary ? new Error(message) : new NoEventStream(message);
-}
-
-async function shortText(response: Response): Promise<string> {
-  try {
-    return printable((await response.text()).slice(0, 300)).trim();
-  } catch {
-    // What it says besides its status is of no account.
-    return "";
-  }
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  // fetch() of Node says what happened in the cause only.
-  const message = cause instanceof Error && cause.message !== "" ? cause.message : error.message;
-  return printable(message).slice(0, 300);
 }

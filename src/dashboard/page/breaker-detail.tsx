@@ -32,7 +32,7 @@ export function BreakerDetail({ breaker }: { readonly breaker: BoardBreaker }) {
       <LaneOf breaker={breaker} nowMs={nowMs} />
       <dl class="facts">
         {factsOf(breaker, nowMs).map(([name, value]) => (
-          <div key={name}>
+          <div key={name} class="row">
             <dt>{name}</dt>
             <dd>{value}</dd>
           </div>

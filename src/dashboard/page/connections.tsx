@@ -15,7 +15,7 @@ export function Connections() {
         {lost.map((source, at) => (
           <span key={at}>{lostText(source, all.length > 1, nowMs)}</span>
         ))}
-        <button type="button" onClick={reconnect}>
+        <button type="button" class="retry" onClick={reconnect}>
           Try now
         </button>
       </div>

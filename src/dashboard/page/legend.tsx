@@ -19,14 +19,14 @@ export function Legend() {
       <h2>Lanes</h2>
       <dl>
         {STATES.map(([state, what]) => (
-          <div key={state}>
+          <div key={state} class="row">
             <dt>
               <i class={`key s-${state}`} /> {state.replace("_", " ")}
             </dt>
             <dd>{what}</dd>
           </div>
         ))}
-        <div>
+        <div class="row">
           <dt>
             <i class="key unknown" /> hatched
           </dt>
@@ -36,7 +36,7 @@ export function Legend() {
       <h2>Keys</h2>
       <dl>
         {KEYS.map(([key, what]) => (
-          <div key={key}>
+          <div key={key} class="row">
             <dt>
               <kbd>{key}</kbd>
             </dt>
@@ -53,7 +53,7 @@ export function Legend() {
             {events
               .filter(([, event]) => event.severity === severity)
               .map(([type, { sentence, when }]) => (
-                <div key={type}>
+                <div key={type} class="row">
                   <dt>{type}</dt>
                   <dd title={when}>{sentence}</dd>
                 </div>
