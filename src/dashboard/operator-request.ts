@@ -1,6 +1,7 @@
 import type { CircuitBreaker } from "../core/circuit-breaker.ts";
 import { isData } from "../events/event-shape.ts";
 import type { DashboardSettings } from "./dashboard-options.ts";
+import { TOKEN_HEADER } from "./page-config.ts";
 
 /** A request of the page, as far as it is looked at. */
 export interface PageRequest {
@@ -17,9 +18,6 @@ export interface OperatorAnswer {
   readonly status: number;
   readonly message: string;
 }
-
-/** The header in which the page sends the token. A form or a link of another site cannot set it. */
-export const TOKEN_HEADER = "x-telltale-token";
 
 const LONGEST_BODY = 4_096;
 const LONGEST_REASON = 400;

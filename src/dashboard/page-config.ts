@@ -11,3 +11,6 @@ export interface PageConfig {
   /** Whether operators may act, with a token. */
   readonly hasOperators: boolean;
 }
+
+/** The header in which the page sends the token. A form or a link of another site cannot set it. */
+export const TOKEN_HEADER = "x-telltale-token";

@@ -13,7 +13,7 @@ export interface BreakerId {
 }
 
 /** What a stream says of one breaker, beyond events. */
-export interface ToldLevels extends BreakerId {
+interface ToldLevels extends BreakerId {
   readonly levels: Levels;
 }
 

@@ -80,7 +80,7 @@ function press(key: string): boolean {
 }
 
 /** Chooses the breaker so many lines further. */
-export function choose(step: number): void {
+function choose(step: number): void {
   const { rows } = view.value;
   if (rows.length === 0) return;
   const at = rows.findIndex(({ breaker }) => breaker.key === selected.value);

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import type { BoardBreaker } from "../board/board-breaker.ts";
+import { TOKEN_HEADER } from "../page-config.ts";
 import { token } from "./store.ts";
 
 const LENGTHS = [
@@ -100,7 +101,7 @@ async function order(what: object): Promise<Outcome> {
   try {
     const response = await fetch("?action", {
       method: "POST",
-      headers: { "content-type": "application/json", "x-telltale-token": token.value },
+      headers: { "content-type": "application/json", [TOKEN_HEADER]: token.value },
       body: JSON.stringify(what),
     });
     const told: unknown = await response.json();

@@ -16,8 +16,8 @@ export const SPANS = [
   { label: "1 h", ms: 3_600_000 },
 ] as const;
 
-export const THEMES = ["auto", "light", "dark"] as const;
-export type Theme = (typeof THEMES)[number];
+const THEMES = ["auto", "light", "dark"] as const;
+type Theme = (typeof THEMES)[number];
 
 /** The page is drawn no more often than this, however much is told. */
 const REDRAW_MS = 250;
