@@ -1,8 +1,9 @@
-import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { buildPageScript } from "../src/cli/report/page-script.ts";
+import { buildPage } from "../src/dashboard/build-page.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const outfile = resolve(process.argv[2] ?? join(root, "dist/cli/main.js"));
@@ -16,6 +17,7 @@ const __dirname = telltaleFileURLToPath(new URL(".", import.meta.url));`;
 
 // What runs in the browser is text for the command line.
 const page = await buildPageScript();
+const live = await buildPage();
 
 // The libraries that the command line uses are no dependencies of the package: they are part of this one file.
 const { metafile } = await build({
@@ -27,7 +29,10 @@ const { metafile } = await build({
   platform: "node",
   target: "node20.19",
   banner: { js: banner },
-  define: { TELLTALE_REPORT_SCRIPT: JSON.stringify(page.script) },
+  define: {
+    TELLTALE_REPORT_SCRIPT: JSON.stringify(page.script),
+    TELLTALE_LIVE_PAGE: JSON.stringify(JSON.stringify(live.page)),
+  },
   external: ["esbuild"],
   metafile: true,
   logLevel: "warning",
@@ -36,8 +41,18 @@ const { metafile } = await build({
 await chmod(outfile, 0o755);
 await writeFile(
   join(dirname(outfile), "THIRD-PARTY-LICENSES.txt"),
-  await licences([...Object.keys(metafile.inputs), ...page.inputs]),
+  await licences([...Object.keys(metafile.inputs), ...page.inputs, ...live.inputs]),
 );
+if (process.argv[2] === undefined) await putLivePage(join(root, "dist/dashboard"));
+
+/** In the package, where there is no esbuild, the live page stands in the place of what builds it. */
+async function putLivePage(folder: string): Promise<void> {
+  const source = `const page = Object.freeze(${JSON.stringify(live.page)});\nexport const pageAsset = async () => page;\n`;
+  await writeFile(join(folder, "page-asset.js"), source);
+  const built = ["build-page.js", "build-page.js.map", "build-page.d.ts", "build-page.d.ts.map"];
+  for (const file of [...built, "page-asset.js.map"]) await rm(join(folder, file), { force: true });
+  await writeFile(join(folder, "THIRD-PARTY-LICENSES.txt"), await licences(live.inputs));
+}
 
 /** The licences of the packages that these files belong to: whoever copies their code has to pass them on. */
 async function licences(inputs: readonly string[]): Promise<string> {

@@ -9,7 +9,7 @@ const ROOT = new URL("../", import.meta.url);
 function read(...folders: string[]): Sources {
   const paths = folders.flatMap((folder) =>
     readdirSync(new URL(`${folder}/`, ROOT), { recursive: true, encoding: "utf8" })
-      .filter((name) => name.endsWith(".ts"))
+      .filter((name) => /\.tsx?$/.test(name))
       .map((name) => `${folder}/${name.replaceAll("\\", "/")}`),
   );
   return new Map(paths.sort().map((path) => [path, readFileSync(new URL(path, ROOT), "utf8")]));

@@ -9,9 +9,10 @@ export const demoCommand: Command = {
   summary: "a real outage on this machine, told as an operator would see it",
   about: `Starts an HTTP upstream that turns slow, fails and disappears, a service that guards
 its calls with a breaker, and a load of calls. Tells what happens for about 30
-seconds, then reports the incidents from the recorded events alone and checks the
-numbers against what the upstream itself counted. Then it goes on serving its
-metrics until Ctrl-C, unless no terminal is attached or --exit is given.
+seconds, on a live page as well, of which it prints the address, then reports the
+incidents from the recorded events alone and checks the numbers against what the
+upstream itself counted. Then it goes on serving page and metrics until Ctrl-C,
+unless no terminal is attached or --exit is given.
 Everything stays on 127.0.0.1. NO_COLOR turns colours off.`,
   options: {
     exit: { doc: "end after the report, also with a terminal attached" },

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { alertsCommand } from "./alerts-command.ts";
 import { run } from "./command-line.ts";
+import { dashboardCommand } from "./dashboard-command.ts";
 import { demoCommand } from "./demo-command.ts";
 import { eventsCommand } from "./events-command.ts";
 import { reportCommand } from "./report-command.ts";
@@ -10,4 +11,5 @@ process.exitCode = await run(process.argv.slice(2), {
   alerts: alertsCommand,
   events: eventsCommand,
   report: reportCommand,
+  dashboard: dashboardCommand,
 });

@@ -67,6 +67,8 @@ export interface BreakerView {
   readonly probesInFlight: number;
   /** When the present incident began, in epoch milliseconds; null when there is none. */
   readonly openedAtMs: number | null;
+  /** Milliseconds until a call may be tried: 0 when one may be now, null when that is unknown. A view may do without. */
+  readonly retryAfterMs?: number | null;
   readonly stats: BreakerStats;
   readonly bus: EventBus;
   /** Commits and tells what time alone has brought about; exporters call it before they read. A view may do without. */

@@ -18,6 +18,8 @@ export interface Source {
   gap(missed: number | null, number: number): string;
   /** The message that tells how the breakers are now; null when the endpoint knows none. */
   snapshot(number: number): string | null;
+  /** The message with what has changed since a reading, by its number, and how many readings there were. */
+  readingsSince(reading: number): { readonly text: string; readonly readings: number } | null;
   /** A client was too slow for some events. */
   lost(count: number): void;
 }
@@ -29,6 +31,8 @@ export interface Beginning {
   /** How many it missed while it was away, null when nobody knows; undefined when it missed none. */
   readonly missed?: number | null;
   readonly wantsSnapshot: boolean;
+  /** It asked for readings. */
+  readonly wantsReadings: boolean;
 }
 
 /** A client that takes nothing for this many heartbeats is dropped. */
@@ -46,8 +50,13 @@ export class StreamClient {
   #owedSnapshot: boolean;
   #blocked = false;
   #idleBeats = 0;
+  /** The number of the last reading that it has. */
+  #reading = 0;
+  readonly wantsReadings: boolean;
 
-  constructor(source: Source, wire: Wire, { after, missed, wantsSnapshot }: Beginning) {
+  constructor(source: Source, wire: Wire, beginning: Beginning) {
+    const { after, missed, wantsSnapshot, wantsReadings } = beginning;
+    this.wantsReadings = wantsReadings;
     this.#source = source;
     this.#wire = wire;
     this.#after = after;
@@ -65,6 +74,15 @@ export class StreamClient {
       if (text === null) return;
       this.#send(text);
     }
+  }
+
+  /** It is time for what was read; one that is not ready is told all of it with the next. */
+  read(): void {
+    if (this.#blocked || !this.wantsReadings) return;
+    const changed = this.#source.readingsSince(this.#reading);
+    if (changed === null) return;
+    this.#reading = changed.readings;
+    this.#send(changed.text);
   }
 
   /** The client has taken what it had. */

@@ -29,6 +29,12 @@ export interface EventEndpointOptions extends EventChoice {
    */
   readonly heartbeatMs?: number;
   /**
+   * Milliseconds between two messages called `readings`, for clients that ask for them with the header
+   * `prefer: readings`. Breakers are read only while there is one.
+   * @default 2_000
+   */
+  readonly readingsEveryMs?: number;
+  /**
    * Milliseconds that a client is asked to wait before it comes back.
    * @default 2_000
    */
@@ -55,6 +61,7 @@ export interface EndpointSettings {
   readonly historyLimit: number;
   readonly maxClients: number;
   readonly heartbeatMs: number;
+  readonly readingsEveryMs: number;
   readonly retryMs: number;
   readonly sampleSkips: boolean;
   readonly headers: Readonly<Record<string, string>>;
@@ -66,6 +73,7 @@ const DEFAULTS = Object.freeze({
   historyLimit: 1_000,
   maxClients: 100,
   heartbeatMs: 15_000,
+  readingsEveryMs: 2_000,
   retryMs: 2_000,
   sampleSkips: true,
 });
@@ -75,6 +83,7 @@ const KEYS = [
   "historyLimit",
   "maxClients",
   "heartbeatMs",
+  "readingsEveryMs",
   "retryMs",
   "sampleSkips",
   "headers",
@@ -96,6 +105,7 @@ export function endpointSettings(options: EventEndpointOptions): EndpointSetting
     historyLimit: CHECK.positiveInteger("historyLimit", given.historyLimit),
     maxClients: CHECK.positiveInteger("maxClients", given.maxClients),
     heartbeatMs: timerMs("heartbeatMs", given.heartbeatMs),
+    readingsEveryMs: timerMs("readingsEveryMs", given.readingsEveryMs),
     retryMs,
     sampleSkips: CHECK.flag("sampleSkips", given.sampleSkips),
     headers: checkedHeaders(options.headers),

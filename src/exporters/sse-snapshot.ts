@@ -10,6 +10,8 @@ export type SnapshotSource = BreakerView | Iterable<BreakerView> | (() => Iterab
 /** What a snapshot says of one breaker. */
 export interface BreakerSnapshot {
   readonly breaker: string;
+  /** Which process, as its bus names it; missing when it does not. */
+  readonly instance?: string;
   /** The static key/values that are on its events; empty when there are none. */
   readonly attributes: Readonly<Record<string, Scalar>>;
   /** The effective state. */
@@ -20,6 +22,8 @@ export interface BreakerSnapshot {
   readonly probesInFlight: number;
   /** When the present incident began, in epoch milliseconds; null when there is none. */
   readonly openedAtMs: number | null;
+  /** While open: when a probe may run, in epoch milliseconds; null when that is unknown, and when not open. */
+  readonly retryAtMs: number | null;
   readonly stats: BreakerStats;
 }
 
@@ -69,7 +73,20 @@ export function takeSnapshot(source: SnapshotSource): SnapshotMessage {
   return error === undefined ? told : { ...told, error };
 }
 
-function listOf(source: SnapshotSource): Iterable<BreakerView> {
+/** Which process a breaker is of, as its bus names it. */
+export function processOf({ bus }: BreakerView): { readonly instance?: string } {
+  const instance: unknown = Reflect.get(bus, "instance");
+  return typeof instance === "string" ? { instance } : {};
+}
+
+/** When an open breaker may be tried, in epoch milliseconds. */
+export function retryAtMsOf({ state, retryAfterMs }: BreakerView): number | null {
+  const isOpen = state === "open" || state === "forced_open";
+  return isOpen && typeof retryAfterMs === "number" ? Math.round(Date.now() + retryAfterMs) : null;
+}
+
+/** The breakers that a source gives now. */
+export function listOf(source: SnapshotSource): Iterable<BreakerView> {
   const given = typeof source === "function" ? source() : source;
   return Symbol.iterator in given ? given : [given];
 }
@@ -80,7 +97,17 @@ function tryRead(view: BreakerView): BreakerSnapshot | null {
     const { probesInFlight, openedAtMs, stats, attributes } = view;
     if (typeof breaker !== "string" || typeof state !== "string") return null;
     const flow = { trafficShare, tripProgress, failureThreshold, probesInFlight };
-    return { breaker, attributes, state, ...flow, openedAtMs, stats };
+    const retryAtMs = retryAtMsOf(view);
+    return {
+      breaker,
+      ...processOf(view),
+      attributes,
+      state,
+      ...flow,
+      openedAtMs,
+      retryAtMs,
+      stats,
+    };
   } catch {
     // Counted as unreadable; the next snapshot asks again.
     return null;

@@ -15,6 +15,7 @@ import {
   type EventEndpointOptions,
   endpointSettings,
 } from "./sse-options.ts";
+import { BreakerReadings } from "./sse-readings.ts";
 import { takeSnapshot } from "./sse-snapshot.ts";
 import {
   type FetchRequest,
@@ -26,6 +27,7 @@ import {
 } from "./sse-wires.ts";
 
 export type { EventEndpointOptions } from "./sse-options.ts";
+export type { BreakerReading, ReadingsMessage } from "./sse-readings.ts";
 export type { BreakerSnapshot, SnapshotMessage, SnapshotSource } from "./sse-snapshot.ts";
 export type { FetchRequest, NodeRequest, NodeResponse } from "./sse-wires.ts";
 
@@ -56,6 +58,12 @@ interface Answer {
   readonly text?: string;
 }
 
+/** What a client asked for when it came. */
+interface Asked {
+  readonly lastId: string | undefined;
+  readonly prefer: string;
+}
+
 /** The streams of one bus. */
 class EventStreams implements LineTarget, Source {
   readonly sink = "sse";
@@ -67,13 +75,17 @@ class EventStreams implements LineTarget, Source {
   readonly #tap: EventTap;
   readonly #clients = new Set<StreamClient>();
   readonly #writer: BreakerWriter = { write: (event, trail) => this.#take(event, trail) };
+  readonly #readings: BreakerReadings | null;
   #timer: ReturnType<typeof setInterval> | undefined;
+  #readingTimer: ReturnType<typeof setInterval> | undefined;
   #detached = false;
 
   constructor(bus: EventBus, settings: EndpointSettings) {
     this.#settings = settings;
     this.sampleSkips = settings.sampleSkips;
     this.ring = new EventRing(settings.historyLimit);
+    const { breakers } = settings;
+    this.#readings = breakers === undefined ? null : new BreakerReadings(breakers);
     this.#lines = new EventLines(bus, this);
     this.#tap = new EventTap({
       bus,
@@ -103,6 +115,12 @@ class EventStreams implements LineTarget, Source {
     return message(this.#ids.of(number), "snapshot", JSON.stringify(takeSnapshot(breakers)));
   }
 
+  readingsSince(reading: number): { readonly text: string; readonly readings: number } | null {
+    const readings = this.#readings;
+    if (readings === null) return null;
+    return { text: readings.messageSince(reading), readings: readings.count };
+  }
+
   lost(count: number): void {
     this.#tap.drops.add({ type: "clients", atMs: Date.now() }, count);
   }
@@ -119,7 +137,8 @@ class EventStreams implements LineTarget, Source {
     if (response.destroyed === true) return;
     const given = request.headers["last-event-id"];
     const lastId = typeof given === "string" ? given : undefined;
-    this.#open(lastId, (events) => nodeWire(response, events));
+    const { prefer } = request.headers;
+    this.#open({ lastId, prefer: String(prefer ?? "") }, (events) => nodeWire(response, events));
   }
 
   respond(request: FetchRequest): Response {
@@ -128,7 +147,8 @@ class EventStreams implements LineTarget, Source {
     // One that is gone already is told so by an empty stream.
     if (request.signal?.aborted === true) return new Response(null, { status, headers });
     let body: ReadableStream<Uint8Array> | null = null;
-    this.#open(request.headers.get("last-event-id") ?? undefined, (events) => {
+    const lastId = request.headers.get("last-event-id") ?? undefined;
+    this.#open({ lastId, prefer: request.headers.get("prefer") ?? "" }, (events) => {
       const made = fetchWire(request.signal, events);
       ({ body } = made);
       return made.wire;
@@ -144,6 +164,7 @@ class EventStreams implements LineTarget, Source {
     } finally {
       this.#lines.end();
       clearInterval(this.#timer);
+      clearInterval(this.#readingTimer);
       // Each leaves when its connection does.
       for (const client of this.#clients) client.end();
       this.#tap.drops.end();
@@ -169,7 +190,7 @@ class EventStreams implements LineTarget, Source {
     return method === "HEAD" ? { status: 200, headers, text: "" } : { status: 200, headers };
   }
 
-  #open(lastId: string | undefined, connect: (events: WireEvents) => Wire): void {
+  #open(asked: Asked, connect: (events: WireEvents) => Wire): void {
     let client: StreamClient | undefined;
     const wire = connect({
       ready: () => client?.ready(),
@@ -177,30 +198,50 @@ class EventStreams implements LineTarget, Source {
         if (client !== undefined) this.#leave(client);
       },
     });
-    const beginning = this.#beginning(lastId);
+    const beginning = this.#beginning(asked);
     wire.write(greeting(this.#ids.of(beginning.after), this.#settings.retryMs));
     client = new StreamClient(this, wire, beginning);
     this.#clients.add(client);
     this.#timer ??= unheld(setInterval(() => this.#beat(), this.#settings.heartbeatMs));
     client.serve();
+    if (beginning.wantsReadings) this.#beginReading();
   }
 
-  #beginning(lastId: string | undefined): Beginning {
+  #beginning({ lastId, prefer }: Asked): Beginning {
     const { first, last } = this.ring;
-    if (lastId === undefined || lastId === "") return { after: last, wantsSnapshot: true };
+    const wishes = prefer.split(",").map((wish) => wish.trim());
+    const wants = {
+      wantsSnapshot: true,
+      wantsReadings: this.#readings !== null && wishes.includes("readings"),
+    };
+    if (lastId === undefined || lastId === "") {
+      return { after: wishes.includes("history") ? first - 1 : last, ...wants };
+    }
     const number = this.#ids.numberOf(lastId);
     if (number === null || number > last) {
       // Another run of the process: all that is kept is new to the client.
-      return { after: first - 1, missed: null, wantsSnapshot: true };
+      return { after: first - 1, missed: null, ...wants };
     }
     const missed = first - 1 - number;
     return missed > 0
-      ? { after: first - 1, missed, wantsSnapshot: true }
-      : { after: number, wantsSnapshot: false };
+      ? { after: first - 1, missed, ...wants }
+      : { after: number, ...wants, wantsSnapshot: false };
+  }
+
+  #beginReading(): void {
+    const read = (): void => {
+      this.#readings?.take();
+      for (const client of this.#clients) client.read();
+    };
+    this.#readingTimer ??= unheld(setInterval(read, this.#settings.readingsEveryMs));
   }
 
   #leave(client: StreamClient): void {
     this.#clients.delete(client);
+    if (![...this.#clients].some(({ wantsReadings }) => wantsReadings)) {
+      clearInterval(this.#readingTimer);
+      this.#readingTimer = undefined;
+    }
     if (this.#clients.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -228,11 +269,14 @@ function unheld(timer: ReturnType<typeof setInterval>): ReturnType<typeof setInt
 /**
  * Streams the events of a bus to any number of clients as server-sent events, from any Node or fetch-style server. The
  * message is called as its event (`circuit.open`), its data is the event with `prevSeq` and `suppressed` as in a log
- * line. Two further messages are the stream's own: `snapshot` ({@link SnapshotMessage}), which a new client is sent
+ * line. Further messages are the stream's own: `snapshot` ({@link SnapshotMessage}), which a new client is sent
  * when `breakers` is given, and `gap` ({@link GapMessage}).
  *
  * A client that comes back with `Last-Event-ID` is sent what it missed, from a bounded ring; when the ring no longer has
- * it, a `gap` says how much is missing, and what the ring has and a `snapshot` follow. A client that reads slowly holds
+ * it, a `gap` says how much is missing, and what the ring has and a `snapshot` follow. With the header
+ * `prefer: history` a new client begins with what the ring has; with `prefer: readings` it is sent, every
+ * `readingsEveryMs`, how the breakers stand ({@link ReadingsMessage}): what no event tells, such as successes that take
+ * back the distance to a trip. The live page and `telltale watch` ask for both. A client that reads slowly holds
  * nothing but its place in the ring: falling behind it, it is told the same, and what it missed is counted as
  * `bus.dropped` with the sink `sse`. One that takes nothing for four heartbeats is dropped.
  *

@@ -1,3 +1,10 @@
+export type { DashboardOptions, DashboardSource } from "../dashboard/dashboard-options.ts";
+export {
+  type Dashboard,
+  type FetchPageRequest,
+  type NodePageRequest,
+  serveDashboard,
+} from "../dashboard/serve-dashboard.ts";
 export {
   type EventEndpoint,
   type EventEndpointOptions,

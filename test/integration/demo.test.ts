@@ -120,6 +120,7 @@ describe("a whole run of telltale demo", () => {
   let run: Run;
   let recording: readonly string[];
   let children: readonly number[];
+  let page: string;
   let series: readonly (readonly string[])[];
   let events: Awaited<ReturnType<typeof readEvents>>;
 
@@ -128,6 +129,7 @@ describe("a whole run of telltale demo", () => {
     const url = await run.told(/service +(http:\S+)/);
     const streaming = readEvents(`${url}/events`);
     series = [await seriesOf(`${url}/metrics`), await seriesOf(`${url}/metrics/otel`)];
+    page = await (await fetch(await run.told(/dashboard +(http:\S+)/))).text();
     children = await run.children();
     await run.exit;
     events = await streaming;
@@ -196,6 +198,10 @@ describe("a whole run of telltale demo", () => {
   test("serves the same metrics from prom-client and from OpenTelemetry", () => {
     expect(series[0]).toContain("circuit_breaker_skips_total");
     expect(series[0]).toEqual(series[1]);
+  });
+
+  test("serves the live page, at the address that it prints", () => {
+    expect(page).toContain("<title>Breakers</title>");
   });
 
   test("serves how the breaker is, then its events without a gap", () => {

@@ -48,6 +48,14 @@ const ARROWS: Readonly<Record<string, Rule>> = {
   // The event endpoint is the exporter's.
   http: (target, imported) =>
     within("core", "events", "policies", PLATFORM)(target, imported) ||
+    target === "src/exporters/sse.ts" ||
+    // The live page of a service.
+    target === "src/dashboard/serve-dashboard.ts" ||
+    target === "src/dashboard/dashboard-options.ts",
+  // Its breakers come over the event endpoint's stream, and its incidents are the report's.
+  dashboard: (target, imported) =>
+    isPackage(target, imported) ||
+    within("core", "events", "report")(target, imported) ||
     target === "src/exporters/sse.ts",
   cli: () => true,
 };

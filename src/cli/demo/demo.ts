@@ -131,7 +131,7 @@ class Demo {
     await this.#judge(url, load, (await counted).served);
     if (exit || process.stdout.isTTY !== true) return;
     this.#terminal.line(
-      `\nStill serving ${url}/metrics, /metrics/otel and /events. Ctrl-C ends it.`,
+      `\nStill serving ${url}/dashboard, /metrics, /metrics/otel and /events. Ctrl-C ends it.`,
     );
     await aborted(signal);
   }
@@ -175,6 +175,7 @@ class Demo {
       `  upstream   http://127.0.0.1:${upstreamPort} (pid ${upstream.pid})`,
       `  service    ${url} (pid ${service.pid}), calls the upstream through the breaker "${BREAKER}":`,
       `             ${FAILURE_THRESHOLD} failures in a row open it, a call over ${LATENCY_TRIP_MS} ms is one; next probe after ${duration(cooldownMs)}`,
+      `  dashboard  ${url}/dashboard`,
       `  metrics    ${url}/metrics (prom-client) and ${url}/metrics/otel (OpenTelemetry)`,
       `  events     ${url}/events (server-sent)`,
       `  recording  ${this.#recording}`,

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { serveDashboard } from "../../dashboard/serve-dashboard.ts";
 import { serveEvents } from "../../exporters/sse.ts";
 import { CircuitBreaker, type Classify, createEventBus } from "../../index.ts";
 import {
@@ -56,16 +57,17 @@ function serve(breaker: CircuitBreaker, upstreamPort: number): Promise<number> {
     "/metrics/otel": openTelemetryPage(breaker),
   };
   const events = serveEvents(breaker.bus, { breakers: breaker });
+  const dashboard = serveDashboard(breaker);
   const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = request.url ?? "/";
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
     if (page !== undefined) await answerPage(page, response);
     else if (path === "/events") events.handle(request, response);
+    else if (/^\/dashboard(?:\?|$)/.test(path)) dashboard.handle(request, response);
     else if (path === "/") await answerCall(breaker, new UpstreamCall(upstreamPort), response);
-    else response.writeHead(404).end("not here: /, /metrics, /metrics/otel, /events\n");
+    else response.writeHead(404).end("not here: /, /dashboard, /metrics, /metrics/otel, /events\n");
   };
   const server = createServer((request, response) => {
-    request.resume();
     route(request, response).catch((error: unknown) => {
       process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
       if (!response.headersSent) response.writeHead(500);
