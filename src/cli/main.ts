@@ -4,10 +4,12 @@ import { run } from "./command-line.ts";
 import { demoCommand } from "./demo-command.ts";
 import { eventsCommand } from "./events-command.ts";
 import { reportCommand } from "./report-command.ts";
+import { tuneCommand } from "./tune-command.ts";
 
 process.exitCode = await run(process.argv.slice(2), {
   demo: demoCommand,
   alerts: alertsCommand,
   events: eventsCommand,
   report: reportCommand,
+  tune: tuneCommand,
 });
