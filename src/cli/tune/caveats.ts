@@ -4,7 +4,7 @@ import type { Recording } from "./recording.ts";
 /** What holds of every replay. */
 const ALWAYS = [
   "Every call comes at its recorded time and takes as long as it took. In truth a breaker that refuses takes load off the dependency, which may recover sooner, and callers that are refused try again or go away.",
-  "A setting that fits one outage need not fit the next. What the next one of the same length and kind may come to is given as a span; one of another kind is not in it. Of detection times no span is given: they hang on a handful of calls.",
+  "A setting that fits one outage need not fit the next. What the next one of the same length and kind may come to is given as a span, twice the standard deviation of replays with cooldowns up to 20 % shorter and longer, which meet the end of the outage by other luck, and twice the root of a count; one of another kind is not in it. Of detection times no span is given: they hang on a handful of calls.",
 ];
 
 /** What the replay of a recording cannot know, and what is doubtful about it, as sentences. */

@@ -90,7 +90,7 @@ export interface GridHints {
 }
 
 const THRESHOLDS = [2, 3, 5, 8, 12, 20];
-const COOLDOWN_FACTORS = [0.25, 0.5, 1, 2];
+const COOLDOWN_FACTORS = [0.1, 0.25, 0.5, 1, 2];
 const SLOW_FACTORS = [2, 5];
 const RATES = [0.25, 0.5];
 const RATE_WINDOW_MS = 10_000;

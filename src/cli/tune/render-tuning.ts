@@ -1,14 +1,13 @@
 import { printable } from "../../events/printable.ts";
 import { counted } from "../../report/wording.ts";
 import { scatterText } from "./scatter-text.ts";
-import { settingText } from "./setting.ts";
-import type { SettingResult, Tuning } from "./tuning.ts";
+import type { Tuning } from "./tuning.ts";
 import {
   COLUMNS,
   checkText,
   gainText,
   headText,
-  namedKeys,
+  namesOf,
   nextText,
   optionsText,
   rowsOf,
@@ -81,9 +80,7 @@ function sections(tuning: Tuning, { heading, table, code, chart }: Form): readon
 
 function tableOf(tuning: Tuning) {
   const { rows, left } = rowsOf(tuning);
-  const names = namedKeys(rows);
-  const named = ({ setting, text }: SettingResult): string =>
-    names.size === 0 ? text : settingText(setting, names);
+  const named = namesOf(rows);
   return {
     head: ["", "setting", ...COLUMNS.map(({ head }) => head)],
     table: rows.map(({ label, result }) => [

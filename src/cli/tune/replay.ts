@@ -2,7 +2,6 @@ import { admit, refuse, startOf } from "../../core/admission.ts";
 import type { Circuit } from "../../core/circuit.ts";
 import { circuitOf } from "../../core/circuit-breaker.ts";
 import { AdmittedPermit } from "../../core/permit.ts";
-import { Check } from "../../events/check.ts";
 import {
   CircuitBreaker,
   type CircuitBreakerOptions,
@@ -209,8 +208,6 @@ class Replay {
   }
 }
 
-const CHECK = new Check("replay a call");
-
 /** What `admit()` of a breaker does, less the error of a refusal that nobody would catch: most of what it costs. */
 function permitOf(circuit: Circuit): Permit | null {
   const nowMs = circuit.begin();
@@ -220,7 +217,7 @@ function permitOf(circuit: Circuit): Permit | null {
     return null;
   }
   const startMs = startOf(circuit, slot, nowMs);
-  return new AdmittedPermit(circuit, { slot, startMs, context: undefined }, CHECK);
+  return new AdmittedPermit(circuit, { slot, startMs, context: undefined });
 }
 
 /** A moment less a length of time may miss the moment that the length was taken from by a rounding. */

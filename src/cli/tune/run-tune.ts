@@ -7,12 +7,14 @@ import { tablesOf } from "./call-table.ts";
 import { caveatsOf } from "./caveats.ts";
 import { axesInJson, axisOf, keyText, settingsOn, usualGrids } from "./grid.ts";
 import { GridProgress } from "./grid-progress.ts";
+import { variationsOf } from "./next-outage.ts";
 import { type ReaderOptions, readerFor, recordingOf, UnusableRecording } from "./recording.ts";
 import { tuningMarkdown, tuningText } from "./render-tuning.ts";
+import type { Outcome } from "./replay-all.ts";
 import { type ReplayHands, replayGrid } from "./replay-pool.ts";
 import { checkSetting, type Setting } from "./setting.ts";
 import { todayOf, usualMs } from "./today.ts";
-import { type Tuning, tuningOf } from "./tuning.ts";
+import { candidatesOf, type Tuning, tuningOf } from "./tuning.ts";
 
 /** What the command line asked for. */
 export interface TuneSettings {
@@ -60,20 +62,32 @@ async function tune(asked: TuneSettings): Promise<Tuning> {
   const slowMs = asked.slowMs ?? today.setting.latencyTripMs ?? Number.POSITIVE_INFINITY;
   const tried = settingsOn(
     today.setting,
-    grids ?? usualGrids(today.setting, { usualMs: usualMs(recording) }),
+    grids ?? usualGrids(today.setting, { usualMs: usualMs(recording, slowMs) }),
   );
   const { settings, todayAt } = withToday(tried, today.setting);
   const streams = recording.logs.map((log) => tablesOf(log, slowMs));
-  const progress = new GridProgress(process.stderr, settings.length);
-  const outcomes = await replayGrid(
-    { streams, settings, slowMs },
-    { ...asked.hands, onProgress: progress.show },
-  ).finally(() => progress.end());
-  const notes = [...today.notes, ...faults];
-  return tuningOf(
-    { recording, settings, outcomes, todayAt, slowMs, weight: asked.weight },
-    caveatsOf(recording, { slowMs, notes }),
+  const replayed = async (all: readonly Setting[]): Promise<readonly Outcome[]> => {
+    const progress = new GridProgress(process.stderr, all.length);
+    const hands = { ...asked.hands, onProgress: progress.show };
+    return replayGrid({ streams, settings: all, slowMs }, hands).finally(() => progress.end());
+  };
+  const outcomes = await replayed(settings);
+  const grid = { recording, settings, outcomes, todayAt, slowMs, weight: asked.weight };
+  const candidates = candidatesOf(grid).map((place) => {
+    const setting = settings[place];
+    return { place, varied: setting === undefined ? [] : variationsOf(setting) };
+  });
+  const varied = await replayed(candidates.flatMap((each) => each.varied));
+  let before = 0;
+  const variations = new Map(
+    candidates.map((each) => {
+      const own = varied.slice(before, before + each.varied.length);
+      before += own.length;
+      return [each.place, own];
+    }),
   );
+  const caveats = caveatsOf(recording, { slowMs, notes: [...today.notes, ...faults] });
+  return tuningOf({ ...grid, variations }, caveats);
 }
 
 async function gridsOf({ grid, gridFile }: TuneSettings) {

@@ -207,10 +207,6 @@ export function checkSetting(setting: Setting): Setting {
   }
 }
 
-/** The longest that the breaker waits before it tries again. */
-export const longestCooldownMs = ({ cooldownMs }: Setting): number =>
-  typeof cooldownMs === "number" ? cooldownMs : cooldownMs.maxMs;
-
 /** A setting by what it has of its own: the keys asked for, or those that are not as usual. */
 export function settingText(setting: Setting, names?: ReadonlySet<string>): string {
   const shown = KEYS.filter(({ name, show }) =>
@@ -219,12 +215,4 @@ export function settingText(setting: Setting, names?: ReadonlySet<string>): stri
       : names.has(name),
   );
   return shown.map(({ name, show }) => `${name}=${show(setting)}`).join(" ");
-}
-
-/** The keys by which these settings differ. */
-export function varyingKeys(settings: readonly Setting[]): ReadonlySet<string> {
-  const varying = KEYS.filter(
-    ({ show }) => new Set(settings.map((setting) => show(setting))).size > 1,
-  );
-  return new Set(varying.map(({ name }) => name));
 }

@@ -55,15 +55,15 @@ export function todayOf({ facts }: Recording, given: readonly string[]): Today {
 /** More calls than these say no more of how long calls usually take. */
 const MOST_SAMPLED = 100_000;
 
-/** 99 of 100 calls that gave a value were as fast; null when the recording tells no durations. */
-export function usualMs({ logs }: Recording): number | null {
+/** 99 of 100 calls that were not bad were as fast; null when the recording tells no durations. */
+export function usualMs({ logs }: Recording, slowMs: number): number | null {
   const total = logs.reduce((sum, { length }) => sum + length, 0);
   const step = Math.max(1, Math.floor(total / MOST_SAMPLED));
   const durations: number[] = [];
   for (const { durationMs, fate } of logs) {
     for (let at = 0; at < fate.length; at += step) {
       const each = durationMs[at] ?? 0;
-      if (fate[at] === FATE.ok && each > 0) durations.push(each);
+      if (fate[at] === FATE.ok && each > 0 && each <= slowMs) durations.push(each);
     }
   }
   durations.sort((a, b) => a - b);

@@ -34,7 +34,7 @@ export const COLUMNS: readonly Column[] = [
 ];
 
 function recoveryText({ recoveryMs, stillOpen }: SettingResult): string {
-  const open = stillOpen.high === 0 ? "" : `${whole(stillOpen.value)} still open`;
+  const open = stillOpen.value === 0 ? "" : `${whole(stillOpen.value)} still open`;
   if (recoveryMs === null) return open === "" ? "-" : open;
   return open === "" ? timeText(recoveryMs) : `${timeText(recoveryMs)}, ${open}`;
 }
@@ -61,6 +61,8 @@ export function rowsOf({ today, best, front }: Tuning): {
     if (result !== undefined) chosen.add(result);
   }
   const shown = front.filter((result) => chosen.has(result));
+  // What is best in the long run may have been unlucky in the recording.
+  if (!shown.includes(best)) shown.push(best);
   const label = (result: SettingResult): string =>
     [result === best ? "best" : "", result === today ? "today" : ""]
       .filter((word) => word !== "")
@@ -68,7 +70,7 @@ export function rowsOf({ today, best, front }: Tuning): {
   const rows = shown.includes(today) ? shown : [today, ...shown];
   return {
     rows: rows.map((result) => ({ label: label(result), result })),
-    left: front.length - shown.length,
+    left: front.filter((result) => !shown.includes(result)).length,
   };
 }
 
@@ -86,26 +88,32 @@ export function headText(tuning: Tuning): string {
 
 /** What the best setting changes, and how sure that is. */
 export function gainText({ gain, today, best }: Tuning): string {
-  if (gain.holds === "none" || best === today) {
-    return "No setting that was tried costs less than today's.";
-  }
-  const change = (count: number, more: string, fewer: string): string =>
+  if (best === today)
+    return "No setting that was tried is to be expected to cost less than today's.";
+  const change = (count: number, what: string): string =>
     count === 0
-      ? `as many ${more}`
-      : `${whole(Math.abs(count))} ${count > 0 ? `fewer ${fewer}` : `more ${more}`}`;
-  const text = `With ${best.text} there would have been ${change(gain.badPassed, "bad calls let through", "bad calls let through")} and ${change(gain.goodRefused, "good calls refused", "good calls refused")} than with today's ${today.text}.`;
-  return gain.holds === "yes"
-    ? `${text} It costs less by each assumption about the calls that have no outcome.`
-    : `${text} But only if the calls without an outcome were as is likeliest: by another assumption today's costs no more.`;
+      ? `as many ${what}`
+      : `${whole(Math.abs(count))} ${count > 0 ? "fewer" : "more"} ${what}`;
+  const text = `With ${best.text} there would have been ${change(gain.badPassed, "bad calls let through")} and ${change(gain.goodRefused, "good calls refused")} than with today's ${today.text}.`;
+  return [text, HOLDS[gain.holds], gain.mayReverse ? MAY_REVERSE : STANDS].join(" ");
 }
+
+const HOLDS: Readonly<Record<Tuning["gain"]["holds"], string>> = {
+  yes: "That costs less, whatever would have become of the calls without an outcome.",
+  open: "That costs less if the calls without an outcome were as is likeliest; by another assumption today's costs no more.",
+  none: "In the recorded outage that cost no less, which was luck: on the mean of outages like it, it does.",
+};
+const MAY_REVERSE =
+  "In the next outage like this one chance may still make today's the better one.";
+const STANDS = "In the next outage like this one it is to be expected as well.";
 
 const spanText = ({ low, high }: Span, show: (value: number) => string): string =>
   `${show(low)} to ${show(high)}`;
 
 /** What the next outage of this kind is to be expected to come to. */
-export function nextText({
-  nextOutage: { recoveryMs, badPassed, goodRefused },
-}: SettingResult): string {
+export function nextText({ nextOutage }: SettingResult): string {
+  if (nextOutage === null) return "not foretold";
+  const { recoveryMs, badPassed, goodRefused } = nextOutage;
   const recovered = recoveryMs === null ? "" : `recovered in ${spanText(recoveryMs, duration)}, `;
   return `${recovered}bad let through ${spanText(badPassed, whole)}, good refused ${spanText(goodRefused, whole)}`;
 }
@@ -156,10 +164,15 @@ const literal = (value: unknown): string =>
     .replace(/\{/g, "{ ")
     .replace(/\}/g, " }");
 
-/** The keys in which the settings of the front differ from one another or from today's: what a row has to name. */
-export function namedKeys(rows: readonly Row[]): ReadonlySet<string> {
+/** How the rows name their settings: by the keys in which they differ, without those that are off. */
+export function namesOf(rows: readonly Row[]): (result: SettingResult) => string {
   const varying = KEYS.filter(
     ({ show }) => new Set(rows.map(({ result }) => show(result.setting))).size > 1,
   );
-  return new Set(varying.map(({ name }) => name));
+  return ({ setting, text }) => {
+    const named = varying
+      .map(({ name, show }) => ({ name, value: show(setting) }))
+      .filter(({ value }) => value !== "off");
+    return named.length === 0 ? text : named.map(({ name, value }) => `${name}=${value}`).join(" ");
+  };
 }

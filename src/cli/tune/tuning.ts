@@ -40,10 +40,13 @@ export interface SettingResult {
   readonly goodRefused: Figure;
   readonly reopens: Figure;
   readonly openMs: Figure;
-  /** The first incidents, of today's setting and of those on the front. */
+  /** The first incidents, of settings that have a `nextOutage`. */
   readonly opened: Figures["opened"];
-  /** Between what the next outage like the recorded one is to be expected. */
-  readonly nextOutage: NextOutage;
+  /**
+   * Between what the next outage like the recorded one is to be expected; null for settings that are neither today's,
+   * nor on the front, nor near the lowest cost.
+   */
+  readonly nextOutage: NextOutage | null;
 }
 
 /** What a recording says about settings. */
@@ -60,7 +63,7 @@ export interface Tuning {
   /** So many bad calls let through are as bad as one good call refused. */
   readonly weight: number;
   readonly today: SettingResult;
-  /** Of the front the one with the lowest total cost. */
+  /** The one with the lowest total cost to be expected of the next outage: luck of the recorded one does not count. */
   readonly best: SettingResult;
   /** What holds of the best against today's. */
   readonly gain: Gain;
@@ -77,6 +80,8 @@ export interface Gain {
   readonly goodRefused: number;
   /** `yes` by every assumption about what the recording leaves open, `open` by the likeliest alone. */
   readonly holds: "yes" | "open" | "none";
+  /** Whether chance alone may make today's setting the better one in the next outage. */
+  readonly mayReverse: boolean;
 }
 
 /** Recorded and replayed, to see how far the replay can be trusted. */
@@ -91,58 +96,90 @@ export interface Replayed {
   readonly recording: Recording;
   readonly settings: readonly Setting[];
   readonly outcomes: readonly Outcome[];
+  /** By the place of a setting, the outcomes of its variations; today's is among them. */
+  readonly variations: ReadonlyMap<number, readonly Outcome[]>;
   /** The place of today's setting. */
   readonly todayAt: number;
   readonly slowMs: number;
   readonly weight: number;
 }
 
-/** Puts the outcomes of a grid together. */
-export function tuningOf(
-  { recording, settings, outcomes, todayAt, slowMs, weight }: Replayed,
-  notes: readonly string[],
-): Tuning {
-  const today = settings[todayAt];
+/** Settings with the lowest costs that the luck of the recorded outage is taken out of. */
+const MOST_CANDIDATES = 30;
+
+/** The places of the settings of which the next outage is foretold: today's, the front, the lowest costs. */
+export function candidatesOf({
+  settings,
+  outcomes,
+  todayAt,
+  weight,
+}: Omit<Replayed, "variations">): readonly number[] {
+  const cost = (place: number): number => totalCost(costsOf(outcomes[place]), weight);
+  const cheapest = settings.map((_, place) => place).sort((a, b) => cost(a) - cost(b) || a - b);
+  const front = frontPlaces({ settings, outcomes, todayAt });
+  return [...new Set([todayAt, ...front, ...cheapest.slice(0, MOST_CANDIDATES)])];
+}
+
+/** Of several with the same costs the front has the one that is nearest to today's. */
+function frontPlaces({
+  settings,
+  outcomes,
+  todayAt,
+}: Pick<Replayed, "settings" | "outcomes" | "todayAt">): readonly number[] {
+  const texts = settings.map((setting) => keyText(setting).split(" "));
+  const today = texts[todayAt] ?? [];
+  const far = texts.map((text) => text.filter((part, at) => part !== today[at]).length);
   const nearest = settings
     .map((_, place) => place)
-    .sort((a, b) => distance(settings[a], today) - distance(settings[b], today) || a - b);
-  // Of several with the same costs the front names the one that is nearest to today's.
-  const front = frontOf(nearest.map((place) => costsOf(outcomes[place]))).map(
-    (at) => nearest[at] ?? 0,
-  );
+    .sort((a, b) => (far[a] ?? 0) - (far[b] ?? 0) || a - b);
+  return frontOf(nearest.map((place) => costsOf(outcomes[place]))).map((at) => nearest[at] ?? 0);
+}
+
+/** Puts the outcomes of a grid together. */
+export function tuningOf(
+  { recording, settings, outcomes, variations, todayAt, slowMs, weight }: Replayed,
+  caveats: readonly string[],
+): Tuning {
+  const front = frontPlaces({ settings, outcomes, todayAt });
+  const isOnFront = new Set(front);
   const alike = new Map<string, number>();
-  for (const outcome of outcomes)
+  for (const outcome of outcomes) {
     alike.set(costKey(outcome), (alike.get(costKey(outcome)) ?? 0) + 1);
-  const results = outcomes.map((outcome, place): SettingResult => {
-    const setting = settings[place];
-    // There is an outcome for each setting.
-    if (setting === undefined) throw new RangeError(`Cannot tune: no setting ${place}`);
-    return resultOf(setting, outcome, {
-      isOnFront: front.includes(place),
-      isToday: place === todayAt,
+  }
+  const results = outcomes.map((outcome, place) => {
+    const varied = variations.get(place);
+    return resultOf(at(settings, place), outcome, {
+      isOnFront: isOnFront.has(place),
       alike: alike.get(costKey(outcome)) ?? 1,
-      recording,
+      nextOutage: varied === undefined ? null : forecastOf([outcome, ...varied], weight),
     });
   });
-  const onFront = front.map((place) => at(results, place));
-  const bestAt = front.reduce((best, place) =>
-    totalCost(costsOf(outcomes[place]), weight) < totalCost(costsOf(outcomes[best]), weight)
-      ? place
-      : best,
+  const expected = (place: number): number => {
+    const { nextOutage } = at(results, place);
+    return nextOutage === null ? Number.POSITIVE_INFINITY : totalCost(nextOutage.expected, weight);
+  };
+  // Today's stays unless something is better.
+  const bestAt = [...variations.keys()].reduce(
+    (best, place) => (expected(place) < expected(best) ? place : best),
+    todayAt,
   );
+  const [today, best] = [at(results, todayAt), at(results, bestAt)];
   return {
     breaker: recording.breaker,
     ...{ calls: recording.calls, unknown: recording.unknown, processes: recording.logs.length },
     ...{ fromAtMs: recording.fromAtMs, toAtMs: recording.toAtMs, input: recording.counts },
     slowMs: Number.isFinite(slowMs) ? slowMs : null,
     weight,
-    today: at(results, todayAt),
-    best: at(results, bestAt),
-    gain: gainOf(at(outcomes, todayAt), at(outcomes, bestAt), weight),
-    front: onFront,
+    today,
+    best,
+    gain: {
+      ...gainOf(at(outcomes, todayAt), at(outcomes, bestAt), weight),
+      mayReverse: (best.nextOutage?.cost.high ?? 0) >= (today.nextOutage?.cost.low ?? 0),
+    },
+    front: front.map((place) => at(results, place)),
     settings: results,
     check: checkOf(recording, at(outcomes, todayAt).likely),
-    caveats: notes,
+    caveats,
   };
 }
 
@@ -159,25 +196,10 @@ const costsOf = (outcome: Outcome | undefined) => ({
 
 const costKey = (outcome: Outcome): string => Object.values(costsOf(outcome)).join(" ");
 
-/** In how many respects two settings differ. */
-function distance(a: Setting | undefined, b: Setting | undefined): number {
-  if (a === undefined || b === undefined) return 0;
-  const [one, other] = [keyText(a).split(" "), keyText(b).split(" ")];
-  return one.filter((text, n) => text !== other[n]).length;
-}
-
 function resultOf(
   setting: Setting,
   outcome: Outcome,
-  {
-    isOnFront,
-    isToday,
-    alike,
-    recording,
-  }: Pick<SettingResult, "isOnFront" | "alike"> & {
-    readonly isToday: boolean;
-    readonly recording: Recording;
-  },
+  about: Pick<SettingResult, "isOnFront" | "alike" | "nextOutage">,
 ): SettingResult {
   const figure = (of: (figures: Figures) => number): Figure => {
     const all = [outcome.likely, outcome.better, outcome.worse].map(of);
@@ -203,14 +225,12 @@ function resultOf(
     openMs: figure(({ openMs }) => openMs),
   };
   return {
-    ...{ setting, text: settingText(setting), isOnFront, alike },
-    ...figures,
-    opened: isOnFront || isToday ? outcome.likely.opened : [],
-    nextOutage: forecastOf(setting, figures, recording),
+    ...{ setting, text: settingText(setting), ...about, ...figures },
+    opened: about.nextOutage === null ? [] : outcome.likely.opened,
   };
 }
 
-function gainOf(today: Outcome, best: Outcome, weight: number): Gain {
+function gainOf(today: Outcome, best: Outcome, weight: number): Omit<Gain, "mayReverse"> {
   const saved = (of: (outcome: Outcome) => Figures): number =>
     totalCost(of(today), weight) - totalCost(of(best), weight);
   const likely = saved((outcome) => outcome.likely);
