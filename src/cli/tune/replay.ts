@@ -90,9 +90,9 @@ class Replay {
     this.#mask = table.room - 1;
     const { originMs } = table;
     const breaker = new CircuitBreaker("replay", {
+      random: repeatable(),
       ...options,
       clock: { monotonicMs: () => this.#nowMs, epochMs: () => originMs + this.#nowMs },
-      random: repeatable(),
     });
     this.#breaker = breaker;
     this.#circuit = circuitOf(breaker);
