@@ -37,7 +37,7 @@ const KNOWN = {
 };
 
 const unknownText = (unknown: number, calls: number): string =>
-  `${counted(unknown, "call")} of ${calls} were refused while it was recorded: what would have become of them the recording cannot tell. Each is taken to be like the call with an outcome that is nearest in time; a figure in brackets lies between the better and the worse of the calls before and after.`;
+  `${counted(unknown, "call")} of ${calls} were refused while it was recorded: what would have become of them the recording cannot tell. Each is taken to be like the call with an outcome that is nearest in time; a figure in brackets lies between the better and the worse of the calls before and after. If only some of the calls failed during an outage, the few probes cannot tell how many, and the truth may lie outside.`;
 
 function factCaveats({
   untimed,

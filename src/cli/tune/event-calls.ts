@@ -151,15 +151,20 @@ export class EventCalls implements CallReader {
     }
   }
 
-  /** The refusals that a line stands for came between the line before it and this one: evenly, for all that is known. */
+  /**
+   * The refusals that a line stands for came between the line before it and this one: evenly, for all that is known. When
+   * the next call was a probe, they came before the cooldown was over.
+   */
   #takeSuppressed(
     record: CircuitRecord,
     { facts, process, endMs }: { facts: RecordedFacts; process: Process; endMs: number },
   ): void {
     const { suppressed = 0 } = record;
-    const fromMs = Math.min(process.lastAtMs, endMs);
+    const idleMs = record.type === "circuit.half_open" ? (amount(record, "idleMs") ?? 0) : 0;
+    const untilMs = endMs - idleMs;
+    const fromMs = Math.min(process.lastAtMs, untilMs);
     for (let n = 1; n <= suppressed; n++) {
-      const atMs = fromMs + ((endMs - fromMs) * n) / (suppressed + 1);
+      const atMs = fromMs + ((untilMs - fromMs) * n) / (suppressed + 1);
       this.#refused(record, { facts, process, atMs });
     }
   }

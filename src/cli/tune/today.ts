@@ -29,9 +29,11 @@ export function todayOf({ facts }: Recording, given: readonly string[]): Today {
         "The recording does not tell one cooldownMs: the default of the library is taken for today's. Give yours with --current.",
       );
     }
-    if (latencyTripMs !== undefined && !said("latencyTripMs")) {
+    if (!said("latencyTripMs")) {
       notes.push(
-        `The recording does not tell today's latencyTripMs. ${duration(latencyTripMs)} divides its calls as they were; give yours with --current if it is another.`,
+        latencyTripMs === undefined
+          ? UNSEEN_LIMIT
+          : `The recording does not tell today's latencyTripMs. ${duration(latencyTripMs)} divides its calls as they were; give yours with --current if it is another.`,
       );
     }
     if (otherRules.length > 0 && !said("failureRate") && !said("slowRate")) {
@@ -45,12 +47,17 @@ export function todayOf({ facts }: Recording, given: readonly string[]): Today {
     );
   }
   setting = settingOver(setting, given, "current");
-  if (setting.failureThreshold === null && !setting.failureRate && !setting.slowRate) {
+  const { failureThreshold, failureRate, slowRate } = setting;
+  const isWithoutRule = failureThreshold === null && failureRate === null && slowRate === null;
+  if (isWithoutRule && !said("failureThreshold")) {
     setting = { ...setting, failureThreshold: USUAL.failureThreshold };
     notes.push("The recording names no rule that trips: the default of the library is taken.");
   }
   return { setting: checkSetting(setting), notes };
 }
+
+const UNSEEN_LIMIT =
+  "No recorded call was too slow, so today's latencyTripMs does not show: it is taken to be off. Give yours with --current.";
 
 /** More calls than these say no more of how long calls usually take. */
 const MOST_SAMPLED = 100_000;
