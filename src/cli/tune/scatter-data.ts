@@ -23,9 +23,9 @@ export function scatterData(tuning: Tuning): ScatterData {
 }
 
 function pointOf(result: SettingResult, kind: ScatterPoint["kind"]): ScatterPoint {
-  const { badPassed, goodRefused, alike, text } = result;
+  const { badPassed, goodRefused, isOnFront, alike, text } = result;
   return {
-    ...{ badPassed: badPassed.value, goodRefused: goodRefused.value, kind },
+    ...{ badPassed: badPassed.value, goodRefused: goodRefused.value, kind, isOnFront },
     lines: [
       text,
       ...COLUMNS.map(({ head, cell }) => `${head}: ${cell(result)}`),

@@ -3,6 +3,7 @@ export interface ScatterPoint {
   readonly badPassed: number;
   readonly goodRefused: number;
   readonly kind: "other" | "front" | "today" | "best";
+  readonly isOnFront: boolean;
   /** What the hover says. */
   readonly lines: readonly string[];
 }

@@ -17,13 +17,15 @@ import {
 
 const OWN_STYLE = `
 .settings td:nth-child(n+3), .settings th:nth-child(n+3) { text-align: right; }
-.settings td { white-space: nowrap; }
+.settings th { overflow-wrap: normal; }
+.settings small { display: block; color: var(--faint); font-weight: 400; }
+.settings td:first-child { white-space: nowrap; }
 .settings .setting { font-family: ui-monospace, monospace; font-size: 13px; }
 .settings tr.best td { font-weight: 600; color: var(--good); }
 .settings tr.today td { color: var(--bad); }
 .wide { overflow-x: auto; }
+.lead { overflow-wrap: anywhere; }
 pre { overflow-x: auto; padding: 10px; border: 1px solid var(--line); border-radius: 6px; font-size: 13px; }
-@media print { .settings td { white-space: normal; } }
 `;
 
 /** The result as one page that needs nothing else: no network, no other file. */
@@ -70,12 +72,20 @@ function table(tuning: Tuning): string {
   const nameOf = namesOf(rows);
   const head = ["", "setting", ...COLUMNS.map((column) => column.head)];
   const body = rows.map(({ label, result }) => {
-    const cells = COLUMNS.map(({ cell }) => `<td>${html(cell(result))}</td>`);
+    const cells = COLUMNS.map(({ cell }) => `<td>${cellHtml(cell(result))}</td>`);
     return `<tr class="${label.split(", ")[0] ?? ""}"><td>${label}</td><td class="setting">${html(nameOf(result))}</td>${cells.join("")}</tr>`;
   });
   const more =
     left === 0 ? "" : `<p>${counted(left, "further setting")} of the front in --format json.</p>`;
   return `<table class="settings"><thead><tr>${head.map((name) => `<th>${name}</th>`).join("")}</tr></thead><tbody>${body.join("\n")}</tbody></table>${more}`;
+}
+
+/** What a figure lies between stands below it. */
+function cellHtml(text: string): string {
+  const at = text.indexOf(" (");
+  return at < 0
+    ? html(text)
+    : `${html(text.slice(0, at))}<small>${html(text.slice(at + 1))}</small>`;
 }
 
 const list = (items: readonly string[]): string =>

@@ -41,13 +41,13 @@ export function scatterOption({ points }: ScatterData, palette: Palette): EChart
       .map(({ badPassed, goodRefused, lines }) => ({ value: [badPassed, goodRefused], lines })),
   }));
   const front = points
-    .filter(({ kind }) => kind === "front" || kind === "best")
+    .filter(({ isOnFront }) => isOnFront)
     .map(({ badPassed, goodRefused }) => [badPassed, goodRefused] as const)
     .sort(([a], [b]) => a - b);
   return {
     animation: false,
     textStyle: { color: palette.text, fontFamily: "system-ui, sans-serif" },
-    grid: { top: 40, right: 24, bottom: 96, left: 84 },
+    grid: { top: 56, right: 24, bottom: 96, left: 84 },
     xAxis: { ...axis, name: "bad calls let through", nameGap: 30 },
     yAxis: { ...axis, name: "good calls refused", nameGap: 60 },
     legend: {
@@ -69,7 +69,14 @@ export function scatterOption({ points }: ScatterData, palette: Palette): EChart
       { type: "inside", xAxisIndex: 0, zoomOnMouseWheel: "ctrl", filterMode: "none" },
       { type: "inside", yAxisIndex: 0, zoomOnMouseWheel: "ctrl", filterMode: "none" },
       {
-        ...{ type: "slider", xAxisIndex: 0, bottom: 8, height: 22, filterMode: "none" },
+        ...{
+          type: "slider",
+          xAxisIndex: 0,
+          bottom: 8,
+          height: 22,
+          filterMode: "none",
+          showDataShadow: false,
+        },
         textStyle: { color: palette.faint },
         borderColor: palette.line,
       },
