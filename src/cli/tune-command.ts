@@ -27,9 +27,9 @@ what each would have cost: bad calls let through against good calls refused, and
 beside them incidents, detection and recovery. The settings for which nothing is
 better in both are the front; today's is held against it.
 
-Recordings are events that have the successes in them, as recordEvents(bus, path,
-{ events: ["circuit.*"] }) writes them, or logs of pino at level trace; plain or
-gzip, several files, among other lines. With --map they are access logs: JSON
+Recordings are events that have the successes in them, as recordEvents(bus,
+path, { events: ["circuit.*"] }) writes them, or logs of pino at level trace;
+plain or gzip, several files, among other lines. With --map they are access logs: JSON
 lines, CSV or TSV with a header, or the common log format with the duration
 behind it. Nothing is sent anywhere.
 

@@ -13,7 +13,7 @@ export const FATE = {
   unknown: 4,
 } as const;
 
-/** The most calls that a replay holds: half a gigabyte, twice that when calls were refused in the recording. */
+/** The most calls that a replay holds: a gigabyte of memory, two when calls were refused in the recording. */
 export const MOST_CALLS = 20_000_000;
 
 /** The recording has more calls than a replay holds. */

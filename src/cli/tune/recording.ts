@@ -16,7 +16,7 @@ export interface Recording {
   readonly breaker: string;
   /** What a breaker has told of itself; null for an access log. */
   readonly facts: RecordedFacts | null;
-  readonly logs: Gathered["logs"];
+  readonly processes: number;
   readonly counts: ReadCounts;
   readonly calls: number;
   /** Calls that were refused, so that nobody knows what would have become of them. */
@@ -27,6 +27,13 @@ export interface Recording {
   readonly toAtMs: number;
   /** What is doubtful about how it was written down. */
   readonly doubts: readonly string[];
+}
+
+/** A recording and its calls, which nobody needs any more when they are in tables. */
+export interface RecordedCalls {
+  readonly recording: Recording;
+  /** One for each process. */
+  readonly logs: Gathered["logs"];
 }
 
 /** The tables that the replays take: one entry for each process. */
@@ -42,7 +49,7 @@ export function readerFor({ kind, options }: ReaderOptions): CallReader {
 }
 
 /** What the reader has read. @throws {UnusableRecording} when no setting could be judged by it */
-export function recordingOf(reader: CallReader): Recording {
+export function recordingOf(reader: CallReader): RecordedCalls {
   const gathered = reader.gathered();
   const [first] = gathered;
   if (first === undefined) throw new UnusableRecording(nothingIn(reader));
@@ -66,8 +73,8 @@ export function recordingOf(reader: CallReader): Recording {
   }
   const sum = (of: (log: Gathered["logs"][number]) => number): number =>
     logs.reduce((total, log) => total + of(log), 0);
-  return {
-    ...{ breaker, facts, logs, counts: reader.counts },
+  const recording = {
+    ...{ breaker, facts, processes: logs.length, counts: reader.counts },
     calls: sum(({ length }) => length),
     unknown: sum(({ fate }) => fate.reduce((n, each) => n + (each === FATE.unknown ? 1 : 0), 0)),
     silent: first.logs.length - logs.length,
@@ -82,6 +89,7 @@ export function recordingOf(reader: CallReader): Recording {
     ),
     doubts: doubtsOf(reader),
   };
+  return { recording, logs };
 }
 
 const min = (a: number, b: number): number => Math.min(a, b);

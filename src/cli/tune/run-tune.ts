@@ -55,17 +55,9 @@ export async function runTune(settings: TuneSettings): Promise<number> {
 async function tune(asked: TuneSettings): Promise<Tuning> {
   // Before anything long is read: what is wrong with the command line shows at once.
   const grids = await gridsOf(asked);
-  const reader = readerFor(asked.reader);
-  const faults = await readRecord(asked.files, reader, process.stderr);
-  const recording = recordingOf(reader);
-  const today = todayOf(recording, asked.current);
-  const slowMs = asked.slowMs ?? today.setting.latencyTripMs ?? Number.POSITIVE_INFINITY;
-  const tried = settingsOn(
-    today.setting,
-    grids ?? usualGrids(today.setting, { usualMs: usualMs(recording, slowMs) }),
-  );
+  const { recording, faults, today, slowMs, usual, streams } = await read(asked);
+  const tried = settingsOn(today.setting, grids ?? usualGrids(today.setting, { usualMs: usual }));
   const { settings, todayAt } = withToday(tried, today.setting);
-  const streams = recording.logs.map((log) => tablesOf(log, slowMs));
   const replayed = async (all: readonly Setting[]): Promise<readonly Outcome[]> => {
     const progress = new GridProgress(process.stderr, all.length);
     const hands = { ...asked.hands, onProgress: progress.show };
@@ -88,6 +80,17 @@ async function tune(asked: TuneSettings): Promise<Tuning> {
   );
   const caveats = caveatsOf(recording, { slowMs, notes: [...today.notes, ...faults] });
   return tuningOf({ ...grid, variations }, caveats);
+}
+
+/** Reads the recording into tables; what they were made of is not kept. */
+async function read({ files, reader: options, current, slowMs: asked }: TuneSettings) {
+  const reader = readerFor(options);
+  const faults = await readRecord(files, reader, process.stderr);
+  const { recording, logs } = recordingOf(reader);
+  const today = todayOf(recording, current);
+  const slowMs = asked ?? today.setting.latencyTripMs ?? Number.POSITIVE_INFINITY;
+  const streams = logs.map((log) => tablesOf(log, slowMs));
+  return { recording, faults, today, slowMs, usual: usualMs(logs, slowMs), streams };
 }
 
 async function gridsOf({ grid, gridFile }: TuneSettings) {

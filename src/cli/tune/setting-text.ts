@@ -33,7 +33,7 @@ export function readCount(text: string): number {
   return Number(text);
 }
 
-export function readShare(text: string): number {
+function readShare(text: string): number {
   const share = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
   if (!(share > 0 && share <= 1)) throw new NoValue("a share above 0, at most 1");
   return share;

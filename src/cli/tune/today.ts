@@ -1,5 +1,5 @@
 import { duration } from "../../report/wording.ts";
-import { FATE } from "./call-log.ts";
+import { type CallLog, FATE } from "./call-log.ts";
 import { settingOver } from "./grid.ts";
 import type { Recording } from "./recording.ts";
 import { checkSetting, type Setting, USUAL } from "./setting.ts";
@@ -63,7 +63,7 @@ const UNSEEN_LIMIT =
 const MOST_SAMPLED = 100_000;
 
 /** 99 of 100 calls that were not bad were as fast; null when the recording tells no durations. */
-export function usualMs({ logs }: Recording, slowMs: number): number | null {
+export function usualMs(logs: readonly CallLog[], slowMs: number): number | null {
   const total = logs.reduce((sum, { length }) => sum + length, 0);
   const step = Math.max(1, Math.floor(total / MOST_SAMPLED));
   const durations: number[] = [];

@@ -40,7 +40,7 @@ function recoveryText({ recoveryMs, stillOpen }: SettingResult): string {
 }
 
 /** More rows of the front are no table that somebody reads. */
-export const MOST_ROWS = 20;
+const MOST_ROWS = 20;
 
 /** A row of the table of settings. */
 export interface Row {

@@ -75,7 +75,7 @@ export interface Tuning {
 }
 
 /** What the best setting would have changed. */
-export interface Gain {
+interface Gain {
   readonly badPassed: number;
   readonly goodRefused: number;
   /** `yes` by every assumption about what the recording leaves open, `open` by the likeliest alone. */
@@ -85,7 +85,7 @@ export interface Gain {
 }
 
 /** Recorded and replayed, to see how far the replay can be trusted. */
-export interface ReplayCheck {
+interface ReplayCheck {
   readonly incidents: readonly [recorded: number, replayed: number];
   readonly refused: readonly [recorded: number, replayed: number];
   readonly recoveryMs: readonly [recorded: number | null, replayed: number | null];
@@ -166,7 +166,7 @@ export function tuningOf(
   const [today, best] = [at(results, todayAt), at(results, bestAt)];
   return {
     breaker: recording.breaker,
-    ...{ calls: recording.calls, unknown: recording.unknown, processes: recording.logs.length },
+    ...{ calls: recording.calls, unknown: recording.unknown, processes: recording.processes },
     ...{ fromAtMs: recording.fromAtMs, toAtMs: recording.toAtMs, input: recording.counts },
     slowMs: Number.isFinite(slowMs) ? slowMs : null,
     weight,

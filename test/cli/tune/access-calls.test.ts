@@ -121,7 +121,7 @@ test("AccessCalls spreads calls of whole seconds over their seconds, in their or
   const lines = [0, 0, 1, 0, 1].map((s) => `{"ts":${AT_MS / 1_000 + s},"took":0,"code":200}`);
   const calls = read(MAP, lines);
   expect(callsOf(calls)).toEqual(["167+0 0", "500+0 0", "1250+0 0", "833+0 0", "1750+0 0"]);
-  expect(recordingOf(calls).doubts).toEqual([expect.stringContaining("whole seconds")]);
+  expect(recordingOf(calls).recording.doubts).toEqual([expect.stringContaining("whole seconds")]);
 });
 
 test("AccessCalls tells dependencies and processes apart, and chooses", () => {
@@ -153,7 +153,7 @@ test("AccessCalls counts lines that cannot be, and reads on", () => {
   ]);
   expect(calls.counts).toMatchObject({ lines: 11, used: 1, damaged: 10 });
   expect(calls.impossible).toBe(2);
-  expect(recordingOf(calls).doubts).toEqual([
+  expect(recordingOf(calls).recording.doubts).toEqual([
     "10 lines could not be read: calls may be missing.",
     expect.stringContaining("2 lines have a call of less than no time or of more than a day"),
   ]);

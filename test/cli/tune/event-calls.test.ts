@@ -212,7 +212,7 @@ test("EventCalls counts events that are dated before the ones before them", () =
   const twice = read([...lines, ...lines]);
   expect(twice.unordered).toBe(1);
   expect(read(lines.toReversed()).unordered).toBe(9);
-  expect(recordingOf(read(lines.toReversed())).doubts).toEqual([
+  expect(recordingOf(read(lines.toReversed())).recording.doubts).toEqual([
     "9 events are dated before the one written before them. They were put in order; but if the same log was given twice, its calls count twice.",
   ]);
 });
@@ -224,7 +224,7 @@ test("todayOf() takes today's setting from the recording, over that what is give
   for (let n = 0; n < 3; n++) call(10, new Error("down"));
   clock.advance(20_000);
   call(10);
-  const recording = recordingOf(read(lines));
+  const { recording } = recordingOf(read(lines));
   const found = todayOf(recording, []);
   expect(settingText(found.setting)).toBe("failureThreshold=3 latencyTripMs=500ms cooldownMs=20s");
   expect(found.notes).toEqual([expect.stringContaining("does not tell today's latencyTripMs")]);
@@ -236,7 +236,7 @@ test("todayOf() takes today's setting from the recording, over that what is give
 test("todayOf() says when another rule was at work, and when there was no cooldown to see", () => {
   const well = logged();
   well.call(10);
-  expect(todayOf(recordingOf(read(well.lines)), []).notes).toEqual([
+  expect(todayOf(recordingOf(read(well.lines)).recording, []).notes).toEqual([
     expect.stringContaining("does not tell one cooldownMs"),
     expect.stringContaining("today's latencyTripMs does not show: it is taken to be off"),
   ]);
@@ -245,7 +245,7 @@ test("todayOf() says when another rule was at work, and when there was no cooldo
   call(10, new Error("down"));
   call(10, new Error("down"));
   const other = lines.map((line) => line.replace('"rule":"consecutive"', '"rule":"failureRate"'));
-  expect(todayOf(recordingOf(read(other)), ["latencyTripMs=500"]).notes).toEqual([
+  expect(todayOf(recordingOf(read(other)).recording, ["latencyTripMs=500"]).notes).toEqual([
     expect.stringContaining("also opened by failureRate"),
   ]);
 });

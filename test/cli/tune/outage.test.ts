@@ -33,10 +33,10 @@ const GRID = ["failureThreshold=3,5,10,40", "cooldownMs=1s,3s,15s"];
 function tuned(lines: readonly string[], axes: readonly string[] = GRID): Tuning {
   const reader = new EventCalls({ breaker: undefined, naming: undefined, ...EVERYTHING });
   for (const line of lines) reader.add(line);
-  const recording = recordingOf(reader);
+  const { recording, logs } = recordingOf(reader);
   const current = todayOf(recording, [`latencyTripMs=${SLOW_MS}`]).setting;
   const settings = settingsOn(current, [axes.map(axisOf)]);
-  const streams = recording.logs.map((log) => tablesOf(log, SLOW_MS));
+  const streams = logs.map((log) => tablesOf(log, SLOW_MS));
   const outcomes = settings.map((setting) => replayAll(streams, setting, SLOW_MS));
   const todayAt = settings.findIndex((setting) => keyText(setting) === keyText(current));
   const grid = { recording, settings, outcomes, todayAt, slowMs: SLOW_MS, weight: 1 };
@@ -128,9 +128,9 @@ test("telltale tune: from an access log each figure is what really happens, also
   for (const { atMs, durationMs, isError } of calls) {
     reader.add(JSON.stringify({ at: atMs, took: durationMs, ok: !isError }), { file: "access" });
   }
-  const recording = recordingOf(reader);
+  const { recording, logs } = recordingOf(reader);
   expect([recording.calls, recording.unknown]).toEqual([calls.length, 0]);
-  const streams = recording.logs.map((log) => tablesOf(log, SLOW_MS));
+  const streams = logs.map((log) => tablesOf(log, SLOW_MS));
   const grids = [
     [...GRID, `latencyTripMs=${SLOW_MS}`],
     ["failureThreshold=off", "failureRate=0.5@20calls,0.5@10s/20", "cooldownMs=1s,5s"],

@@ -34,7 +34,7 @@ export interface Truth {
 }
 
 /** A sequence of numbers in [0, 1) that is the same for the same seed. */
-export function chance(seed: number): () => number {
+function chance(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
