@@ -22,16 +22,16 @@ const MOST_THREADS = 256;
 /** `telltale tune`: which settings would have been better, from a recording. */
 export const tuneCommand: Command = {
   summary: "which settings would have been better, from a recording",
-  about: `Puts recorded calls to the breaker itself, under each of many settings, and tells
+  about: `Puts recorded calls to the breaker itself under each of many settings, and tells
 what each would have cost: bad calls let through against good calls refused, and
 beside them incidents, detection and recovery. The settings for which nothing is
 better in both are the front; today's is held against it.
 
 Recordings are events that have the successes in them, as recordEvents(bus,
 path, { events: ["circuit.*"] }) writes them, or logs of pino at level trace;
-plain or gzip, several files, among other lines. With --map they are access logs: JSON
-lines, CSV or TSV with a header, or the common log format with the duration
-behind it. Nothing is sent anywhere.
+plain or gzip, several files, among other lines. With --map they are access
+logs: JSON lines, CSV or TSV with a header, or the common log format with the
+duration behind it. Nothing is sent anywhere.
 
 Keys of settings: failureThreshold=5, failureRate=0.5@30s/20 (share, window as
 30s or 100calls, least number of calls), slowRate=0.5:800ms@30s/20,
