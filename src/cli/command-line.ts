@@ -7,10 +7,15 @@ interface OptionDefinition {
   /** What the help calls the value, such as `N`. */
   readonly value?: string;
   readonly doc: string;
+  /** It may be given several times; its values are then in `repeated`. */
+  readonly many?: true;
 }
 
 /** What was given on the command line: the text of an option that takes a value, true for a switch. */
 export type Given = Readonly<Record<string, string | true>>;
+
+/** The values of the options that may be given several times, in their order. */
+export type Repeated = Readonly<Record<string, readonly string[]>>;
 
 /** One command of the program. */
 export interface Command {
@@ -31,7 +36,7 @@ export interface Command {
    * @returns the exit code
    * @throws {UsageError} when an option's value cannot be used
    */
-  run(given: Given, operands: readonly string[]): Promise<number>;
+  run(given: Given, operands: readonly string[], repeated: Repeated): Promise<number>;
 }
 
 /** The program's exit codes that hold for every command. */
@@ -72,12 +77,12 @@ async function dispatch(
     const known = kind === "command" ? Object.keys(commands) : ["--help"];
     throw new UsageError(`Cannot run telltale: unknown ${kind} "${name}", ${hint(name, known)}`);
   }
-  const { given, operands } = parse(name, command, rest);
+  const { given, operands, repeated } = parse(name, command, rest);
   if (given["help"] === true) {
     process.stdout.write(details(name, command));
     return EXIT.done;
   }
-  return command.run(given, operands);
+  return command.run(given, operands, repeated);
 }
 
 const HELP: OptionDefinition = { doc: "show this" };
@@ -85,6 +90,7 @@ const HELP: OptionDefinition = { doc: "show this" };
 interface Parsed {
   readonly given: Given;
   readonly operands: readonly string[];
+  readonly repeated: Repeated;
 }
 
 function parse(name: string, command: Command, args: readonly string[]): Parsed {
@@ -105,6 +111,7 @@ function parse(name: string, command: Command, args: readonly string[]): Parsed 
   });
   const given: Record<string, string | true> = {};
   const operands: string[] = [];
+  const repeated: Record<string, string[]> = {};
   for (const token of tokens) {
     if (token.kind === "option-terminator") continue;
     if (token.kind === "positional") {
@@ -136,9 +143,12 @@ function parse(name: string, command: Command, args: readonly string[]): Parsed 
         );
       }
       given[token.name] = token.value;
+      if (definition.many === true) {
+        repeated[token.name] = [...(repeated[token.name] ?? []), token.value];
+      }
     }
   }
-  return { given, operands };
+  return { given, operands, repeated };
 }
 
 function overview(commands: Readonly<Record<string, Command>>): string {

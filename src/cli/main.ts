@@ -5,11 +5,13 @@ import { dashboardCommand } from "./dashboard-command.ts";
 import { demoCommand } from "./demo-command.ts";
 import { eventsCommand } from "./events-command.ts";
 import { reportCommand } from "./report-command.ts";
+import { tuneCommand } from "./tune-command.ts";
 
 process.exitCode = await run(process.argv.slice(2), {
   demo: demoCommand,
   alerts: alertsCommand,
   events: eventsCommand,
   report: reportCommand,
+  tune: tuneCommand,
   dashboard: dashboardCommand,
 });

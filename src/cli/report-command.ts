@@ -1,4 +1,5 @@
 import { type Command, EXIT, type Given } from "./command-line.ts";
+import { momentOf } from "./moment-option.ts";
 import { UsageError } from "./usage-error.ts";
 
 const FORMATS = ["markdown", "html", "json"] as const;
@@ -62,8 +63,8 @@ What could not be read is counted and said. Nothing is sent anywhere.`,
     if (template !== undefined && given["format"] !== undefined) {
       throw new UsageError("Cannot run report: --template takes no --format, its file decides");
     }
-    const sinceMs = moment(given, "since");
-    const untilMs = moment(given, "until");
+    const sinceMs = momentOf(given, "since", "report");
+    const untilMs = momentOf(given, "until", "report");
     if (sinceMs !== undefined && untilMs !== undefined && sinceMs > untilMs) {
       throw new UsageError("Cannot run report: --since must not be later than --until");
     }
@@ -92,19 +93,5 @@ function formatOf(given: Given): Format {
   if (format !== undefined) return format;
   throw new UsageError(
     `Cannot run report: --format must be one of ${FORMATS.join(", ")}, received "${asked}"`,
-  );
-}
-
-/** A moment as ISO 8601; without a zone it is UTC, as everything in the report is. */
-function moment(given: Given, option: string): number | undefined {
-  const value = text(given, option);
-  if (value === undefined) return undefined;
-  const [, date, time = "00:00", zone = "Z"] =
-    /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?(Z|[+-]\d\d:?\d\d)?$/i.exec(value) ??
-    [];
-  const atMs = date === undefined ? Number.NaN : Date.parse(`${date}T${time}${zone.toUpperCase()}`);
-  if (!Number.isNaN(atMs)) return atMs;
-  throw new UsageError(
-    `Cannot run report: --${option} must be a moment such as 2026-11-21T06:00Z, received "${value}"`,
   );
 }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { callsTo, simulate } from "../cli/tune/simulated.ts";
 import { recordedNight } from "../support/recorded-outage.ts";
 
 const run = promisify(execFile);
@@ -43,6 +44,21 @@ test.each(NODES)(
     expect(stdout.length).toBeGreaterThan(500_000);
   },
 );
+
+test.each(NODES)("the bundled command line tunes with %s on several threads", async (node) => {
+  const calls = callsTo((atMs) => ({ durationMs: 5, isError: atMs > 9_000 && atMs < 20_000 }), {
+    ...{ perSecond: 20, forMs: 30_000, seed: 1 },
+  });
+  const { lines } = await simulate(calls, { cooldownMs: 2_000 }, { slowMs: 100 });
+  const log = join(directory, "calls.ndjson");
+  await writeFile(log, lines.join("\n"));
+  const { stdout } = await run(node, [bin, "tune", log, "--threads", "2", "--format", "html"], {
+    cwd: directory,
+    maxBuffer: 16_000_000,
+  });
+  expect(stdout).toContain("<h1>Settings of payments</h1>");
+  expect(stdout.length).toBeGreaterThan(500_000);
+});
 
 test("the bundle comes with the licences of what is in it", async () => {
   const licences = await readFile(join(directory, "dist", "THIRD-PARTY-LICENSES.txt"), "utf8");

@@ -15,13 +15,13 @@ import type {
 } from "./messages.ts";
 import { Narrator } from "./narrator.ts";
 import { prove } from "./proof.ts";
-import { countRecorded, createRecording, readRecording } from "./recording.ts";
+import { countLogged, countRecorded, createRecording, readRecording } from "./recording.ts";
 import { writeReports } from "./report-files.ts";
 import { scrape } from "./samples.ts";
 import { COOLDOWN_MS, FAILURE_THRESHOLD, LATENCY_TRIP_MS, SCRIPT, type Step } from "./script.ts";
 import { Terminal } from "./terminal.ts";
 import { StatusWatch } from "./watch.ts";
-import { count, duration, utc } from "./wording.ts";
+import { count, counted, duration, utc } from "./wording.ts";
 
 /** What the command line asked for. */
 export interface DemoSettings {
@@ -33,6 +33,10 @@ export interface DemoSettings {
   readonly rate: number;
   /** How many times as fast the script runs. */
   readonly speed: number;
+  /** Of the breaker; what is undefined is as the script has it. */
+  readonly failureThreshold: number | undefined;
+  readonly latencyTripMs: number | undefined;
+  readonly cooldownMs: number | undefined;
 }
 
 const BREAKER = "payments";
@@ -70,6 +74,15 @@ export async function runDemo(settings: DemoSettings): Promise<number> {
   return demo.verdict ?? EXIT.failed;
 }
 
+/** The setting of the breaker. */
+function settingOf({ speed, failureThreshold, latencyTripMs, cooldownMs }: DemoSettings) {
+  return {
+    failureThreshold: failureThreshold ?? FAILURE_THRESHOLD,
+    latencyTripMs: latencyTripMs ?? LATENCY_TRIP_MS,
+    cooldownMs: cooldownMs ?? COOLDOWN_MS / speed,
+  };
+}
+
 class Demo {
   /** The exit code that the proof gave; null before it. */
   verdict: number | null = null;
@@ -101,16 +114,15 @@ class Demo {
     const { rate, exit } = this.#settings;
     const upstream = this.#start<ToUpstream, FromUpstream>("upstream", ["demo-upstream"]);
     const { port: upstreamPort } = await upstream.next("listening");
-    const cooldownMs = COOLDOWN_MS / this.#settings.speed;
     const recording = this.#recording;
-    const config: ServiceConfig = { breaker: BREAKER, upstreamPort, recording, cooldownMs };
+    const config = { breaker: BREAKER, upstreamPort, recording, ...settingOf(this.#settings) };
     const service = this.#start<ToService, FromService>("service", [
       "demo-service",
       JSON.stringify(config),
     ]);
     const { port } = await service.next("listening");
     const url = `http://127.0.0.1:${port}`;
-    this.#introduce({ upstream, upstreamPort, service, url, cooldownMs });
+    this.#introduce({ upstream, service, url, config });
 
     const load = new Load(port, rate);
     this.#load = load;
@@ -161,12 +173,12 @@ class Demo {
 
   #introduce(at: {
     readonly upstream: { readonly pid: number };
-    readonly upstreamPort: number;
     readonly service: { readonly pid: number };
     readonly url: string;
-    readonly cooldownMs: number;
+    readonly config: ServiceConfig;
   }): void {
-    const { upstream, upstreamPort, service, url, cooldownMs } = at;
+    const { upstream, service, url, config } = at;
+    const { upstreamPort, failureThreshold, latencyTripMs, cooldownMs } = config;
     const { rate, speed } = this.#settings;
     const scriptMs = SCRIPT.reduce((sum, { forMs }) => sum + forMs, 0) / speed;
     for (const line of [
@@ -174,7 +186,7 @@ class Demo {
       "",
       `  upstream   http://127.0.0.1:${upstreamPort} (pid ${upstream.pid})`,
       `  service    ${url} (pid ${service.pid}), calls the upstream through the breaker "${BREAKER}":`,
-      `             ${FAILURE_THRESHOLD} failures in a row open it, a call over ${LATENCY_TRIP_MS} ms is one; next probe after ${duration(cooldownMs)}`,
+      `             ${counted(failureThreshold, "failure")} in a row open it, a call over ${latencyTripMs} ms is one; next probe after ${duration(cooldownMs)}`,
       `  dashboard  ${url}/dashboard`,
       `  metrics    ${url}/metrics (prom-client) and ${url}/metrics/otel (OpenTelemetry)`,
       `  events     ${url}/events (server-sent)`,
@@ -211,7 +223,7 @@ class Demo {
   async #judge(url: string, load: Load, served: Served): Promise<void> {
     const { signal } = this.#ending;
     const lines = await readRecording(this.#recording);
-    await this.#log.until(lines.length, signal);
+    await this.#log.until(countLogged(lines), signal);
     const report = foldIncidents(lines);
     this.#terminal.heading("INCIDENT REPORT, from the recording alone");
     this.#terminal.line(`\n${renderIncidents(report).trimEnd()}`);
@@ -234,5 +246,6 @@ class Demo {
     this.#terminal.line(`The recording is ${this.#recording}`);
     const { page, markdown } = await writeReports(this.#recording);
     this.#terminal.line(`The report is    ${page} (charts) and ${markdown} (to be pasted)`);
+    this.#terminal.line(`Other settings   telltale tune ${this.#recording}`);
   }
 }

@@ -29,6 +29,8 @@ export interface ServiceConfig {
   readonly breaker: string;
   readonly upstreamPort: number;
   readonly recording: string;
+  readonly failureThreshold: number;
+  readonly latencyTripMs: number;
   readonly cooldownMs: number;
 }
 

@@ -31,6 +31,16 @@ export async function readRecording(path: string): Promise<readonly string[]> {
   return (await readFile(path, "utf8")).split("\n").filter((line) => line !== "");
 }
 
+/** What the recording has and the log leaves out. */
+const QUIET = new Set<unknown>(["circuit.success", "circuit.ignored", "circuit.late"]);
+
+/** How many of the recorded lines are in the service's log as well. */
+export function countLogged(lines: readonly string[]): number {
+  // As below: looked at before it is used.
+  const typeOf = (line: string): unknown => (JSON.parse(line) as { readonly type?: unknown }).type;
+  return lines.filter((line) => !QUIET.has(typeOf(line))).length;
+}
+
 /** What the recorded lines say, counted without any code of telltale. */
 export interface RecordedCounts {
   /** Skips that have a line. */

@@ -9,7 +9,6 @@ import {
   type ToService,
 } from "./messages.ts";
 import { connectToDemo } from "./parent.ts";
-import { FAILURE_THRESHOLD, LATENCY_TRIP_MS } from "./script.ts";
 import { log, type MetricsPage, openTelemetryPage, prometheusPage } from "./telemetry.ts";
 import { UpstreamCall } from "./upstream-call.ts";
 
@@ -28,12 +27,10 @@ export async function runService([config = "{}"]: readonly string[]): Promise<nu
     breaker: name,
     upstreamPort,
     recording,
-    cooldownMs,
+    ...setting
   } = JSON.parse(config) as ServiceConfig;
   const breaker = new CircuitBreaker(name, {
-    failureThreshold: FAILURE_THRESHOLD,
-    latencyTripMs: LATENCY_TRIP_MS,
-    cooldownMs,
+    ...setting,
     classify: serverErrorsAreFailures,
     bus: createEventBus({ instance: `checkout-${process.pid}` }),
   });

@@ -23,7 +23,8 @@ export function log(breaker: CircuitBreaker, recording: string): () => void {
   );
   const attach = () => [
     logCircuitEvents(breaker.bus, logger),
-    recordEvents(breaker.bus, recording),
+    // With the calls that succeeded, which the log leaves out: `telltale tune` replays all of them.
+    recordEvents(breaker.bus, recording, { events: ["circuit.*", "bus.*"] }),
   ];
   let offs = attach();
   return () => {

@@ -1,6 +1,6 @@
 /** What a scanner hands on. */
 export interface LineTaker {
-  /** A line that may hold an event, with its number from 1. */
+  /** A line that may hold an event, or any line that is not empty, with its number from 1. */
   line(text: string, number: number): void;
   /** Lines that were not looked into: of something else, cut off, and too long to be held. */
   skipped(ignored: number, damaged: number, overlong: number): void;
@@ -24,6 +24,7 @@ const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
  */
 export class LineScanner {
   readonly #taker: LineTaker;
+  readonly #isEvery: boolean;
   #lines = 0;
   #held: Buffer[] = [];
   #heldBytes = 0;
@@ -31,8 +32,10 @@ export class LineScanner {
   #ignored = 0;
   #damaged = 0;
 
-  constructor(taker: LineTaker) {
+  /** `isEvery` hands on every line that is not empty, whatever is in it. */
+  constructor(taker: LineTaker, isEvery = false) {
     this.#taker = taker;
+    this.#isEvery = isEvery;
   }
 
   /** Takes the next bytes; the buffer may be used for others afterwards. */
@@ -60,7 +63,7 @@ export class LineScanner {
 
   #scan(chunk: Buffer, from: number): void {
     let at = from;
-    let marker = chunk.indexOf(MARKER, at);
+    let marker = this.#isEvery ? -1 : chunk.indexOf(MARKER, at);
     for (;;) {
       const end = chunk.indexOf(NEWLINE, at);
       if (end < 0) break;
@@ -93,18 +96,19 @@ export class LineScanner {
     this.#isOverlong = false;
     this.#lines++;
     if (isOverlong) this.#taker.skipped(0, 0, 1);
-    else if (line.includes(MARKER)) {
+    else if (!this.#isEvery && line.includes(MARKER)) {
       this.#taker.line(textOf(line, 0, line.length, this.#lines), this.#lines);
     } else this.#count(line, 0, line.length);
   }
 
-  /** An empty line is none; an object that breaks off is damage; the rest is of something else. */
+  /** An empty line is none; an object that breaks off is damage; the rest is of something else, unless all is wanted. */
   #count(chunk: Buffer, from: number, to: number): void {
     let [first, last] = [from, to - 1];
     while (first <= last && isBlank(chunk[first])) first++;
     while (last > first && isBlank(chunk[last])) last--;
     if (first > last) return;
-    if (last > first && chunk[first] === OPENING && chunk[last] !== CLOSING) this.#damaged++;
+    if (this.#isEvery) this.#taker.line(textOf(chunk, from, last + 1, this.#lines), this.#lines);
+    else if (last > first && chunk[first] === OPENING && chunk[last] !== CLOSING) this.#damaged++;
     else this.#ignored++;
   }
 

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
-import type { PostMortemFold } from "../../report/post-mortem.ts";
+import type { RecordSource } from "../../report/record-queue.ts";
+import { UsageError } from "../usage-error.ts";
 import { bytesOf, STDIN } from "./byte-source.ts";
 import { LineScanner } from "./line-scanner.ts";
 import { type BarOutput, ProgressBar } from "./progress-bar.ts";
@@ -9,11 +10,25 @@ export class UnreadableFile extends Error {
   override readonly name = "UnreadableFile";
 }
 
+/** Whoever gathers the lines can take no more of them; the message says why. */
+export class RefusedRecord extends Error {
+  override readonly name = "RefusedRecord";
+}
+
+/** What gathers the lines of a record. */
+export interface LineFold {
+  add(line: string, source: RecordSource): void;
+  /** Counts lines that are not looked into. */
+  skip(ignored: number, damaged: number, overlong: number): void;
+  /** It wants every line, not only those that may hold an event. */
+  readonly wantsEveryLine?: boolean;
+}
+
 /** How far into a file its first event is looked for, to put several files in order. */
 const SEARCHED_BYTES = 4_194_304;
 
 /**
- * Reads files, or standard input for `-`, into a post-mortem. Several files are read in the order of their first
+ * Reads files, or standard input for `-`, into what gathers their lines. Several files are read in the order of their first
  * events, so that rotated logs come by age.
  *
  * @returns what could not be read of them, each as a sentence
@@ -21,11 +36,11 @@ const SEARCHED_BYTES = 4_194_304;
  */
 export async function readRecord(
   files: readonly string[],
-  fold: PostMortemFold,
+  fold: LineFold,
   output: BarOutput,
 ): Promise<readonly string[]> {
   const sizes = await Promise.all(files.map(sizeOf));
-  const ordered = await byFirstEvent(files);
+  const ordered = fold.wantsEveryLine === true ? files : await byFirstEvent(files);
   const isKnown = sizes.every((size) => size !== null);
   const total = isKnown ? sizes.reduce((sum: number, size) => sum + (size ?? 0), 0) : null;
   const bar = new ProgressBar(output, total);
@@ -51,15 +66,14 @@ async function sizeOf(file: string): Promise<number | null> {
 }
 
 /** Reads one file; what was read before a fault counts, and the fault is told. */
-async function readFile(
-  file: string,
-  fold: PostMortemFold,
-  bar: ProgressBar,
-): Promise<string | null> {
-  const scanner = new LineScanner({
-    line: (text, line) => fold.add(text, { file, line }),
-    skipped: (ignored, damaged, overlong) => fold.skip(ignored, damaged, overlong),
-  });
+async function readFile(file: string, fold: LineFold, bar: ProgressBar): Promise<string | null> {
+  const scanner = new LineScanner(
+    {
+      line: (text, line) => fold.add(text, { file, line }),
+      skipped: (ignored, damaged, overlong) => fold.skip(ignored, damaged, overlong),
+    },
+    fold.wantsEveryLine,
+  );
   let bytes = 0;
   try {
     for await (const chunk of bytesOf(file, (read) => bar.add(read))) {
@@ -69,6 +83,7 @@ async function readFile(
     scanner.end();
     return null;
   } catch (error) {
+    if (error instanceof RefusedRecord || error instanceof UsageError) throw error;
     if (bytes === 0 && isRefused(error)) {
       throw new UnreadableFile(`${file} cannot be read: ${reasonOf(error)}`);
     }
