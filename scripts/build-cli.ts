@@ -3,6 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { buildPageScript } from "../src/cli/report/page-script.ts";
+import { version } from "../src/cli/version.ts";
 import { buildPage } from "../src/dashboard/build-page.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -30,6 +31,7 @@ const { metafile } = await build({
   target: "node20.19",
   banner: { js: banner },
   define: {
+    TELLTALE_VERSION: JSON.stringify(await version()),
     TELLTALE_REPORT_SCRIPT: JSON.stringify(page.script),
     TELLTALE_LIVE_PAGE: JSON.stringify(JSON.stringify(live.page)),
   },

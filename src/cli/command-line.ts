@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { hint } from "../events/nearest.ts";
 import { UsageError } from "./usage-error.ts";
+import { version } from "./version.ts";
 
 /** An option of a command. Without a `value` it is a switch. */
 interface OptionDefinition {
@@ -21,7 +22,7 @@ export type Repeated = Readonly<Record<string, readonly string[]>>;
 export interface Command {
   /** One line for the list of commands. */
   readonly summary: string;
-  /** What it does, for its own help; lines of at most 80 characters. */
+  /** What it does, for its own help, which breaks the lines anew; an empty line begins a paragraph. */
   readonly about: string;
   readonly options: Readonly<Record<string, OptionDefinition>>;
   /** What may stand beside the options, such as files; without it nothing may. */
@@ -51,7 +52,9 @@ export async function run(
     return await dispatch(args, commands);
   } catch (thrown) {
     if (!(thrown instanceof UsageError)) throw thrown;
-    process.stderr.write(`${thrown.message}\nSee telltale --help\n`);
+    const [name] = args;
+    const known = name !== undefined && Object.hasOwn(commands, name) ? `${name} ` : "";
+    process.stderr.write(`${thrown.message}\nSee telltale ${known}--help\n`);
     return EXIT.usage;
   }
 }
@@ -68,13 +71,17 @@ async function dispatch(
     process.stdout.write(overview(commands));
     return EXIT.done;
   }
+  if (name === "--version" || name === "-v") {
+    process.stdout.write(`${await version()}\n`);
+    return EXIT.done;
+  }
   for (const { inner } of Object.values(commands)) {
     if (inner !== undefined && Object.hasOwn(inner, name)) return (await inner[name]?.(rest)) ?? 0;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
     const kind = name.startsWith("-") ? "option" : "command";
-    const known = kind === "command" ? Object.keys(commands) : ["--help"];
+    const known = kind === "command" ? Object.keys(commands) : ["--help", "--version"];
     throw new UsageError(`Cannot run telltale: unknown ${kind} "${name}", ${hint(name, known)}`);
   }
   const { given, operands, repeated } = parse(name, command, rest);
@@ -159,14 +166,15 @@ Usage: telltale <command> [options]
 Commands
 ${table(Object.entries(commands).map(([name, { summary }]) => [name, summary]))}
 
-telltale <command> --help shows the options of a command.
+telltale <command> --help shows the options of a command, with examples.
+telltale --version prints the version.
 
 Exit codes
 ${table([
   ["0", "done"],
   ["1", "failed; the message says what"],
   ["2", "wrong usage"],
-  ["130", "interrupted with Ctrl-C"],
+  ["130", "interrupted with Ctrl-C before it was done"],
 ])}
 `;
 }
@@ -181,7 +189,7 @@ function details(name: string, command: Command): string {
     operands === undefined ? [] : [[operands.value, operands.doc]];
   return `Usage: telltale ${name} [options]${beside.map(([value]) => ` ${value}`).join("")}
 
-${about}
+${paragraphs(about)}
 
 Options
 ${table([...beside, ...rows, ["-h, --help", HELP.doc]])}
@@ -191,7 +199,37 @@ ${table(Object.entries(exitCodes))}
 `;
 }
 
+/** Rows of two columns; the right one is wrapped, so that a line fits a terminal of the usual width. */
 function table(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join("\n");
+  const indent = width + 4;
+  return rows
+    .map(([left, right]) => {
+      const lines = wrapped(right, Math.max(NARROWEST, LINE - indent));
+      return `  ${left.padEnd(width)}  ${lines.join(`\n${" ".repeat(indent)}`)}`;
+    })
+    .join("\n");
+}
+
+const paragraphs = (text: string): string =>
+  text
+    .split("\n\n")
+    .map((paragraph) => wrapped(paragraph.replaceAll("\n", " "), LINE).join("\n"))
+    .join("\n\n");
+
+const LINE = 80;
+const NARROWEST = 36;
+
+function wrapped(text: string, columns: number): readonly string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (line === "" || longer.length <= columns) line = longer;
+    else {
+      lines.push(line);
+      line = word;
+    }
+  }
+  return [...lines, line];
 }

@@ -1,4 +1,5 @@
 import { type Command, EXIT, type Given } from "./command-line.ts";
+import { SOURCES, sourcesOf } from "./named-source.ts";
 import { UsageError } from "./usage-error.ts";
 
 const LAST_PORT = 65_535;
@@ -15,10 +16,7 @@ which it follows while they grow. It comes back by itself when a service is gone
 for a while, and says when what it shows is not of now. The page needs no network
 beyond this address and changes nothing; a service that serves the page itself,
 with serveDashboard, can let its operators act.`,
-  operands: {
-    value: "URL|FILE ...",
-    doc: "event streams, recorded events or pino logs, - for standard input",
-  },
+  operands: SOURCES,
   options: {
     port: { value: "N", doc: "the port that the page is served at (default: a free one)" },
     host: {
@@ -39,12 +37,7 @@ with serveDashboard, can let its operators act.`,
     [EXIT.usage]: "wrong usage",
   },
   async run(given, operands) {
-    if (operands.length === 0) {
-      throw new UsageError(
-        "Cannot run dashboard: name an event stream such as http://127.0.0.1:8080/events, or a file",
-      );
-    }
-    const sources = operands.map((operand) => sourceOf(operand, "dashboard"));
+    const sources = sourcesOf(operands, "dashboard");
     const title = text(given, "title") ?? "telltale";
     if (title.length > LONGEST_TITLE) {
       throw new UsageError(
@@ -56,21 +49,6 @@ with serveDashboard, can let its operators act.`,
     return runDashboard({ ...settings, port: portOf(given) });
   },
 };
-
-/** What an operand names. */
-export type NamedSource =
-  | { readonly kind: "stream"; readonly url: string }
-  | { readonly kind: "file"; readonly file: string };
-
-/** @throws {UsageError} when it is an address that nothing can be asked at */
-export function sourceOf(operand: string, command: string): NamedSource {
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(operand)) return { kind: "file", file: operand };
-  const isUsable = URL.canParse(operand) && /^https?:$/.test(new URL(operand).protocol);
-  if (isUsable) return { kind: "stream", url: operand };
-  throw new UsageError(
-    `Cannot run ${command}: an address must be one of http or https, such as http://127.0.0.1:8080/events, received "${operand}"`,
-  );
-}
 
 function text(given: Given, option: string): string | undefined {
   const value = given[option];

@@ -47,6 +47,7 @@ Everything stays on 127.0.0.1. NO_COLOR turns colours off.`,
   },
   examples: [
     ["telltale demo", "the outage, told as it happens"],
+    ["telltale demo --exit --speed 5", "a short one that ends by itself, as in a pipeline"],
     [
       "telltale demo --exit --failure-threshold 30 --cooldown-ms 4000 --out recorded",
       "with a breaker that is set badly; then: telltale tune recorded/*.ndjson",

@@ -6,6 +6,7 @@ import { demoCommand } from "./demo-command.ts";
 import { eventsCommand } from "./events-command.ts";
 import { reportCommand } from "./report-command.ts";
 import { tuneCommand } from "./tune-command.ts";
+import { watchCommand } from "./watch-command.ts";
 
 process.exitCode = await run(process.argv.slice(2), {
   demo: demoCommand,
@@ -14,4 +15,5 @@ process.exitCode = await run(process.argv.slice(2), {
   report: reportCommand,
   tune: tuneCommand,
   dashboard: dashboardCommand,
+  watch: watchCommand,
 });

@@ -82,7 +82,7 @@ test("telltale events --severity leaves out what is quieter", async () => {
   const { code, stderr } = await telltale(["events", "circuit.success", "--severity", "error"]);
   expect([code, stderr]).toEqual([
     2,
-    "Cannot run events: none of circuit.success is error or louder\nSee telltale --help\n",
+    "Cannot run events: none of circuit.success is error or louder\nSee telltale events --help\n",
   ]);
 });
 

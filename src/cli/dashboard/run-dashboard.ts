@@ -4,7 +4,7 @@ import { pageAnswer, plain } from "../../dashboard/page-answer.ts";
 import type { PageConfig } from "../../dashboard/page-config.ts";
 import { queryOf, send } from "../../dashboard/serve-dashboard.ts";
 import { EXIT } from "../command-line.ts";
-import type { NamedSource } from "../dashboard-command.ts";
+import type { NamedSource } from "../named-source.ts";
 import { RecordStream } from "./record-stream.ts";
 import { RelayedStream } from "./relayed-stream.ts";
 

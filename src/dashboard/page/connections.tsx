@@ -1,6 +1,6 @@
-import { printable } from "../../events/printable.ts";
 import type { BoardSource } from "../board/board-source.ts";
-import { brief, clock } from "../board/brief.ts";
+import { clock } from "../board/brief.ts";
+import { doubtsOf, faultText } from "../board/told-text.ts";
 import { board, now, reconnect, sources } from "./store.ts";
 
 /** How the streams are doing: said loudly when what is shown is not of now. */
@@ -13,7 +13,7 @@ export function Connections() {
     return (
       <div class="connection lost" data-status="stale" role="alert">
         {lost.map((source, at) => (
-          <span key={at}>{lostText(source, all.length > 1, nowMs)}</span>
+          <span key={at}>{faultText(source, all.length > 1, nowMs)}</span>
         ))}
         <button type="button" class="retry" onClick={reconnect}>
           Try now
@@ -26,26 +26,9 @@ export function Connections() {
     <div class="connection" data-status={kept}>
       <span class="dot" />{" "}
       {kept === "record" ? recordText(all, nowMs) : liveText(all.length, nowMs)}
-      <Doubts sources={all} />
+      <Doubts />
     </div>
   );
-}
-
-function lostText({ name, status }: BoardSource, isNamed: boolean, nowMs: number): string {
-  const who = isNamed ? `${printable(name)}: ` : "";
-  switch (status.kind) {
-    case "connecting":
-      return `${who}connecting …`;
-    case "live":
-      return `${who}live`;
-    case "silent":
-      return `${who}STALE: nothing has come since ${clock(status.sinceMs)} UTC (${brief(nowMs - status.sinceMs)})`;
-    case "lost": {
-      const next =
-        status.retryAtMs > nowMs ? `next try in ${brief(status.retryAtMs - nowMs)}` : "trying";
-      return `${who}STALE since ${clock(status.sinceMs)} UTC (${brief(nowMs - status.sinceMs)}): ${status.why}; ${next}`;
-    }
-  }
 }
 
 const liveText = (streams: number, nowMs: number): string =>
@@ -57,21 +40,7 @@ function recordText(all: readonly BoardSource[], nowMs: number): string {
 }
 
 /** What should make one doubt the picture. */
-function Doubts({ sources: all }: { readonly sources: readonly BoardSource[] }) {
-  const sum = (of: (source: BoardSource) => number): number =>
-    all.reduce((total, source) => total + of(source), 0);
-  const doubts = [
-    [sum(({ gaps }) => gaps), "times that events were missed"],
-    [sum(({ damaged }) => damaged), "damaged messages"],
-    [sum(({ later }) => later), "events of a later version of telltale, not shown"],
-    [sum(({ untold }) => untold), "breakers that the service could not tell of"],
-    [board.unshown, "events of breakers that there was no room for"],
-  ] as const;
-  const told = doubts.filter(([count]) => count > 0);
-  if (told.length === 0) return null;
-  return (
-    <span class="doubts" title={told.map(([count, what]) => `${count} ${what}`).join("\n")}>
-      {told.map(([count, what]) => `${count} ${what}`).join("; ")}
-    </span>
-  );
+function Doubts() {
+  const doubts = doubtsOf(board);
+  return doubts.length === 0 ? null : <span class="doubts">{doubts.join("; ")}</span>;
 }
