@@ -126,9 +126,10 @@ describeWith("chromium")("the live page in a browser", () => {
     });
     const { tab } = await opened(`http://127.0.0.1:${hung.port}/`);
     await soon(() => standing(tab, "payments")).toBe("closed");
-    await soon(() => tab.locator(".figures").textContent()).not.toContain("…");
+    await soon(() => tab.locator(".figures").textContent()).not.toContain("not known");
     isHanging = true;
     await soon(() => status(tab)).toBe("stale");
+    await soon(() => tab.locator(".figures").textContent()).toContain("not known");
     await tab.close();
   });
 

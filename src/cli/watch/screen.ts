@@ -65,7 +65,9 @@ export function drawn(board: Board, from: number, style: ScreenStyle, nowMs: num
     "",
     paint(tableHead(style), "faint"),
     ...filled(
-      view.rows.slice(start, start + page).map((row) => breakerLine(board, row, style, paint)),
+      view.rows
+        .slice(start, start + page)
+        .map((row) => breakerLine(board, row, { style, nowMs }, paint)),
       page,
     ),
     ...(events > 0 ? ["", ...filled(eventLines(board, events, style, paint), events)] : []),
@@ -77,6 +79,12 @@ export function drawn(board: Board, from: number, style: ScreenStyle, nowMs: num
 
 /** For a terminal that shows nothing else; what it cannot show is not left out unseen. */
 const ascii = (line: string): string => line.replaceAll("…", "~").replace(/[^\p{ASCII}]/gu, "?");
+
+/** What is drawn on, and when. */
+interface Drawing {
+  readonly style: ScreenStyle;
+  readonly nowMs: number;
+}
 
 type Paint = (text: string, how: keyof typeof SGR) => string;
 
@@ -158,8 +166,9 @@ function tableHead(style: ScreenStyle): string {
   return clipped(head.join(" "), style.columns).text;
 }
 
-function breakerLine(board: Board, row: ViewRow, style: ScreenStyle, paint: Paint): string {
-  const { breaker, standing, label, nowMs } = row;
+function breakerLine(board: Board, row: ViewRow, at: Drawing, paint: Paint): string {
+  const { style, nowMs } = at;
+  const { breaker, standing, label, atMs } = row;
   const { lane, next, name } = widths(style);
   const { incident, skips } = breaker;
   const refused =
@@ -170,10 +179,10 @@ function breakerLine(board: Board, row: ViewRow, style: ScreenStyle, paint: Pain
   const cells = [
     paint(fitted(STANDING_LABELS[standing], STATE_WIDTH), standing),
     isStale ? paint(fitted(label, name), "faint") : fitted(label, name),
-    ...(lane ? [laneText(board, row, style, paint)] : []),
+    ...(lane ? [laneText(board, row, { style, nowMs }, paint)] : []),
     fitted(tripText(row), TRIP_WIDTH),
     refused.padStart(REFUSED_WIDTH),
-    ...(next > 0 ? [` ${clipped(outlook(breaker, nowMs), next - 2).text}`] : []),
+    ...(next > 0 ? [` ${clipped(outlook(breaker, atMs), next - 2).text}`] : []),
   ];
   return cells.join(" ");
 }
@@ -187,11 +196,12 @@ function tripText({ breaker }: ViewRow): string {
     : percent(tripProgress);
 }
 
-function laneText(board: Board, row: ViewRow, { isUnicode }: ScreenStyle, paint: Paint): string {
-  const { breaker, nowMs } = row;
+function laneText(board: Board, row: ViewRow, at: Drawing, paint: Paint): string {
+  const { breaker } = row;
+  const nowMs = board.nowOf(breaker.source, at.nowMs);
   const fromMs = nowMs - LANE_MS;
   const source = board.sources[breaker.source];
-  const knownToMs = nowMs - (source?.lostForMs(Date.now()) ?? 0);
+  const knownToMs = nowMs - (source?.lostForMs(at.nowMs) ?? 0);
   const stretches = breaker.lane.since(fromMs);
   const cellMs = LANE_MS / LANE_WIDTH;
   let text = "";
@@ -203,7 +213,7 @@ function laneText(board: Board, row: ViewRow, { isUnicode }: ScreenStyle, paint:
         stretch.fromMs <= endMs && startMs < knownToMs && (stretch.toMs ?? knownToMs) > startMs,
     );
     const state = URGENCY.find((each) => present.some((stretch) => stretch.state === each));
-    const picture = (isUnicode ? PICTURES : LETTERS)[state ?? "unknown"];
+    const picture = (at.style.isUnicode ? PICTURES : LETTERS)[state ?? "unknown"];
     text += state === undefined ? picture : paint(picture, state);
   }
   return text;
@@ -237,7 +247,7 @@ export function standingLines(board: Board, style: ScreenStyle, nowMs: number): 
   return [
     countsLine(view, { ...style, columns: Number.MAX_SAFE_INTEGER }, paint),
     ...view.rows.map((row) => {
-      const { breaker, standing, label, nowMs: ownMs } = row;
+      const { breaker, standing, label, atMs: ownMs } = row;
       const skips = breaker.incident?.skips ?? breaker.skips;
       const next = outlook(breaker, ownMs);
       const state = paint(STANDING_LABELS[standing].padEnd(STATE_WIDTH), standing);

@@ -58,6 +58,11 @@ export class BoardSource {
     return ownMs - this.lastAtMs < LIVE_MS ? ownMs : this.lastAtMs;
   }
 
+  /** Of when it is what is known: the present, or when its stream was lost. */
+  asOfMs(nowMs: number): number {
+    return this.presentMs(nowMs - this.lostForMs(nowMs));
+  }
+
   /** How long nobody has known how things stand; 0 while it is live. */
   lostForMs(nowMs: number): number {
     const { status } = this;

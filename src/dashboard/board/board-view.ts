@@ -16,8 +16,8 @@ export interface ViewRow {
   readonly standing: Standing;
   /** What it is called, safe to show. */
   readonly label: string;
-  /** The present by its own clock. */
-  readonly nowMs: number;
+  /** Of when that is, by its own clock: the present, or when its stream was lost. */
+  readonly atMs: number;
 }
 
 /** A board at one moment. */
@@ -42,14 +42,14 @@ export function viewOf(board: Board, wanted: Wanted, nowMs: number): BoardView {
   const rows: ViewRow[] = [];
   let skips = 0;
   for (const breaker of board.breakers()) {
-    const ownMs = board.nowOf(breaker.source, nowMs);
+    const ownMs = board.asOf(breaker.source, nowMs);
     const standing = standingOf(breaker, ownMs);
     counts[standing]++;
     skips += breaker.skips;
     if (wanted.standing !== null && wanted.standing !== standing) continue;
     const label = board.labelOf(breaker);
     if (search !== "" && !label.toLowerCase().includes(search)) continue;
-    rows.push({ breaker, standing, label, nowMs: ownMs });
+    rows.push({ breaker, standing, label, atMs: ownMs });
   }
   return { rows: rows.sort(byUrgency), counts, total: board.size, skips };
 }

@@ -88,7 +88,7 @@ export class Board {
   /** Every incident that is known, the latest first. */
   incidents(nowMs: number): readonly IncidentSummary[] {
     return [...this.#breakers.values()]
-      .flatMap((breaker) => breaker.incidents(this.nowOf(breaker.source, nowMs)))
+      .flatMap((breaker) => breaker.incidents(this.asOf(breaker.source, nowMs)))
       .sort((a, b) => b.openedAtMs - a.openedAtMs);
   }
 
@@ -104,6 +104,11 @@ export class Board {
     return instance === null || this.#instances.size < 2
       ? shown
       : `${shown} @ ${printable(instance)}`;
+  }
+
+  /** Of when it is what is known of a source, by its own clock. */
+  asOf(source: number, nowMs: number): number {
+    return this.sources[source]?.asOfMs(nowMs) ?? nowMs;
   }
 
   /** The present by the clock of a source. */

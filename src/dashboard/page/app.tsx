@@ -42,7 +42,7 @@ export function App() {
           title="Light, dark, or as the system has it (t)"
           onClick={nextTheme}
         >
-          {`theme: ${theme.value}`}
+          ◐ <span>{`theme: ${theme.value}`}</span>
         </button>
       </header>
       <Standings />

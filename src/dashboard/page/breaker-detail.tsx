@@ -10,7 +10,7 @@ import { board, config, now, selected } from "./store.ts";
 
 /** Everything about one breaker. */
 export function BreakerDetail({ breaker }: { readonly breaker: BoardBreaker }) {
-  const nowMs = board.nowOf(breaker.source, now.value);
+  const nowMs = board.asOf(breaker.source, now.value);
   const standing = standingOf(breaker, nowMs);
   return (
     <section class={`detail s-${standing}`} aria-label={`Breaker ${board.labelOf(breaker)}`}>
@@ -29,7 +29,7 @@ export function BreakerDetail({ breaker }: { readonly breaker: BoardBreaker }) {
         </button>
       </div>
       <p class="next">{outlook(breaker, nowMs) || "Nothing speaks for a trip."}</p>
-      <LaneOf breaker={breaker} nowMs={nowMs} />
+      <LaneOf breaker={breaker} />
       <dl class="facts">
         {factsOf(breaker, nowMs).map(([name, value]) => (
           <div key={name} class="row">

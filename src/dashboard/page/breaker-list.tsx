@@ -83,7 +83,7 @@ function Line({
   readonly at: number;
   readonly of: number;
 }) {
-  const { breaker, standing, label, nowMs } = row;
+  const { breaker, standing, label, atMs } = row;
   const isStale = board.sources[breaker.source]?.isLive === false;
   const isChosen = selected.value === breaker.key;
   return (
@@ -106,10 +106,10 @@ function Line({
       <span class="name" title={label}>
         {label}
       </span>
-      <LaneOf breaker={breaker} nowMs={nowMs} />
+      <LaneOf breaker={breaker} />
       <Distance row={row} />
       <Refused row={row} />
-      <span class="outlook">{outlook(breaker, nowMs)}</span>
+      <span class="outlook">{outlook(breaker, atMs)}</span>
     </div>
   );
 }

@@ -9,7 +9,10 @@ export function Figures() {
   return (
     <dl class="figures">
       <Figure name="refused" value={grouped(view.value.skips)} />
-      <Figure name="refused per second" value={rate === null ? "…" : grouped(Math.round(rate))} />
+      <Figure
+        name="refused per second"
+        value={rate === null ? "not known" : grouped(Math.round(rate))}
+      />
       <Figure name="incidents" value={grouped(count)} />
       <Figure name="still open" value={grouped(stillOpen)} />
       <Figure

@@ -31,7 +31,7 @@ export function IncidentTable() {
 
 /** The incidents of one breaker. */
 export function OwnIncidents({ breaker }: { readonly breaker: BoardBreaker }) {
-  const all = breaker.incidents(board.nowOf(breaker.source, now.value));
+  const all = breaker.incidents(board.asOf(breaker.source, now.value));
   return <Incidents of={all.toReversed()} isOwn />;
 }
 
@@ -79,7 +79,7 @@ function storyOf(incident: IncidentSummary): string {
   const parts = [
     reason ?? "begun before this page",
     lasted,
-    `${closedAtMs === null ? "≥ " : ""}${grouped(skips)} refused`,
+    `${grouped(skips)} refused${closedAtMs === null ? " so far" : ""}`,
     ...(reopens > 0 ? [`${reopens} failed recoveries`] : []),
     ...(note === null ? [] : [printable(note)]),
   ];

@@ -1,6 +1,6 @@
 import type { CircuitState } from "../../events/vocabulary.ts";
 import type { BoardBreaker } from "../board/board-breaker.ts";
-import { board, span } from "./store.ts";
+import { board, now, span } from "./store.ts";
 
 /** How high each state is drawn, so that they can be told apart without their colours. */
 const HEIGHTS: Readonly<Record<CircuitState, number>> = {
@@ -11,16 +11,11 @@ const WIDE = 1_000;
 const NARROWEST = 3;
 
 /** The states of one breaker over the time that is shown; hatched where nobody knows. */
-export function LaneOf({
-  breaker,
-  nowMs,
-}: {
-  readonly breaker: BoardBreaker;
-  readonly nowMs: number;
-}) {
+export function LaneOf({ breaker }: { readonly breaker: BoardBreaker }) {
+  const nowMs = board.nowOf(breaker.source, now.value);
   const fromMs = nowMs - span.value.ms;
   const source = board.sources[breaker.source];
-  const lostForMs = source === undefined ? 0 : source.lostForMs(Date.now());
+  const lostForMs = source === undefined ? 0 : source.lostForMs(now.value);
   const knownToMs = nowMs - lostForMs;
   const x = (atMs: number): number =>
     Math.min(WIDE, Math.max(0, ((atMs - fromMs) / span.value.ms) * WIDE));

@@ -79,6 +79,11 @@ export const refusedPerSecond = signal<number | null>(null);
 const counted: { readonly atMs: number; readonly skips: number }[] = [];
 
 function countRefused(atMs: number): void {
+  if (!board.sources.some(({ isLive }) => isLive)) {
+    counted.length = 0;
+    refusedPerSecond.value = null;
+    return;
+  }
   const skips = view.value.skips;
   // A process that began anew counts from 0.
   if (skips < (counted.at(-1)?.skips ?? 0)) counted.length = 0;
