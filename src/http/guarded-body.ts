@@ -32,9 +32,19 @@ class Held extends Given {
     this.#call = call;
   }
 
+  /** A copy was made: from now on the response has another stream. */
+  static unwatch(response: object): void {
+    (response as Held).#watched = null;
+  }
+
   static callOf(response: object): HttpCall {
     // Only objects that `guardBody` gave the fields have the prototype that asks.
     return (response as Held).#call;
+  }
+
+  /** Whether somebody reads the stream, of which the response itself knows nothing before the first chunk is read. */
+  static isLocked(response: object): boolean {
+    return (response as Held).#watched?.stream.locked === true;
   }
 
   /** The same watched stream for each look at the same body. */
@@ -89,8 +99,10 @@ function guardedPrototype(prototype: object): object {
   if (typeof clone === "function") {
     hide(guarded, "clone", {
       value(this: object): unknown {
+        if (Held.isLocked(this)) throw lockedError("copied");
         const copy: unknown = Reflect.apply(clone, this, []);
         const call = Held.callOf(this);
+        Held.unwatch(this);
         if (typeof copy === "object" && copy !== null && guardBody(copy, call)) call.shared();
         return copy;
       },
@@ -109,11 +121,15 @@ const hide = (object: object, name: string, descriptor: PropertyDescriptor): voi
   Object.defineProperty(object, name, { ...descriptor, configurable: true });
 };
 
+const lockedError = (what: string): TypeError =>
+  new TypeError(`Cannot be ${what}: the body is locked by a reader`);
+
 /** The method that reads a whole body, watched. */
 function reader(read: CallableFunction, name: string): (this: BodyHolder) => unknown {
   return function (this: BodyHolder): unknown {
     // One that was read before is refused by the method itself, which says nothing of the dependency.
     if (this.bodyUsed) return Reflect.apply(read, this, []);
+    if (Held.isLocked(this)) return Promise.reject(lockedError("read"));
     const call = Held.callOf(this);
     const reading: unknown = Reflect.apply(read, this, []);
     if (!(reading instanceof Promise)) return reading;
@@ -131,32 +147,79 @@ function reader(read: CallableFunction, name: string): (this: BodyHolder) => unk
   };
 }
 
-/** A stream of the same bytes, which takes its source only when it is read. */
+/**
+ * A stream of the same chunks, which takes its source only when it is read. It is a byte stream when its source is one:
+ * such a stream takes the memory of each chunk for itself, and the chunks of another kind are not its own to take.
+ */
 function watch(source: ReadableStream<Uint8Array>, call: HttpCall): ReadableStream<Uint8Array> {
-  let taken: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  const watching = new Watching(source, call);
+  const cancel = (reason: unknown) => watching.cancel(reason);
+  if (!isByteStream(source)) {
+    return new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          const step = await watching.next();
+          if (step.done) controller.close();
+          else controller.enqueue(step.value);
+        },
+        cancel,
+      },
+      { highWaterMark: 0 },
+    );
+  }
   return new ReadableStream({
     type: "bytes",
     async pull(controller) {
-      taken ??= source.getReader();
-      let step: Awaited<ReturnType<typeof taken.read>>;
-      try {
-        step = await taken.read();
-        while (!step.done && step.value.byteLength === 0) step = await taken.read();
-      } catch (error) {
-        call.broke(error);
-        throw error;
-      }
+      let step = await watching.next();
+      while (!step.done && step.value.byteLength === 0) step = await watching.next();
       if (!step.done) {
         controller.enqueue(step.value);
         return;
       }
-      call.ended();
       controller.close();
       controller.byobRequest?.respond(0);
     },
-    async cancel(reason) {
-      call.abandoned();
-      await (taken ?? source).cancel(reason);
-    },
+    cancel,
   });
+}
+
+/** Whether the chunks of a stream may be taken apart: only such a stream has a reader with a buffer of its own. */
+function isByteStream(source: ReadableStream<Uint8Array>): boolean {
+  try {
+    source.getReader({ mode: "byob" }).releaseLock();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+type Step = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
+
+/** One reading of a body, from which its call learns how it ended. */
+class Watching {
+  readonly #source: ReadableStream<Uint8Array>;
+  readonly #call: HttpCall;
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+
+  constructor(source: ReadableStream<Uint8Array>, call: HttpCall) {
+    this.#source = source;
+    this.#call = call;
+  }
+
+  async next(): Promise<Step> {
+    this.#reader ??= this.#source.getReader();
+    try {
+      const step = await this.#reader.read();
+      if (step.done) this.#call.ended();
+      return step;
+    } catch (error) {
+      this.#call.broke(error);
+      throw error;
+    }
+  }
+
+  async cancel(reason: unknown): Promise<void> {
+    this.#call.abandoned();
+    await (this.#reader ?? this.#source).cancel(reason);
+  }
 }

@@ -236,3 +236,52 @@ test("a guarded response can be sent on as the body of another", async () => {
   await expect(new Response(body, { headers }).text()).resolves.toBe("answer to /");
   expect(calls()).toMatchObject({ success: 1 });
 });
+
+const streamed = (...chunks: unknown[]) =>
+  new ReadableStream({
+    start(controller) {
+      for (const chunk of chunks) controller.enqueue(chunk);
+      controller.close();
+    },
+  });
+const answering = (body: ReadableStream) =>
+  guardFetch(async (_: string, __?: object) => new Response(body), { breaker: given.breaker });
+const read = async (body: ReadableStream<Uint8Array> | null): Promise<string> => {
+  let text = "";
+  for await (const chunk of body ?? []) text += Buffer.from(chunk).toString();
+  return text;
+};
+
+test("the chunks of a body that is no byte stream stay those who made them", async () => {
+  const kept = new TextEncoder().encode("kept");
+  // The memory of a small Buffer is shared, and cannot be taken.
+  const { body } = await answering(streamed(kept, Buffer.from(" small")))("http://127.0.0.1/");
+  await expect(read(body)).resolves.toBe("kept small");
+  expect(kept.byteLength).toBe(4);
+  expect(calls()).toMatchObject({ success: 1, error: 0 });
+});
+
+test("a copy whose stream is read leaves the chunks to the other", async () => {
+  const response = await answering(streamed(new TextEncoder().encode("both")))("http://127.0.0.1/");
+  await expect(read(response.clone().body)).resolves.toBe("both");
+  await expect(response.text()).resolves.toBe("both");
+});
+
+test("a body that a reader has locked can neither be read nor copied otherwise", async () => {
+  const response = await guard()(given.server.url);
+  const reader = response.body?.getReader();
+  await expect(response.text()).rejects.toThrow(TypeError);
+  expect(() => response.clone()).toThrow(TypeError);
+  await reader?.read();
+  await reader?.read();
+  expect(calls()).toMatchObject({ success: 1, error: 0 });
+});
+
+test("a copy of a response whose stream was looked at before can be read", async () => {
+  const response = await guard()(given.server.url);
+  const { body } = response;
+  const copy = response.clone();
+  expect(response.body).not.toBe(body);
+  await expect(read(response.body)).resolves.toBe("answer to /");
+  await expect(copy.text()).resolves.toBe("answer to /");
+});
