@@ -37,6 +37,13 @@ class Held extends Given {
     (response as Held).#watched = null;
   }
 
+  /** A guard around the one that the response has already. */
+  static join(response: object, call: HttpCall): boolean {
+    // One that was read before, and is handed out again, tells nothing any more.
+    if (Reflect.get(response, "bodyUsed") === true) return false;
+    return Held.callOf(response).heardBy(call);
+  }
+
   static callOf(response: object): HttpCall {
     // Only objects that `guardBody` gave the fields have the prototype that asks.
     return (response as Held).#call;
@@ -65,7 +72,10 @@ function isMisread(name: string, error: unknown): boolean {
   return name === "formData" && errorKind(error) === "unknown";
 }
 
-/** The prototypes of guarded responses, by those of the responses: one for each kind of `Response` there is. */
+/**
+ * The prototypes of guarded responses, by those of the responses: one for each kind of `Response` there is. A guarded one
+ * leads to itself.
+ */
 const guardedPrototypes = new WeakMap<object, object>();
 
 /**
@@ -80,7 +90,9 @@ export function guardBody(response: object, call: HttpCall): boolean {
     if (guarded === undefined) {
       guarded = guardedPrototype(prototype);
       guardedPrototypes.set(prototype, guarded);
+      guardedPrototypes.set(guarded, guarded);
     }
+    if (guarded === prototype) return Held.join(response, call);
     new Held(response, call);
     Object.setPrototypeOf(response, guarded);
     return true;
