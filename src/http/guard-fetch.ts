@@ -232,7 +232,5 @@ export function guardFetch<I, O extends object, R extends FetchResponse>(
 ): GuardedFetch<I, O, R> {
   const guard = new Guard(fetch, options);
   const { breakers } = guard;
-  return Object.assign((input: I, init?: O & GuardedInit): Promise<R> => guard.run(input, init), {
-    breakers,
-  });
+  return Object.assign(guard.run, { breakers });
 }

@@ -49,9 +49,13 @@ class Held extends Given {
     return (response as Held).#call;
   }
 
-  /** Whether somebody reads the stream, of which the response itself knows nothing before the first chunk is read. */
-  static isLocked(response: object): boolean {
-    return (response as Held).#watched?.stream.locked === true;
+  /**
+   * The call; null when somebody reads the watched stream, of which the response itself knows nothing before the first
+   * chunk is read.
+   */
+  static callUnlessLocked(response: object): HttpCall | null {
+    const held = response as Held;
+    return held.#watched?.stream.locked === true ? null : held.#call;
   }
 
   /** The same watched stream for each look at the same body. */
@@ -77,6 +81,8 @@ function isMisread(name: string, error: unknown): boolean {
  * leads to itself.
  */
 const guardedPrototypes = new WeakMap<object, object>();
+/** The last of them: nearly all responses are of one kind. */
+let lastSeen: { readonly prototype: object; readonly guarded: object } | null = null;
 
 /**
  * Watches the body of a response, however it is read. The response stays the object that `fetch` made, with its `url`
@@ -86,12 +92,7 @@ export function guardBody(response: object, call: HttpCall): boolean {
   try {
     const prototype: object | null = Object.getPrototypeOf(response);
     if (prototype === null) return false;
-    let guarded = guardedPrototypes.get(prototype);
-    if (guarded === undefined) {
-      guarded = guardedPrototype(prototype);
-      guardedPrototypes.set(prototype, guarded);
-      guardedPrototypes.set(guarded, guarded);
-    }
+    const guarded = guardedOf(prototype);
     if (guarded === prototype) return Held.join(response, call);
     new Held(response, call);
     Object.setPrototypeOf(response, guarded);
@@ -101,19 +102,33 @@ export function guardBody(response: object, call: HttpCall): boolean {
   }
 }
 
+function guardedOf(prototype: object): object {
+  if (lastSeen?.prototype === prototype) return lastSeen.guarded;
+  let guarded = guardedPrototypes.get(prototype);
+  if (guarded === undefined) {
+    guarded = guardedPrototype(prototype);
+    guardedPrototypes.set(prototype, guarded);
+    guardedPrototypes.set(guarded, guarded);
+  }
+  lastSeen = { prototype, guarded };
+  return guarded;
+}
+
 function guardedPrototype(prototype: object): object {
   const guarded: object = Object.create(prototype);
   for (const name of READERS) {
     const read: unknown = Reflect.get(prototype, name);
-    if (typeof read === "function") hide(guarded, name, { value: reader(read, name) });
+    // A reader of the body takes no arguments.
+    const method = read as (this: BodyHolder) => unknown;
+    if (typeof read === "function") hide(guarded, name, { value: reader(method, name) });
   }
   const clone: unknown = Reflect.get(prototype, "clone");
   if (typeof clone === "function") {
     hide(guarded, "clone", {
       value(this: object): unknown {
-        if (Held.isLocked(this)) throw lockedError("copied");
+        const call = Held.callUnlessLocked(this);
+        if (call === null) throw lockedError("copied");
         const copy: unknown = Reflect.apply(clone, this, []);
-        const call = Held.callOf(this);
         Held.unwatch(this);
         if (typeof copy === "object" && copy !== null && guardBody(copy, call)) call.shared();
         return copy;
@@ -137,13 +152,13 @@ const lockedError = (what: string): TypeError =>
   new TypeError(`Cannot be ${what}: the body is locked by a reader`);
 
 /** The method that reads a whole body, watched. */
-function reader(read: CallableFunction, name: string): (this: BodyHolder) => unknown {
+function reader(read: (this: BodyHolder) => unknown, name: string): (this: BodyHolder) => unknown {
   return function (this: BodyHolder): unknown {
     // One that was read before is refused by the method itself, which says nothing of the dependency.
-    if (this.bodyUsed) return Reflect.apply(read, this, []);
-    if (Held.isLocked(this)) return Promise.reject(lockedError("read"));
-    const call = Held.callOf(this);
-    const reading: unknown = Reflect.apply(read, this, []);
+    if (this.bodyUsed) return read.call(this);
+    const call = Held.callUnlessLocked(this);
+    if (call === null) return Promise.reject(lockedError("read"));
+    const reading = read.call(this);
     if (!(reading instanceof Promise)) return reading;
     return reading.then(
       (value: unknown) => {

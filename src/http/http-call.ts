@@ -48,6 +48,9 @@ export class HttpCall {
   #outer: HttpCall[] | null = null;
   /** When the wait for its body is over; of no meaning while nobody waits. */
   dueMs = 0;
+  /** Its neighbours among the calls whose bodies are waited for. */
+  before: HttpCall | null = null;
+  after: HttpCall | null = null;
 
   constructor(
     settings: HttpCallSettings,
@@ -164,12 +167,13 @@ export class HttpCall {
   #settle({ outcome, thrown, retryAfterMs }: Judged): void {
     if (this.#settled) return;
     this.#settled = true;
+    // Before the events: those who hear them may make requests of their own.
+    this.#waiter?.ended(this);
+    this.#waiter = null;
     const permit = this.#permit;
     const latencyMs = this.#headMs ?? permit.lapsedMs();
     const asked =
       retryAfterMs === null ? null : Math.min(retryAfterMs, this.#settings.maxRetryAfterMs);
     permit.judged({ outcome, latencyMs, thrown }, { retryAfterMs: asked });
-    this.#waiter?.ended(this);
-    this.#waiter = null;
   }
 }

@@ -285,3 +285,49 @@ test("a copy of a response whose stream was looked at before can be read", async
   await expect(read(response.body)).resolves.toBe("answer to /");
   await expect(copy.text()).resolves.toBe("answer to /");
 });
+
+test("a listener that makes a request while the time of bodies ends finds no body twice", async () => {
+  const { clock, breaker } = given;
+  const guarded = guardFetch(async (_: string, __?: object) => new Response("x"), {
+    breaker,
+    clock,
+    bodyLeaseMs: 3_000,
+  });
+  for (const _ of [1, 2, 3]) await guarded("http://127.0.0.1/");
+  clock.advance(3_000);
+  let more = 2;
+  given.bus.on("circuit.success", () => {
+    if (more-- > 0) void guarded("http://127.0.0.1/");
+  });
+  await guarded("http://127.0.0.1/");
+  expect(calls()).toMatchObject({ success: 3 });
+  clock.advance(3_000);
+  await guarded("http://127.0.0.1/");
+  expect(calls()).toMatchObject({ success: 6 });
+});
+
+test("bodies end in any order, and those that nobody reads still count when their time is over", async () => {
+  const { clock, breaker } = given;
+  const guarded = guardFetch(async (_: string, __?: object) => new Response("x"), {
+    breaker,
+    clock,
+    bodyLeaseMs: 3_000,
+  });
+  const responses = [];
+  for (const _ of [1, 2, 3, 4, 5]) responses.push(await guarded("http://127.0.0.1/"));
+  for (const which of [2, 0, 4]) await responses[which]?.text();
+  expect(calls()).toMatchObject({ success: 3 });
+  clock.advance(3_000);
+  await (await guarded("http://127.0.0.1/")).text();
+  expect(calls()).toMatchObject({ success: 6 });
+});
+
+test("10 000 bodies are waited for at the same time: of more, the oldest counts by its head", async () => {
+  const { breaker, clock } = given;
+  const answer = async (_: string, __?: object) => new Response("x");
+  const guarded = guardFetch(answer, { breaker, clock });
+  for (let n = 0; n < 10_000; n++) await guarded("http://127.0.0.1/");
+  expect(calls().success).toBe(0);
+  await guarded("http://127.0.0.1/");
+  expect(calls().success).toBe(1);
+});
