@@ -1,7 +1,7 @@
 import { connect, RequestError, TimeoutError } from "@nats-io/transport-node";
 import { CircuitBreaker, type Classify, isCircuitOpenError } from "../src/index.ts";
 
-// Requests over NATS: `node examples/nats.ts nats://127.0.0.1:4222`. That nobody answers a subject is known at once; that
+// Requests over NATS: `npx node examples/nats.ts nats://127.0.0.1:4222`. That nobody answers a subject is known at once; that
 // the answer does not come is a timeout, which counts as latency.
 
 const classify: Classify = (call) =>

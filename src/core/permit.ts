@@ -103,6 +103,16 @@ export class AdmittedPermit implements Permit {
     return Math.max(0, this.#circuit.glance() - this.#startMs);
   }
 
+  /**
+   * The call has come far enough not to hang, though it has not ended; `latencyMs` is how long that took. False when it
+   * took so long that it counts as `latency`, whatever follows.
+   */
+  isInTime(latencyMs: number): boolean {
+    if (latencyMs > this.#circuit.settings.latencyTripMs) return false;
+    this.#underWay?.leave();
+    return true;
+  }
+
   /** Settles it with a result that somebody has judged. */
   judged(settlement: Settlement, judgement: Judgement): void {
     this.#take(settlement, judgement.retryAfterMs);

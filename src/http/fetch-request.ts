@@ -1,5 +1,6 @@
 import type { HostSignal } from "../platform.ts";
 import type { RequestContext } from "./guard-options.ts";
+import { hostOf } from "./hosts.ts";
 import type { RequestGiven } from "./http-guard.ts";
 
 /** What a `fetch` was called with, read. */
@@ -17,6 +18,7 @@ interface Named {
   readonly context?: unknown;
 }
 
+const NOTHING: Named = {};
 const isNamed = (value: unknown): value is Named => typeof value === "object" && value !== null;
 
 /**
@@ -24,25 +26,21 @@ const isNamed = (value: unknown): value is Named => typeof value === "object" &&
  * @throws {TypeError} when its address is none
  */
 export function readRequest(input: unknown, init: unknown): FetchRequest {
-  const asked: Named = isNamed(input) && !(input instanceof URL) ? input : {};
-  const over: Named = isNamed(init) ? init : {};
-  const method = over.method ?? asked.method ?? "GET";
+  const asked = isNamed(input) && !(input instanceof URL) ? input : NOTHING;
+  const over = isNamed(init) ? init : NOTHING;
+  const method = over.method ?? asked.method;
+  const address = input instanceof URL ? input : String(asked.url ?? input);
   const signal = over.signal === null ? undefined : (over.signal ?? asked.signal);
   return {
-    url: input instanceof URL ? input : new URL(String(asked.url ?? input), base()),
-    method: String(method).toUpperCase(),
+    address,
+    host: hostOf(address),
+    method: method === undefined ? "GET" : String(method).toUpperCase(),
     // What `fetch` takes for a signal is one; anything else it refuses.
     signal: isSignal(signal) ? (signal as HostSignal) : undefined,
     // Checked where it is used.
     context: over.context as RequestContext | undefined,
     streamed: isStream(over.body),
   };
-}
-
-/** Where relative addresses begin, in browsers. */
-function base(): string | undefined {
-  const { location }: { readonly location?: { readonly href?: unknown } } = globalThis as object;
-  return typeof location?.href === "string" ? location.href : undefined;
 }
 
 function isSignal(value: unknown): boolean {

@@ -1,8 +1,9 @@
 import type { CircuitBreaker } from "../core/circuit-breaker.ts";
-import { type CircuitOpenError, isCircuitOpenError } from "../core/circuit-open-error.ts";
+import type { CircuitOpenError } from "../core/circuit-open-error.ts";
 import { Check } from "../events/check.ts";
 import type { HostSignal } from "../platform.ts";
-import { permanent } from "../policies/permanent.ts";
+import { errorKind } from "../policies/error-kind.ts";
+import { permanent, unmarked } from "../policies/permanent.ts";
 import { Policy } from "../policies/policy.ts";
 import { copied, type FetchRequest, passedOn, readRequest } from "./fetch-request.ts";
 import {
@@ -34,7 +35,8 @@ export interface GuardFetchOptions extends HttpGuardOptions {
   /**
    * What stands around each request, such as a `retry`, a `timeout` or a pipeline of them. It is told that only GET,
    * HEAD, OPTIONS, TRACE, PUT and DELETE may be made twice, so that a retry repeats others only when they were surely
-   * not done; a body that is a stream is sent once. Each attempt asks the breaker.
+   * not done; a body that is a stream is sent once. Each attempt asks the breaker. Answers are values: give the retry
+   * `shouldRetryResult: isTransient` to repeat those of 5xx, 408, 425 and 429.
    * @default none
    */
   readonly policy?: Policy<never, unknown, readonly unknown[]>;
@@ -115,31 +117,39 @@ class Guard<I, O extends object, R extends FetchResponse> {
   ): Promise<R> {
     const { signal, context, method, streamed } = request;
     let last: R | undefined;
+    let sentOnce: object | undefined;
     const attempt = async (given?: HostSignal): Promise<R> => {
       // What was sent cannot be sent again: the answer stands.
       if (streamed && last !== undefined) return last;
       discard(last);
-      const now = given === undefined ? request : { ...request, signal: given };
+      const ending = lasting(signal, given);
+      const now = ending === signal ? request : { ...request, signal: ending };
       try {
-        last = await this.#attempt(now, copied(input), passedOn(init, given));
+        last = await this.#attempt(now, copied(input), passedOn(init, ending));
         return last;
       } catch (error) {
-        throw streamed && !isCircuitOpenError(error) ? permanent(error) : error;
+        // A retry makes a request again that was surely not done, but this one's body may be half read by now.
+        if (streamed && errorKind(error) === "unsent") sentOnce = permanent(error as object);
+        throw error;
       }
     };
     const idempotent = IDEMPOTENT.has(method) && !streamed;
     // A policy of any kind calls its function with a signal, or with nothing.
     const run = attempt as (...args: readonly unknown[]) => Promise<R>;
-    return policy.call(run, { signal, context, idempotent });
+    return policy.call(run, { signal, context, idempotent }).finally(() => {
+      // Whoever catches the error may well make the request anew.
+      if (sentOnce !== undefined) unmarked(sentOnce);
+    });
   }
 
   #attempt(request: FetchRequest, input: I, init: O | undefined): Promise<R> {
-    let call: HttpCall | CircuitOpenError;
+    let call: HttpCall | CircuitOpenError | null;
     try {
       call = this.#guard.begin(request);
     } catch (refused) {
       return Promise.reject(refused);
     }
+    if (call === null) return this.#send(input, init);
     if (!(call instanceof HttpCall)) return Promise.reject(call);
     const begun = call;
     return this.#send(input, init).then(
@@ -167,6 +177,18 @@ class Guard<I, O extends object, R extends FetchResponse> {
     if (guardBody(response, call)) this.#guard.await(call);
     else call.ended();
   }
+}
+
+/**
+ * The signal of one attempt. What a policy gives follows the caller's only until the head is here, and the caller may
+ * leave in the middle of the body.
+ */
+function lasting(
+  signal: HostSignal | undefined,
+  given: HostSignal | undefined,
+): HostSignal | undefined {
+  if (signal === undefined || given === undefined || given === signal) return given ?? signal;
+  return AbortSignal.any([signal, given]);
 }
 
 function hasBody({ status, body, headers }: FetchResponse): boolean {
@@ -200,7 +222,7 @@ function answerOf<R>(error: unknown): R {
  * @example
  * const guarded = guardFetch(fetch, {
  *   defaults: { latencyTripMs: 2_000 },
- *   policy: retry("api", { attempts: 3 }),
+ *   policy: retry("api", { attempts: 3, shouldRetryResult: isTransient }),
  * });
  * const response = await guarded("http://127.0.0.1:8080/users/7", { context: { delivery: "d-1" } });
  */
@@ -210,7 +232,5 @@ export function guardFetch<I, O extends object, R extends FetchResponse>(
 ): GuardedFetch<I, O, R> {
   const guard = new Guard(fetch, options);
   const { breakers } = guard;
-  return Object.assign((input: I, init?: O & GuardedInit): Promise<R> => guard.run(input, init), {
-    breakers,
-  });
+  return Object.assign(guard.run, { breakers });
 }

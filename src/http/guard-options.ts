@@ -15,7 +15,10 @@ export type RequestContext = Readonly<Record<string, Scalar | undefined>>;
 
 /** Options of what guards requests. Unknown keys are refused. */
 export interface HttpGuardOptions {
-  /** One breaker for all requests. At most one of `breaker`, `registry` and `defaults` may be given. */
+  /**
+   * One breaker for all requests, without `routes` and `nameOf`. At most one of `breaker`, `registry` and `defaults` may
+   * be given.
+   */
   readonly breaker?: CircuitBreaker;
   /**
    * Where the breakers come from, by name: a `BreakerRegistry`, shared with exporters and health checks.
@@ -65,6 +68,8 @@ export interface HttpGuardOptions {
 
 /** The options after the check. */
 export interface HttpGuardSettings extends HttpCallSettings {
+  /** The one for all requests; undefined when `breakers` has them by name. */
+  readonly breaker: CircuitBreaker | undefined;
   readonly breakers: BreakerSource & Iterable<CircuitBreaker>;
   readonly routes: RouteNames;
   readonly nameOf: HttpGuardOptions["nameOf"];
@@ -90,14 +95,20 @@ const DEFAULT_MAX_RETRY_AFTER_MS = 300_000;
 
 /** Checks the options that guards of requests share. */
 export function checkedHttpGuard(check: Check, options: HttpGuardOptions): HttpGuardSettings {
-  const { routes = [], nameOf, classify, bodyLeaseMs, maxRetryAfterMs } = options;
+  const { breaker, routes = [], nameOf, classify, bodyLeaseMs, maxRetryAfterMs } = options;
   const { clock = platformClock } = options;
   if (nameOf !== undefined) check.function("nameOf", nameOf);
+  if (breaker !== undefined) {
+    if (options.routes !== undefined)
+      check.type("routes", "left out where breaker is given", routes);
+    if (nameOf !== undefined) check.type("nameOf", "left out where breaker is given", nameOf);
+  }
   if (classify !== undefined) check.function("classify", classify);
   check.object("clock", clock);
   check.function("clock.monotonicMs", clock.monotonicMs);
   check.function("clock.epochMs", clock.epochMs);
   return {
+    breaker,
     breakers: checkedBreakers(check, options),
     routes: new RouteNames(check, routes),
     nameOf,

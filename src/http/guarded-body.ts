@@ -32,9 +32,30 @@ class Held extends Given {
     this.#call = call;
   }
 
+  /** A copy was made: from now on the response has another stream. */
+  static unwatch(response: object): void {
+    (response as Held).#watched = null;
+  }
+
+  /** A guard around the one that the response has already. */
+  static join(response: object, call: HttpCall): boolean {
+    // One that was read before, and is handed out again, tells nothing any more.
+    if (Reflect.get(response, "bodyUsed") === true) return false;
+    return Held.callOf(response).heardBy(call);
+  }
+
   static callOf(response: object): HttpCall {
     // Only objects that `guardBody` gave the fields have the prototype that asks.
     return (response as Held).#call;
+  }
+
+  /**
+   * The call; null when somebody reads the watched stream, of which the response itself knows nothing before the first
+   * chunk is read.
+   */
+  static callUnlessLocked(response: object): HttpCall | null {
+    const held = response as Held;
+    return held.#watched?.stream.locked === true ? null : held.#call;
   }
 
   /** The same watched stream for each look at the same body. */
@@ -55,8 +76,13 @@ function isMisread(name: string, error: unknown): boolean {
   return name === "formData" && errorKind(error) === "unknown";
 }
 
-/** The prototypes of guarded responses, by those of the responses: one for each kind of `Response` there is. */
+/**
+ * The prototypes of guarded responses, by those of the responses: one for each kind of `Response` there is. A guarded one
+ * leads to itself.
+ */
 const guardedPrototypes = new WeakMap<object, object>();
+/** The last of them: nearly all responses are of one kind. */
+let lastSeen: { readonly prototype: object; readonly guarded: object } | null = null;
 
 /**
  * Watches the body of a response, however it is read. The response stays the object that `fetch` made, with its `url`
@@ -66,11 +92,8 @@ export function guardBody(response: object, call: HttpCall): boolean {
   try {
     const prototype: object | null = Object.getPrototypeOf(response);
     if (prototype === null) return false;
-    let guarded = guardedPrototypes.get(prototype);
-    if (guarded === undefined) {
-      guarded = guardedPrototype(prototype);
-      guardedPrototypes.set(prototype, guarded);
-    }
+    const guarded = guardedOf(prototype);
+    if (guarded === prototype) return Held.join(response, call);
     new Held(response, call);
     Object.setPrototypeOf(response, guarded);
     return true;
@@ -79,18 +102,34 @@ export function guardBody(response: object, call: HttpCall): boolean {
   }
 }
 
+function guardedOf(prototype: object): object {
+  if (lastSeen?.prototype === prototype) return lastSeen.guarded;
+  let guarded = guardedPrototypes.get(prototype);
+  if (guarded === undefined) {
+    guarded = guardedPrototype(prototype);
+    guardedPrototypes.set(prototype, guarded);
+    guardedPrototypes.set(guarded, guarded);
+  }
+  lastSeen = { prototype, guarded };
+  return guarded;
+}
+
 function guardedPrototype(prototype: object): object {
   const guarded: object = Object.create(prototype);
   for (const name of READERS) {
     const read: unknown = Reflect.get(prototype, name);
-    if (typeof read === "function") hide(guarded, name, { value: reader(read, name) });
+    // A reader of the body takes no arguments.
+    const method = read as (this: BodyHolder) => unknown;
+    if (typeof read === "function") hide(guarded, name, { value: reader(method, name) });
   }
   const clone: unknown = Reflect.get(prototype, "clone");
   if (typeof clone === "function") {
     hide(guarded, "clone", {
       value(this: object): unknown {
+        const call = Held.callUnlessLocked(this);
+        if (call === null) throw lockedError("copied");
         const copy: unknown = Reflect.apply(clone, this, []);
-        const call = Held.callOf(this);
+        Held.unwatch(this);
         if (typeof copy === "object" && copy !== null && guardBody(copy, call)) call.shared();
         return copy;
       },
@@ -109,13 +148,17 @@ const hide = (object: object, name: string, descriptor: PropertyDescriptor): voi
   Object.defineProperty(object, name, { ...descriptor, configurable: true });
 };
 
+const lockedError = (what: string): TypeError =>
+  new TypeError(`Cannot be ${what}: the body is locked by a reader`);
+
 /** The method that reads a whole body, watched. */
-function reader(read: CallableFunction, name: string): (this: BodyHolder) => unknown {
+function reader(read: (this: BodyHolder) => unknown, name: string): (this: BodyHolder) => unknown {
   return function (this: BodyHolder): unknown {
     // One that was read before is refused by the method itself, which says nothing of the dependency.
-    if (this.bodyUsed) return Reflect.apply(read, this, []);
-    const call = Held.callOf(this);
-    const reading: unknown = Reflect.apply(read, this, []);
+    if (this.bodyUsed) return read.call(this);
+    const call = Held.callUnlessLocked(this);
+    if (call === null) return Promise.reject(lockedError("read"));
+    const reading = read.call(this);
     if (!(reading instanceof Promise)) return reading;
     return reading.then(
       (value: unknown) => {
@@ -131,32 +174,79 @@ function reader(read: CallableFunction, name: string): (this: BodyHolder) => unk
   };
 }
 
-/** A stream of the same bytes, which takes its source only when it is read. */
+/**
+ * A stream of the same chunks, which takes its source only when it is read. It is a byte stream when its source is one:
+ * such a stream takes the memory of each chunk for itself, and the chunks of another kind are not its own to take.
+ */
 function watch(source: ReadableStream<Uint8Array>, call: HttpCall): ReadableStream<Uint8Array> {
-  let taken: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  const watching = new Watching(source, call);
+  const cancel = (reason: unknown) => watching.cancel(reason);
+  if (!isByteStream(source)) {
+    return new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          const step = await watching.next();
+          if (step.done) controller.close();
+          else controller.enqueue(step.value);
+        },
+        cancel,
+      },
+      { highWaterMark: 0 },
+    );
+  }
   return new ReadableStream({
     type: "bytes",
     async pull(controller) {
-      taken ??= source.getReader();
-      let step: Awaited<ReturnType<typeof taken.read>>;
-      try {
-        step = await taken.read();
-        while (!step.done && step.value.byteLength === 0) step = await taken.read();
-      } catch (error) {
-        call.broke(error);
-        throw error;
-      }
+      let step = await watching.next();
+      while (!step.done && step.value.byteLength === 0) step = await watching.next();
       if (!step.done) {
         controller.enqueue(step.value);
         return;
       }
-      call.ended();
       controller.close();
       controller.byobRequest?.respond(0);
     },
-    async cancel(reason) {
-      call.abandoned();
-      await (taken ?? source).cancel(reason);
-    },
+    cancel,
   });
+}
+
+/** Whether the chunks of a stream may be taken apart: only such a stream has a reader with a buffer of its own. */
+function isByteStream(source: ReadableStream<Uint8Array>): boolean {
+  try {
+    source.getReader({ mode: "byob" }).releaseLock();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+type Step = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
+
+/** One reading of a body, from which its call learns how it ended. */
+class Watching {
+  readonly #source: ReadableStream<Uint8Array>;
+  readonly #call: HttpCall;
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+
+  constructor(source: ReadableStream<Uint8Array>, call: HttpCall) {
+    this.#source = source;
+    this.#call = call;
+  }
+
+  async next(): Promise<Step> {
+    this.#reader ??= this.#source.getReader();
+    try {
+      const step = await this.#reader.read();
+      if (step.done) this.#call.ended();
+      return step;
+    } catch (error) {
+      this.#call.broke(error);
+      throw error;
+    }
+  }
+
+  async cancel(reason: unknown): Promise<void> {
+    this.#call.abandoned();
+    await (this.#reader ?? this.#source).cancel(reason);
+  }
 }

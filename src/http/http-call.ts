@@ -11,7 +11,10 @@ import {
   outcomeOfStatus,
 } from "./http-outcome.ts";
 
+/** Guards around each other that learn of one body; further ones count by its head. */
+const MOST_GUARDS = 16;
 const SUCCESS: Judged = { outcome: "success", thrown: null, retryAfterMs: null };
+const CANCELLED: Judged = { outcome: "cancelled", thrown: null, retryAfterMs: null };
 
 /** What all requests of one guard share. */
 export interface HttpCallSettings {
@@ -41,8 +44,13 @@ export class HttpCall {
   /** Readers of the body: a copy of the response is a further one. */
   #readers = 1;
   #waiter: BodyWaiter | null = null;
+  /** Those of guards around this one. */
+  #outer: HttpCall[] | null = null;
   /** When the wait for its body is over; of no meaning while nobody waits. */
   dueMs = 0;
+  /** Its neighbours among the calls whose bodies are waited for. */
+  before: HttpCall | null = null;
+  after: HttpCall | null = null;
 
   constructor(
     settings: HttpCallSettings,
@@ -64,7 +72,7 @@ export class HttpCall {
         ? undefined
         : this.#ask(classify, { ok: true, response: answer, latencyMs });
     const outcome = asked ?? outcomeOfStatus(answer.status);
-    if (outcome === "success" && hasBody) return true;
+    if (outcome === "success" && hasBody && this.#permit.isInTime(latencyMs)) return true;
     this.#settle(judgedAnswer(answer, outcome, this.#settings.epochMs()));
     return false;
   }
@@ -80,6 +88,14 @@ export class HttpCall {
     this.dueMs = dueMs;
   }
 
+  /** A guard around this one has a call that learns of the same body. False when there are too many. */
+  heardBy(outer: HttpCall): boolean {
+    this.#outer ??= [];
+    if (this.#outer.length === MOST_GUARDS) return false;
+    this.#outer.push(outer);
+    return true;
+  }
+
   /** A further reader of the body. */
   shared(): void {
     this.#readers++;
@@ -88,31 +104,35 @@ export class HttpCall {
   /** The body has come to its end. */
   ended(): void {
     this.#settle(SUCCESS);
+    if (this.#outer !== null) for (const call of this.#outer) call.ended();
   }
 
   /** The body broke in the middle. */
   broke(error: unknown): void {
-    if (!this.#lapsed) {
-      this.#fail(error);
-      return;
-    }
-    this.#lapsed = false;
-    const outcome = outcomeOfError(error, isAborted(this.#signal));
-    if (outcome === "error" || outcome === "latency") this.#permit.relapse(error);
+    if (this.#lapsed) this.#relapse(error);
+    else this.#fail(error);
+    if (this.#outer !== null) for (const call of this.#outer) call.broke(error);
   }
 
   /** A reader wants no more of the body; when it was the last, the call gives no verdict. */
   abandoned(): void {
     this.#readers--;
     if (this.#readers > 0) return;
-    this.#settle({ outcome: "cancelled", thrown: null, retryAfterMs: null });
+    this.#settle(CANCELLED);
+    if (this.#outer !== null) for (const call of this.#outer) call.abandoned();
   }
 
   /** Nobody has read the body to its end in time: the call counts by its head. */
   lapse(): void {
     if (this.#settled) return;
-    this.ended();
+    this.#settle(SUCCESS);
     this.#lapsed = true;
+  }
+
+  #relapse(error: unknown): void {
+    this.#lapsed = false;
+    const outcome = outcomeOfError(error, isAborted(this.#signal));
+    if (outcome === "error" || outcome === "latency") this.#permit.relapse(error);
   }
 
   #fail(error: unknown): void {
@@ -147,12 +167,13 @@ export class HttpCall {
   #settle({ outcome, thrown, retryAfterMs }: Judged): void {
     if (this.#settled) return;
     this.#settled = true;
+    // Before the events: those who hear them may make requests of their own.
+    this.#waiter?.ended(this);
+    this.#waiter = null;
     const permit = this.#permit;
     const latencyMs = this.#headMs ?? permit.lapsedMs();
     const asked =
       retryAfterMs === null ? null : Math.min(retryAfterMs, this.#settings.maxRetryAfterMs);
     permit.judged({ outcome, latencyMs, thrown }, { retryAfterMs: asked });
-    this.#waiter?.ended(this);
-    this.#waiter = null;
   }
 }

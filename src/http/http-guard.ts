@@ -4,12 +4,13 @@ import type { CircuitBreaker } from "../core/circuit-breaker.ts";
 import type { CircuitOpenError } from "../core/circuit-open-error.ts";
 import { Check } from "../events/check.ts";
 import type { HttpGuardSettings, RequestContext } from "./guard-options.ts";
+import { urlOf } from "./hosts.ts";
 import { HttpCall } from "./http-call.ts";
 import { OpenBodies } from "./open-bodies.ts";
-import type { RequestFacts } from "./route-names.ts";
+import type { RequestTarget } from "./route-names.ts";
 
 /** What a request is admitted with. */
-export interface RequestGiven extends RequestFacts {
+export interface RequestGiven extends RequestTarget {
   readonly signal: CancelSignal | undefined;
   readonly context: RequestContext | undefined;
 }
@@ -28,20 +29,25 @@ export class HttpGuard {
     return this.#settings.breakers;
   }
 
-  /** Asks the breaker of a request. */
-  begin(request: RequestGiven): HttpCall | CircuitOpenError {
+  /** Asks the breaker of a request; null when there is none to ask, because its address has no host. */
+  begin(request: RequestGiven): HttpCall | CircuitOpenError | null {
     const settings = this.#settings;
     if (this.#bodies.waiting) this.#bodies.sweep(settings.nowMs());
     let failed: { readonly thrown: unknown } | null = null;
-    let name: string | undefined;
-    if (settings.nameOf !== undefined) {
-      try {
-        name = givenName(settings.nameOf(request));
-      } catch (thrown) {
-        failed = { thrown };
+    let breaker = settings.breaker;
+    if (breaker === undefined) {
+      let name: string | undefined;
+      if (settings.nameOf !== undefined) {
+        try {
+          const { address, method } = request;
+          name = givenName(settings.nameOf({ url: urlOf(address), method }));
+        } catch (thrown) {
+          failed = { thrown };
+        }
       }
+      if (name === undefined && request.host === "") return null;
+      breaker = settings.breakers.get(name ?? settings.routes.nameOf(request));
     }
-    const breaker = settings.breakers.get(name ?? settings.routes.nameOf(request));
     const permit = admitCall(breaker, request.context);
     if (!permit.ok) return permit.error;
     if (failed !== null) permit.callbackFailed("nameOf", failed.thrown);

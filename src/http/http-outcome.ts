@@ -49,8 +49,17 @@ export function judgedAnswer(answer: HttpAnswer, outcome: Outcome, nowAtMs: numb
   return {
     outcome,
     thrown: { value: new HttpStatusError(answer.status) },
-    retryAfterMs: readRetryAfter(answer, nowAtMs) ?? null,
+    retryAfterMs: askedOf(answer, nowAtMs),
   };
+}
+
+/**
+ * How long an answer asks to be left alone; null when it does not. No time at all, such as a date that has passed by our
+ * clock, would leave the breaker open for nobody: then its own cooldown holds.
+ */
+function askedOf(answer: unknown, nowAtMs: number): number | null {
+  const askedMs = readRetryAfter(answer, nowAtMs);
+  return askedMs === undefined || askedMs === 0 ? null : askedMs;
 }
 
 /** What an error of a request counts as, by default. */
@@ -58,15 +67,23 @@ export function outcomeOfError(error: unknown, isAborted: boolean): Outcome {
   const outcome = outcomeOfThrown(error);
   if (outcome !== "error") return outcome;
   if (isAborted || errorKind(error) === "cancelled") return "cancelled";
-  return hasBadAddress(error) ? "unreached" : outcome;
+  return wasRefusedHere(error) ? "unreached" : outcome;
 }
 
-/** An address that is none was never asked for anything. */
-function hasBadAddress(error: unknown): boolean {
+/** A wrong address or argument, and a dispatcher of undici that was closed: nobody was asked for anything. */
+const REFUSED_HERE = new Set([
+  "ERR_INVALID_URL",
+  "UND_ERR_CLOSED",
+  "UND_ERR_DESTROYED",
+  "UND_ERR_INVALID_ARG",
+]);
+
+function wasRefusedHere(error: unknown): boolean {
   try {
     if (typeof error !== "object" || error === null) return false;
     const { code, cause }: { readonly code?: unknown; readonly cause?: unknown } = error;
-    return code === "ERR_INVALID_URL" || (cause !== undefined && hasBadAddress(cause));
+    if (typeof code === "string" && REFUSED_HERE.has(code)) return true;
+    return cause !== undefined && wasRefusedHere(cause);
   } catch {
     return false;
   }
@@ -87,8 +104,8 @@ export const classifyHttp: Classify = (call) => {
   if (status === undefined) return undefined;
   const outcome = outcomeOfStatus(status);
   if (outcome === "success") return outcome;
-  const retryAfterMs = readRetryAfter(held, platformClock.epochMs());
-  return retryAfterMs === undefined ? outcome : { outcome, retryAfterMs };
+  const retryAfterMs = askedOf(held, platformClock.epochMs());
+  return retryAfterMs === null ? outcome : { outcome, retryAfterMs };
 };
 
 function statusOf(held: unknown): number | undefined {

@@ -9,7 +9,10 @@ const LIMIT = 10_000;
  */
 export class OpenBodies implements BodyWaiter {
   readonly #leaseMs: number;
-  readonly #calls = new Set<HttpCall>();
+  /** In the order of their heads, as a chain of links: a call is let go as fast as it came. */
+  #first: HttpCall | null = null;
+  #last: HttpCall | null = null;
+  #length = 0;
 
   constructor(leaseMs: number) {
     this.#leaseMs = leaseMs;
@@ -17,28 +20,34 @@ export class OpenBodies implements BodyWaiter {
 
   /** Whether there is any. */
   get waiting(): boolean {
-    return this.#calls.size > 0;
+    return this.#first !== null;
   }
 
   add(call: HttpCall, nowMs: number): void {
-    if (this.#calls.size >= LIMIT) {
-      for (const oldest of this.#calls) {
-        oldest.lapse();
-        break;
-      }
-    }
-    this.#calls.add(call);
+    if (this.#length === LIMIT) this.#first?.lapse();
+    const last = this.#last;
     call.awaitedBy(this, nowMs + this.#leaseMs);
+    call.before = last;
+    if (last === null) this.#first = call;
+    else last.after = call;
+    this.#last = call;
+    this.#length++;
   }
 
   ended(call: HttpCall): void {
-    this.#calls.delete(call);
+    const { before, after } = call;
+    if (before === null) this.#first = after;
+    else before.after = after;
+    if (after === null) this.#last = before;
+    else after.before = before;
+    call.before = null;
+    call.after = null;
+    this.#length--;
   }
 
   /** Ends the wait for those that are due, the oldest first. */
   sweep(nowMs: number): void {
-    for (const call of this.#calls) {
-      if (call.dueMs > nowMs) return;
+    for (let call = this.#first; call !== null && call.dueMs <= nowMs; call = this.#first) {
       call.lapse();
     }
   }

@@ -1,8 +1,18 @@
 import type { Check } from "../events/check.ts";
+import { urlOf } from "./hosts.ts";
 
 /** What a request is known by before it is made. */
 export interface RequestFacts {
   readonly url: URL;
+  /** In capitals. */
+  readonly method: string;
+}
+
+/** Where a request goes. */
+export interface RequestTarget {
+  readonly address: URL | string;
+  /** The host in the address; empty when it has none. */
+  readonly host: string;
   /** In capitals. */
   readonly method: string;
 }
@@ -30,11 +40,11 @@ export class RouteNames {
     this.#routes = templates.map((template, index) => routeOf(check, template, index));
   }
 
-  nameOf({ url, method }: RequestFacts): string {
-    if (this.#routes.length === 0) return url.host;
-    const path = url.pathname.split("/").slice(1);
+  nameOf({ address, host, method }: RequestTarget): string {
+    if (this.#routes.length === 0) return host;
+    const path = urlOf(address).pathname.split("/").slice(1);
     const route = this.#routes.find((candidate) => matches(candidate, method, path));
-    return `${url.host} ${route?.template ?? "(other)"}`.slice(-LONGEST_NAME);
+    return `${host} ${route?.template ?? "(other)"}`.slice(-LONGEST_NAME);
   }
 }
 

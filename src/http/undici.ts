@@ -4,6 +4,7 @@ import type { HostSignal } from "../platform.ts";
 import { checkedHttpGuard, HTTP_GUARD_OPTIONS, type HttpGuardOptions } from "./guard-options.ts";
 import { HttpCall } from "./http-call.ts";
 import { HttpGuard } from "./http-guard.ts";
+import type { RequestTarget } from "./route-names.ts";
 
 /** What is used of the options of a dispatch. */
 export interface DispatchRequest {
@@ -120,17 +121,20 @@ export function breakerInterceptor(options: HttpGuardOptions = {}): UndiciInterc
       dispatch: (given: O, handler: H) => boolean,
     ) =>
     (given: O, handler: H): boolean => {
-      const method = given.method.toUpperCase();
-      const url = new URL(given.path, given.origin ?? NO_ORIGIN);
-      const signal = signalOf(given);
-      const call = guard.begin({ url, method, signal, context: undefined });
+      const target = targetOf(given);
+      if (target === null) return dispatch(given, handler);
+      const call = guard.begin({ ...target, signal: signalOf(given), context: undefined });
+      if (call === null) return dispatch(given, handler);
       if (!(call instanceof HttpCall)) {
         // Nothing was begun that a controller could pause or abort.
         handler.onResponseError?.(null as never, call);
         return true;
       }
       // It has every method that a handler may have.
-      const guarded: DispatchHandler = new GuardedHandler(handler, call, { guard, method });
+      const guarded: DispatchHandler = new GuardedHandler(handler, call, {
+        guard,
+        method: target.method,
+      });
       try {
         return dispatch(given, guarded as H);
       } catch (error) {
@@ -139,6 +143,21 @@ export function breakerInterceptor(options: HttpGuardOptions = {}): UndiciInterc
       }
     };
   return Object.assign(intercept, { breakers: guard.breakers });
+}
+
+/** Where a request goes; null when that is nowhere, which undici says itself. */
+function targetOf({ origin = NO_ORIGIN, path, method }: DispatchRequest): RequestTarget | null {
+  try {
+    const to = { method: method.toUpperCase() };
+    const { origin: start, host } = new URL(origin);
+    if (to.method === "CONNECT") return { ...to, address: start, host };
+    // A path may begin with two slashes, after which a host would stand if it were an address by itself.
+    if (path.startsWith("/")) return { ...to, address: start + path, host };
+    const address = new URL(path);
+    return { ...to, address, host: address.host };
+  } catch {
+    return null;
+  }
 }
 
 function signalOf(request: object): HostSignal | undefined {

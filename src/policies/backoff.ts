@@ -37,7 +37,6 @@ export interface ExponentialBackoffOptions {
 }
 
 const KEYS = ["initialMs", "maxMs", "factor", "jitter"];
-const DEFAULTS = { initialMs: 100, maxMs: 20_000, factor: 2, jitter: "full" } as const;
 
 /**
  * Waits that grow with each retry, spread by chance so that callers which failed together do not come back together.
@@ -69,7 +68,7 @@ function checked(options: ExponentialBackoffOptions): Required<ExponentialBackof
   const check = new Check("make an exponential backoff");
   check.object("options", options);
   check.keys(options, KEYS);
-  const { initialMs, maxMs, factor, jitter } = { ...DEFAULTS, ...options };
+  const { initialMs = 100, maxMs = 20_000, factor = 2, jitter = "full" } = options;
   check.positiveMs("initialMs", initialMs);
   checkedTimerMs(check, "maxMs", maxMs);
   if (maxMs < initialMs) check.range("maxMs", `at least initialMs (${initialMs})`, maxMs);

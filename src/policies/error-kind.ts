@@ -67,6 +67,7 @@ export function errorKind(error: unknown): ErrorKind {
     if (isTimeout(about)) return "timeout";
     if (typeof about !== "object" || about === null) return "unknown";
     if (textOf(about, "name") === "AbortError") return "cancelled";
+    if (textOf(about, "code") === "ERR_CANCELED") return "cancelled"; // that of axios
     const status = statusOf(about);
     return status === undefined ? kindOfCode(about) : kindOfStatus(status);
   } catch {
@@ -74,7 +75,10 @@ export function errorKind(error: unknown): ErrorKind {
   }
 }
 
-/** Whether an error is known to pass by itself: refused, too slow, a broken connection, HTTP 408, 425, 429 and 5xx. */
+/**
+ * Whether an error is known to pass by itself: refused, too slow, a broken connection, HTTP 408, 425, 429 and 5xx (not
+ * 501 and 505). A `Response` of such a status is, too: `shouldRetryResult: isTransient`.
+ */
 export function isTransient(error: unknown): boolean {
   const kind = errorKind(error);
   return kind === "refused" || kind === "unsent" || kind === "timeout" || kind === "transient";

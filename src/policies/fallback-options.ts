@@ -112,20 +112,19 @@ export function checkedFallback<V>(
 
 function checkedSubstitute<V>(check: Check, given: FallbackOptions<V>): Substitute<V> | null {
   const { fail, value, run, cache } = given;
-  const hasValue = "value" in given;
   switch (fail) {
     case "closed":
-      if (hasValue) check.type("value", 'left out where fail is "closed"', value);
+      if (value !== undefined) check.type("value", 'left out where fail is "closed"', value);
       if (run !== undefined) check.type("run", 'left out where fail is "closed"', run);
       // Without one it would never serve anything.
       check.object("cache", cache);
       return null;
     case "open":
       if (run !== undefined) {
-        if (hasValue) check.type("value", "left out where run is given", value);
+        if (value !== undefined) check.type("value", "left out where run is given", value);
         return { source: "function", run: check.function("run", run) };
       }
-      if (!hasValue) check.type("value", 'given, or run, where fail is "open"', value);
+      if (!("value" in given)) check.type("value", 'given, or run, where fail is "open"', value);
       // The options without `run` that fail open have a value, and it is there.
       return { source: "value", value: value as V };
     default:

@@ -3,6 +3,7 @@ import { rejection } from "../core/rejection.ts";
 import { Check } from "../events/check.ts";
 import { describeError } from "../events/describe-error.ts";
 import { followNext, type Next, rescueNext, type Scope, type Served } from "./call-scope.ts";
+import { Denials } from "./denials.ts";
 import { errorKind, refusalOf } from "./error-kind.ts";
 import { type CacheSettings, checkedCache, type FallbackCacheOptions } from "./fallback-cache.ts";
 import {
@@ -31,6 +32,7 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
   readonly #settings: FallbackSettings<V>;
   readonly #cache: CacheSettings<V> | null;
   readonly #flights: SingleFlight<V> | null;
+  readonly #denials = new Denials();
 
   constructor(host: PolicyHost, settings: FallbackSettings<V>, cache: CacheSettings<V> | null) {
     super();
@@ -83,17 +85,24 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
   ): Promise<V> {
     const { results } = cache;
     const sinceMs = results.nowMs();
+    const inquiries = this.#denials.begin(key);
+    const { denied } = inquiries;
     return followNext(
       next,
       scope,
       (value) => {
-        const own = (scope.report?.served ?? null) === null;
+        this.#denials.end(key, inquiries);
+        const own = (scope.report?.served ?? null) === null && denied === inquiries.denied;
         if (own && this.#isGood(cache, value, scope)) results.write(key, value, sinceMs, scope);
         return value;
       },
       (thrown) => {
+        this.#denials.end(key, inquiries);
         // What the dependency now denies for good must not be served in its next outage.
-        if (errorKind(thrown) === "permanent") results.remove(key, scope);
+        if (errorKind(thrown) === "permanent") {
+          inquiries.denied++;
+          results.remove(key, scope);
+        }
         return rejection(thrown);
       },
     );

@@ -21,6 +21,11 @@ export function permanent(error: unknown): object {
   return held;
 }
 
+/** Takes the mark off an error again that was put on for a while. */
+export function unmarked(error: object): void {
+  marked?.delete(error);
+}
+
 /** Whether an error was marked by {@link permanent}. */
 export function isPermanent(error: unknown): boolean {
   // A WeakSet holds no primitive, and says so.

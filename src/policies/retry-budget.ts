@@ -34,8 +34,6 @@ export interface RatioBudgetOptions {
   readonly capacity?: number;
 }
 
-const RATIO_DEFAULTS = { ratio: 0.1, reserve: 0, capacity: 100 };
-
 /** Retries as a share of the calls. */
 class RatioBudget implements RetryBudget {
   readonly #ratio: number;
@@ -88,12 +86,12 @@ class RatioBudget implements RetryBudget {
 export function ratioBudget(options: RatioBudgetOptions = {}): RetryBudget {
   const check = new Check("make a ratio budget");
   check.object("options", options);
-  check.keys(options, Object.keys(RATIO_DEFAULTS));
-  const settings = { ...RATIO_DEFAULTS, ...options };
-  check.share("ratio", settings.ratio);
-  checkedAmount(check, "reserve", settings.reserve, 0);
-  checkedAmount(check, "capacity", settings.capacity, 1);
-  return new RatioBudget(settings);
+  check.keys(options, ["ratio", "reserve", "capacity"]);
+  const { ratio = 0.1, reserve = 0, capacity = 100 } = options;
+  check.share("ratio", ratio);
+  checkedAmount(check, "reserve", reserve, 0);
+  checkedAmount(check, "capacity", capacity, 1);
+  return new RatioBudget({ ratio, reserve, capacity });
 }
 
 /** Options of {@link tokenBudget}. */
@@ -119,8 +117,6 @@ export interface TokenBudgetOptions {
    */
   readonly refund?: number;
 }
-
-const TOKEN_DEFAULTS = { capacity: 500, retryCost: 5, timeoutCost: 10, refund: 1 };
 
 /** Tokens that retries take and successes give back. */
 class TokenBudget implements RetryBudget {
@@ -162,13 +158,13 @@ class TokenBudget implements RetryBudget {
 export function tokenBudget(options: TokenBudgetOptions = {}): RetryBudget {
   const check = new Check("make a token budget");
   check.object("options", options);
-  check.keys(options, Object.keys(TOKEN_DEFAULTS));
-  const settings = { ...TOKEN_DEFAULTS, ...options };
-  checkedAmount(check, "capacity", settings.capacity, 1);
-  checkedAmount(check, "retryCost", settings.retryCost, 1);
-  checkedAmount(check, "timeoutCost", settings.timeoutCost, 1);
-  checkedAmount(check, "refund", settings.refund, 0);
-  return new TokenBudget(settings);
+  check.keys(options, ["capacity", "retryCost", "timeoutCost", "refund"]);
+  const { capacity = 500, retryCost = 5, timeoutCost = 10, refund = 1 } = options;
+  checkedAmount(check, "capacity", capacity, 1);
+  checkedAmount(check, "retryCost", retryCost, 1);
+  checkedAmount(check, "timeoutCost", timeoutCost, 1);
+  checkedAmount(check, "refund", refund, 0);
+  return new TokenBudget({ capacity, retryCost, timeoutCost, refund });
 }
 
 function checkedAmount(check: Check, field: string, value: unknown, least: number): void {

@@ -83,16 +83,17 @@ export class RetryRun<T> {
 
   #decide(failure: Failure<T>): T | PromiseLike<T> {
     const wait = this.#judge(failure);
-    if (typeof wait === "string") {
-      if (failure.threw) return rejection(this.giveUp(wait, failure.held));
-      this.#tellGiveUp(wait, failure);
-      return failure.held;
-    }
+    if (typeof wait === "string") return this.#stop(wait, failure);
     this.#lastThrown = failure.threw ? { value: failure.held } : undefined;
     this.#previousMs = wait.delayMs;
     this.#tellAttempt(wait, failure);
     return sleep(this.#host.timers, wait.delayMs, this.#scope.signal).then(
       () => {
+        const { totalMs } = this.#settings;
+        // Timers may be late: the process was busy, or asleep.
+        if (totalMs !== undefined && (this.#elapsedMs() ?? 0) >= totalMs) {
+          return this.#stop("time", failure);
+        }
         this.#attempts++;
         const { report } = this.#scope;
         if (report !== undefined) report.retries++;
@@ -100,6 +101,13 @@ export class RetryRun<T> {
       },
       (reason: unknown) => rejection(this.#over ? reason : this.giveUp("aborted", reason)),
     );
+  }
+
+  /** Ends the call with what its last attempt gave. */
+  #stop(reason: GiveUpReason, failure: Failure<T>): T | PromiseLike<T> {
+    if (failure.threw) return rejection(this.giveUp(reason, failure.held));
+    this.#tellGiveUp(reason, failure);
+    return failure.held;
   }
 
   /** The wait before another attempt, or why there is none. */

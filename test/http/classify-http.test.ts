@@ -12,6 +12,7 @@ test.each([
     held: { response: { status: 429, headers: { "retry-after": "3" } } },
     counts: { outcome: "error", retryAfterMs: 3_000 },
   },
+  { held: { status: 503, headers: { "retry-after": "0" } }, counts: "error" },
   { held: { status: "pending" }, counts: undefined },
   { held: { status: 3 }, counts: undefined },
   { held: null, counts: undefined },

@@ -88,6 +88,21 @@ test.each([
   expect(breaker.retryAfterMs).toBe(cooldownMs);
 });
 
+test.each([
+  { form: "0 seconds", header: () => "0" },
+  {
+    form: "a date in the past",
+    header: () => new Date(given.clock.epochMs() - 9_000).toUTCString(),
+  },
+])("guardFetch() stays open for its own cooldown when Retry-After asks for $form", async (row) => {
+  const { server, breaker } = given;
+  server.answer = status(503, { "retry-after": row.header() });
+  const guarded = guard();
+  await guarded(server.url);
+  await guarded(server.url);
+  expect([breaker.state, breaker.retryAfterMs]).toEqual(["open", 1_000]);
+});
+
 test("option maxRetryAfterMs bounds what Retry-After may ask", async () => {
   const { server, breaker } = given;
   server.answer = status(503, { "retry-after": "86400" });
@@ -136,6 +151,46 @@ test("guardFetch() counts a slow head as latency, however the body goes on", asy
   };
   await (await guard()(server.url)).text();
   expect(calls()).toMatchObject({ latency: 1 });
+});
+
+test("guardFetch() tells a slow head at once, whether its body is read or not", async () => {
+  const { server, clock, told } = given;
+  server.answer = (request, response) => {
+    clock.advance(501);
+    ok(request, response);
+  };
+  const response = await guard()(server.url);
+  expect(told()).toEqual(["circuit.failure", "circuit.progress"]);
+  await response.text();
+  expect(calls()).toMatchObject({ latency: 1, success: 0 });
+});
+
+test("guardFetch() does not take a stream whose head came in time for a call that hangs", async () => {
+  const { clock, server } = given;
+  server.answer = (_, response) => void response.writeHead(200).write("begun");
+  const options = { clock, failureThreshold: 2, latencyTripMs: 500, inFlight: true };
+  const streaming = new CircuitBreaker("streaming", options);
+  const guarded = guard({ breaker: streaming });
+  const responses = [await guarded(server.url), await guarded(server.url)];
+  clock.advance(5_000);
+  expect(streaming.state).toBe("closed");
+  for (const { body } of responses) await body?.cancel();
+  expect(streaming.state).toBe("closed");
+});
+
+test("guardFetch() takes a request without a head for a call that hangs", async () => {
+  const { clock, server } = given;
+  server.answer = () => {};
+  const options = { clock, failureThreshold: 2, latencyTripMs: 500, inFlight: true };
+  const hanging = new CircuitBreaker("hanging", options);
+  const guarded = guard({ breaker: hanging });
+  const leaving = new AbortController();
+  const { signal } = leaving;
+  const left = [1, 2].map(() => guarded(server.url, { signal }).catch(() => {}));
+  clock.advance(501);
+  expect(hanging.state).toBe("open");
+  leaving.abort();
+  await Promise.all(left);
 });
 
 test("guardFetch() does not count the time of a long body", async () => {
@@ -213,41 +268,6 @@ test("guardFetch() does not hand the context to fetch, and refuses one that is n
   await expect(guarded("http://127.0.0.1/", { context: { a: {} } })).rejects.toThrow("context.a");
 });
 
-test("guardFetch() has a breaker for each host, and shows them", async () => {
-  const guarded = guardFetch(async (_: string, __?: RequestInit) => new Response(null));
-  await guarded("http://a.example/1");
-  await guarded("http://a.example/2");
-  await guarded("https://b.example:8443/1");
-  expect([...guarded.breakers].map(({ name }) => name)).toEqual(["a.example", "b.example:8443"]);
-});
-
-test("option routes: a breaker per host and template, others share one", async () => {
-  const routes = ["GET /users/:id", "/files/*"];
-  const guarded = guardFetch(async (_: string, __?: RequestInit) => new Response(null), { routes });
-  for (const path of ["/users/7?x=1", "/users/8", "/users/8/posts", "/files/a/b", "/etc/passwd"]) {
-    await guarded(`http://a.example${path}`);
-  }
-  await guarded("http://a.example/users/9", { method: "DELETE" });
-  expect([...guarded.breakers].map(({ name }) => name)).toEqual([
-    "a.example GET /users/:id",
-    "a.example (other)",
-    "a.example /files/*",
-  ]);
-});
-
-test("option nameOf: undefined leaves the name to the routes, a failure is told", async () => {
-  const { bus, told } = given;
-  const answers: unknown[] = ["mine", undefined, ""];
-  const guarded = guardFetch(async (_: string, __?: RequestInit) => new Response(null), {
-    defaults: { bus },
-    // Wrong on purpose the third time.
-    nameOf: () => answers.shift() as string,
-  });
-  for (const _ of [1, 2, 3]) await guarded("http://a.example/");
-  expect([...guarded.breakers].map(({ name }) => name)).toEqual(["mine", "a.example"]);
-  expect(told()).toContain("circuit.callback_failed");
-});
-
 test("option registry: breakers come from it, by name", async () => {
   const asked: string[] = [];
   const registry = {
@@ -308,6 +328,38 @@ test("guardFetch() counts the refusal of a guard inside as unreached", async () 
   expect(calls()).toMatchObject({ unreached: 1, error: 0 });
 });
 
+const breaker = new CircuitBreaker("given");
+
+test.each(["ended", "broken", "left"] as const)(
+  "guards around each other all learn how a body came to its end: %s",
+  async (end) => {
+    const { server } = given;
+    server.answer = (_, response) => {
+      response.writeHead(200).write("begun");
+      if (end === "ended") response.end();
+      if (end === "broken") setImmediate(() => response.destroy());
+    };
+    const breakers = ["inner", "middle", "outer"].map((name) => new CircuitBreaker(name));
+    let guarded: typeof fetch = fetch;
+    for (const breaker of breakers) guarded = guardFetch(guarded, { breaker }) as typeof fetch;
+    const { body } = await guarded(server.url);
+    const reader = body?.getReader();
+    await reader?.read();
+    if (end === "left") await reader?.cancel();
+    else await reader?.read().catch(() => {});
+    const counted = { ended: "success", broken: "error", left: "cancelled" } as const;
+    for (const { stats } of breakers) expect(stats.calls[counted[end]]).toBe(1);
+  },
+);
+
+test("guardFetch() counts a response that was read before by its head", async () => {
+  const again = new Response("x");
+  const guarded = guardFetch(async (_: string, __?: object) => again, { breaker: given.breaker });
+  await (await guarded("http://127.0.0.1/")).text();
+  await guarded("http://127.0.0.1/");
+  expect(calls()).toMatchObject({ success: 2 });
+});
+
 test.each([
   { options: { rotes: [] }, message: 'unknown option "rotes"' },
   { options: { breaker: {} }, message: "breaker must be a CircuitBreaker" },
@@ -315,6 +367,11 @@ test.each([
   { options: { bodyLeaseMs: -1 }, message: "bodyLeaseMs must be a non-negative number" },
   { options: { maxRetryAfterMs: "1" }, message: "maxRetryAfterMs must be a non-negative number" },
   { options: { refusal: "503" }, message: 'refusal must be "throw" or "response"' },
+  {
+    options: { breaker, routes: ["/a"] },
+    message: "routes must be left out where breaker is given",
+  },
+  { options: { breaker, nameOf: () => "a" }, message: "nameOf must be left out where breaker" },
   { options: { policy: {} }, message: "policy must be a policy or a pipeline" },
   { options: { defaults: { failureThreshold: 0 } }, message: "failureThreshold must be" },
   { options: { defaults: { classify: () => "error" } }, message: "defaults.classify must be left" },

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { guardFetch } from "../../src/http/index.ts";
-import { pipeline, retry, timeout } from "../../src/index.ts";
+import { errorKind, isTransient, pipeline, retry, timeout } from "../../src/index.ts";
 import { type GuardedServer, guardedServer } from "../support/guarded-server.ts";
 import { hang, ok, status } from "../support/loopback.ts";
+import { networkError } from "../support/policies.ts";
 
 let given: GuardedServer;
 
@@ -79,6 +80,59 @@ test("option policy: a body that is a stream is sent once", async () => {
   expect(given.server.requests).toBe(2);
   await given.server.stop();
   await expect(guard()(given.server.url, init())).rejects.toThrow("fetch failed");
+});
+
+test("option policy: what failed before a stream was sent is not repeated, nor permanent for others", async () => {
+  const refused = networkError("ECONNREFUSED", "connect");
+  let attempts = 0;
+  const guarded = guardFetch(
+    async (_: string, __?: RequestInit): Promise<Response> => {
+      attempts++;
+      throw refused;
+    },
+    { policy: patient() },
+  );
+  const post = guarded(given.server.url, { method: "POST", body: new Blob(["once"]).stream() });
+  await expect(post).rejects.toBe(refused);
+  expect(attempts).toBe(1);
+  // A fallback outside may serve for it, and the next request has a body of its own.
+  expect(errorKind(refused)).toBe("unsent");
+});
+
+test("option policy: the reason of an abort comes through untouched, also when the body is a stream", async () => {
+  given.server.answer = hang;
+  const leaving = new AbortController();
+  const init = { method: "POST", body: new Blob(["once"]).stream(), duplex: "half" as const };
+  const left = guard()(given.server.url, { ...init, signal: leaving.signal });
+  leaving.abort("no more");
+  await expect(left).rejects.toBe("no more");
+});
+
+test.each([
+  { name: "timeout", policy: timeout("client", { limitMs: 60_000 }) },
+  { name: "retry with totalMs", policy: retry("client", { totalMs: 60_000 }) },
+])("option policy: $name leaves the body to the caller's signal", async ({ policy }) => {
+  given.server.answer = (_, response) => void response.writeHead(200).write("begun");
+  const { breaker, server } = given;
+  const guarded = guardFetch(fetch, { breaker, policy });
+  const leaving = new AbortController();
+  const response = await guarded(server.url, { signal: leaving.signal });
+  const reading = response.text();
+  leaving.abort();
+  await expect(reading).rejects.toMatchObject({ name: "AbortError" });
+  expect(breaker.stats.calls).toMatchObject({ cancelled: 1, error: 0 });
+});
+
+test.each([
+  { code: 503, requests: 2 },
+  { code: 429, requests: 2 },
+  { code: 404, requests: 1 },
+  { code: 501, requests: 1 },
+])("isTransient() says which responses are worth another try: $code", async (row) => {
+  inTurn(row.code);
+  const policy = retry("client", { backoff: () => 1, shouldRetryResult: isTransient });
+  await guardFetch(fetch, { policy })(given.server.url);
+  expect(given.server.requests).toBe(row.requests);
 });
 
 test("option policy: a time limit ends the attempt, and the breaker sees latency", async () => {

@@ -236,3 +236,98 @@ test("a guarded response can be sent on as the body of another", async () => {
   await expect(new Response(body, { headers }).text()).resolves.toBe("answer to /");
   expect(calls()).toMatchObject({ success: 1 });
 });
+
+const streamed = (...chunks: unknown[]) =>
+  new ReadableStream({
+    start(controller) {
+      for (const chunk of chunks) controller.enqueue(chunk);
+      controller.close();
+    },
+  });
+const answering = (body: ReadableStream) =>
+  guardFetch(async (_: string, __?: object) => new Response(body), { breaker: given.breaker });
+const read = async (body: ReadableStream<Uint8Array> | null): Promise<string> => {
+  let text = "";
+  for await (const chunk of body ?? []) text += Buffer.from(chunk).toString();
+  return text;
+};
+
+test("the chunks of a body that is no byte stream stay those who made them", async () => {
+  const kept = new TextEncoder().encode("kept");
+  // The memory of a small Buffer is shared, and cannot be taken.
+  const { body } = await answering(streamed(kept, Buffer.from(" small")))("http://127.0.0.1/");
+  await expect(read(body)).resolves.toBe("kept small");
+  expect(kept.byteLength).toBe(4);
+  expect(calls()).toMatchObject({ success: 1, error: 0 });
+});
+
+test("a copy whose stream is read leaves the chunks to the other", async () => {
+  const response = await answering(streamed(new TextEncoder().encode("both")))("http://127.0.0.1/");
+  await expect(read(response.clone().body)).resolves.toBe("both");
+  await expect(response.text()).resolves.toBe("both");
+});
+
+test("a body that a reader has locked can neither be read nor copied otherwise", async () => {
+  const response = await guard()(given.server.url);
+  const reader = response.body?.getReader();
+  await expect(response.text()).rejects.toThrow(TypeError);
+  expect(() => response.clone()).toThrow(TypeError);
+  await reader?.read();
+  await reader?.read();
+  expect(calls()).toMatchObject({ success: 1, error: 0 });
+});
+
+test("a copy of a response whose stream was looked at before can be read", async () => {
+  const response = await guard()(given.server.url);
+  const { body } = response;
+  const copy = response.clone();
+  expect(response.body).not.toBe(body);
+  await expect(read(response.body)).resolves.toBe("answer to /");
+  await expect(copy.text()).resolves.toBe("answer to /");
+});
+
+test("a listener that makes a request while the time of bodies ends finds no body twice", async () => {
+  const { clock, breaker } = given;
+  const guarded = guardFetch(async (_: string, __?: object) => new Response("x"), {
+    breaker,
+    clock,
+    bodyLeaseMs: 3_000,
+  });
+  for (const _ of [1, 2, 3]) await guarded("http://127.0.0.1/");
+  clock.advance(3_000);
+  let more = 2;
+  given.bus.on("circuit.success", () => {
+    if (more-- > 0) void guarded("http://127.0.0.1/");
+  });
+  await guarded("http://127.0.0.1/");
+  expect(calls()).toMatchObject({ success: 3 });
+  clock.advance(3_000);
+  await guarded("http://127.0.0.1/");
+  expect(calls()).toMatchObject({ success: 6 });
+});
+
+test("bodies end in any order, and those that nobody reads still count when their time is over", async () => {
+  const { clock, breaker } = given;
+  const guarded = guardFetch(async (_: string, __?: object) => new Response("x"), {
+    breaker,
+    clock,
+    bodyLeaseMs: 3_000,
+  });
+  const responses = [];
+  for (const _ of [1, 2, 3, 4, 5]) responses.push(await guarded("http://127.0.0.1/"));
+  for (const which of [2, 0, 4]) await responses[which]?.text();
+  expect(calls()).toMatchObject({ success: 3 });
+  clock.advance(3_000);
+  await (await guarded("http://127.0.0.1/")).text();
+  expect(calls()).toMatchObject({ success: 6 });
+});
+
+test("10 000 bodies are waited for at the same time: of more, the oldest counts by its head", async () => {
+  const { breaker, clock } = given;
+  const answer = async (_: string, __?: object) => new Response("x");
+  const guarded = guardFetch(answer, { breaker, clock });
+  for (let n = 0; n < 10_000; n++) await guarded("http://127.0.0.1/");
+  expect(calls().success).toBe(0);
+  await guarded("http://127.0.0.1/");
+  expect(calls().success).toBe(1);
+});

@@ -1,4 +1,4 @@
-import { Agent, request, fetch as undiciFetch } from "undici";
+import { Agent, type Dispatcher, request, fetch as undiciFetch } from "undici";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { breakerInterceptor } from "../../src/http/index.ts";
 import { type GuardedServer, guardedServer } from "../support/guarded-server.ts";
@@ -84,6 +84,45 @@ test("breakerInterceptor() counts HEAD and 204 at once, and a body that nobody r
   clock.advance(3_000);
   await request(server.url, { dispatcher });
   expect(calls()).toMatchObject({ success: 3 });
+});
+
+test("breakerInterceptor() names the host that is asked, whatever the path looks like", async () => {
+  const interceptor = breakerInterceptor();
+  const own = new Agent().compose(interceptor);
+  const { host } = new URL(given.server.url);
+  for (const path of ["//other.example/x", "/\\other.example", "/http://other.example/"]) {
+    const { body } = await request(given.server.url + path, { dispatcher: own });
+    await body.dump();
+  }
+  expect([...interceptor.breakers].map(({ name }) => name)).toEqual([host]);
+  await own.destroy();
+});
+
+test("breakerInterceptor() guards CONNECT by the proxy that is asked", async () => {
+  const interceptor = breakerInterceptor();
+  const own = new Agent().compose(interceptor);
+  const { url } = given.server;
+  const connecting = own.connect({ origin: url, path: "far.example:443" });
+  await expect(connecting).rejects.toThrow("other side closed");
+  const [breaker] = interceptor.breakers;
+  expect(breaker?.name).toBe(new URL(url).host);
+  expect(breaker?.stats.calls).toMatchObject({ error: 1 });
+  await own.destroy();
+});
+
+test("breakerInterceptor() leaves it to undici to refuse wrong arguments, which count for nothing", async () => {
+  const { server } = given;
+  const wrong = [{ path: "no slash" }, { path: "/", method: 7 }, { path: "/", headers: "none" }];
+  for (const options of wrong) {
+    // Wrong on purpose.
+    const given = { origin: server.url, method: "GET", ...options } as Dispatcher.RequestOptions;
+    await expect(dispatcher.request(given)).rejects.toMatchObject({ code: "UND_ERR_INVALID_ARG" });
+  }
+  await dispatcher.close();
+  await expect(request(server.url, { dispatcher })).rejects.toMatchObject({
+    code: expect.stringMatching(/^UND_ERR_(CLOSED|DESTROYED)$/),
+  });
+  expect(calls()).toMatchObject({ error: 0, success: 0 });
 });
 
 test("breakerInterceptor() has a breaker for each route, and refuses unknown options", async () => {

@@ -305,3 +305,17 @@ test("an option object is not changed, and a change of it afterwards does nothin
   changing.serveOn.error = false;
   await expect(policy.call(() => Promise.reject(new Error("x")))).resolves.toBe("before");
 });
+
+test("an option that is undefined is one that was left out", () => {
+  const options = <T>(...keys: string[]) =>
+    // Their types say otherwise only to those who compile with exactOptionalPropertyTypes.
+    Object.fromEntries(keys.map((key) => [key, undefined])) as T;
+  const backoff = exponentialBackoff(options("initialMs", "maxMs", "factor", "jitter"));
+  expect(backoff(9, () => 0.5, 0)).toBe(10_000);
+  expect(tokenBudget(options("capacity", "retryCost", "timeoutCost", "refund")).balance).toBe(500);
+  expect(ratioBudget(options("ratio", "reserve", "capacity")).balance).toBe(0);
+  expect(() =>
+    fallback("x", { fail: "open", run: () => 1, ...options<object>("value") }),
+  ).not.toThrow();
+  expect(() => fallback("x", { ...closed, ...options<object>("value", "run") })).not.toThrow();
+});

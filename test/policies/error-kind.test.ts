@@ -26,6 +26,7 @@ test.each([
   ["a TimeoutError", named("TimeoutError"), "timeout"],
   ["the reason of AbortSignal.timeout", new DOMException("late", "TimeoutError"), "timeout"],
   ["an AbortError", new DOMException("gone", "AbortError"), "cancelled"],
+  ["a cancelled request of axios", networkError("ERR_CANCELED"), "cancelled"],
   ["a connection that was refused", networkError("ECONNREFUSED", "connect"), "unsent"],
   ["a name that was not found", networkError("ENOTFOUND", "getaddrinfo"), "unsent"],
   ["a connect that timed out", networkError("ETIMEDOUT", "connect"), "unsent"],

@@ -172,6 +172,27 @@ test("a permanent error takes the last good result away", async () => {
   await expect(policy.call(broken)).rejects.toBe(reset);
 });
 
+test("a call that began before a permanent error brings nothing back, whatever holds the results", async () => {
+  const revoked = () => Promise.reject(permanent(new Error("revoked")));
+  for (const store of [undefined, new Map<string, CacheEntry<string>>()]) {
+    const around = surroundings();
+    const policy = cached(around, {
+      maxAgeMs: 1_000,
+      key: "all",
+      singleFlight: false,
+      ...(store === undefined ? {} : { store }),
+    });
+    const before = deferred<string>();
+    const slow = policy.call(() => before.promise);
+    await policy.execute(revoked);
+    before.resolve("not revoked yet");
+    await expect(slow).resolves.toBe("not revoked yet");
+    await expect(policy.call(broken)).rejects.toBe(reset);
+    await policy.call(give("granted anew"));
+    await expect(policy.call(broken)).resolves.toBe("granted anew");
+  }
+});
+
 test("what an inner fallback served is not kept as a good result", async () => {
   const around = surroundings();
   let serves = true;

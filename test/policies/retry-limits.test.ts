@@ -83,6 +83,28 @@ test("totalMs ends an attempt that is under way, aborts its signal and keeps the
   expect(time.pending).toBe(0);
 });
 
+test("totalMs: no attempt begins after it, when the process was too busy for its timers", async () => {
+  const { time, options, last } = surroundings();
+  const isBad = (value: unknown) => value === "bad";
+  const limits = { ...options, ...steady, attempts: 9, totalMs: 250 };
+  const policy = retry("orders", { ...limits, shouldRetryResult: isBad });
+  for (const attempt of [fail, async () => "bad"]) {
+    let attempts = 0;
+    const call = policy.execute(() => {
+      attempts++;
+      return attempt();
+    });
+    await time.pass(0);
+    time.advance(300);
+    const result = await time.until(call);
+    if (attempt === fail) expect(result).toMatchObject({ error: { reason: "time", cause: BOOM } });
+    else expect(result).toMatchObject({ outcome: "ok", value: "bad" });
+    expect(last("retry.give_up")).toMatchObject({ reason: "time", attempts: 1, elapsedMs: 300 });
+    expect(attempts).toBe(1);
+    expect(time.pending).toBe(0);
+  }
+});
+
 test("totalMs: what an attempt does after the end is nobody's, and tells nothing more", async () => {
   const { time, options, told } = surroundings();
   const policy = retry("orders", { ...options, totalMs: 100, attempts: 5 });
