@@ -44,6 +44,13 @@ export class RowTable {
     this.#run("DELETE FROM telltale_state WHERE key = ?", key);
   }
 
+  /** The prefix ends in a character that has a next one. */
+  deleteBeginningWith(prefix: string): void {
+    const next = String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
+    const end = `${prefix.slice(0, -1)}${next}`;
+    this.#run("DELETE FROM telltale_state WHERE key >= ? AND key < ?", prefix, end);
+  }
+
   #rows(query: string, key: string): StateRow[] {
     return this.#run(query, key).map((row): StateRow => {
       const { key, text }: { readonly key?: unknown; readonly text?: unknown } = row;
