@@ -154,7 +154,7 @@ export class OwnerLink {
       const { id, provider, model } = spend;
       const refused = answer.recorded.find((one) => one.id === id)?.refused ?? "";
       this.journal.tell("owner.spend_lost", () => {
-        const error = { name: "RangeError", message: refused };
+        const error = Object.freeze({ name: "RangeError", message: refused });
         return { provider, model, id, reason: "refused" as const, error };
       });
     }

@@ -14,7 +14,7 @@ import {
   type OwnerOptions,
 } from "../../src/workers/index.ts";
 import { BOOM } from "../support/breaker.ts";
-import { OwnerWorld } from "./owner-world.ts";
+import { OwnerWorld } from "../support/owner-world.ts";
 
 const OPTIONS: OwnerOptions = {
   breakers: { chat: { failureThreshold: 2, cooldownMs: 10_000, latencyTripMs: 1_000 }, embed: {} },

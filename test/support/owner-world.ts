@@ -9,7 +9,7 @@ import type {
   OwnerStub,
 } from "../../src/workers/index.ts";
 import { ProviderOwner } from "../../src/workers/provider-owner.ts";
-import { VirtualTime } from "../support/virtual-time.ts";
+import { VirtualTime } from "./virtual-time.ts";
 
 /** The storage of a Durable Object on the SQLite of Node: what a crash leaves is what was committed. */
 class SqliteStorage implements DurableStorage {
@@ -57,7 +57,7 @@ export type Fate = "answered" | "lost" | "refused" | "hangs";
  */
 export class OwnerWorld {
   readonly time = new VirtualTime();
-  readonly storage = new SqliteStorage();
+  readonly storage: SqliteStorage;
   readonly options: OwnerOptions;
   /** What becomes of the next requests, in order; then all are answered. */
   fates: Fate[] = [];
@@ -67,7 +67,9 @@ export class OwnerWorld {
   readonly #after: Promise<unknown>[] = [];
   #owner: ProviderOwner | null = null;
 
-  constructor(options: OwnerOptions) {
+  /** Another object may have had the storage before. */
+  constructor(options: OwnerOptions, storage = new SqliteStorage()) {
+    this.storage = storage;
     this.options = { clock: this.time, ...options };
   }
 
@@ -89,6 +91,16 @@ export class OwnerWorld {
   /** The object is gone, and what it had in memory. */
   crash(): void {
     this.#owner = null;
+  }
+
+  /** What the object has written. */
+  rows(): ReadonlyMap<string, string> {
+    const rows = this.storage.sql.exec("SELECT key, text FROM telltale_state").toArray();
+    return new Map(rows.map((row) => [String(row["key"]), String(row["text"])]));
+  }
+
+  putRow(key: string, text: string): void {
+    this.storage.sql.exec("INSERT OR REPLACE INTO telltale_state VALUES (?, ?)", key, text);
   }
 
   readonly lifetime: Lifetime = { waitUntil: (promise) => void this.#after.push(promise) };
