@@ -20,6 +20,7 @@ export type {
   RecordedSpend,
 } from "./owner-answer.ts";
 export { type ObjectBase, type OwnerClass, type OwnerMethods, ownerClass } from "./owner-class.ts";
+export type { OwnerControl, OwnerStatus } from "./owner-control.ts";
 export type { ConnectionStats, OwnerNamespace, OwnerStub } from "./owner-link.ts";
 export type { OwnerOptions } from "./owner-options.ts";
 export type {
@@ -29,4 +30,3 @@ export type {
   QuotaReport,
   SkipReport,
 } from "./owner-request.ts";
-export type { OwnerControl, OwnerStatus } from "./provider-owner.ts";

@@ -8,7 +8,8 @@ import { checkedSpend, type Spend } from "../quota/spend-input.ts";
 import type { RequestScope } from "./connect-owner.ts";
 import { type CheckedCall, checkedCall, type OwnedCallOptions } from "./owned-call-options.ts";
 import { type Admitted, admitOwned } from "./owner-admission.ts";
-import type { OwnerLink } from "./owner-link.ts";
+import type { OwnerControl, OwnerStatus } from "./owner-control.ts";
+import type { OwnerLink, OwnerStub } from "./owner-link.ts";
 import { sendReports } from "./owner-reports.ts";
 
 /** One call, from its admission to its report. */
@@ -114,6 +115,27 @@ export class OwnedProvider {
     const sent = sendReports(this.#link, this.#scope);
     this.#scope.lifetime.waitUntil(sent);
     return sent;
+  }
+
+  /**
+   * What the owner holds, for operators: asked for now, whatever is known here.
+   * @throws what the platform says when the object cannot be asked
+   */
+  async status(): Promise<OwnerStatus> {
+    // The object is of this package, and answers what it says it does.
+    return (await this.#stub.status()) as OwnerStatus;
+  }
+
+  /**
+   * Acts on a breaker of the owner. Isolates hear of it within `cacheMs`.
+   * @throws {TypeError|RangeError} when the owner cannot do it, else what the platform says
+   */
+  async control(control: OwnerControl): Promise<OwnerStatus> {
+    return (await this.#stub.control(control)) as OwnerStatus;
+  }
+
+  get #stub(): OwnerStub {
+    return this.#scope.namespace.getByName(this.#link.name);
   }
 
   #finish<T>(call: OwnedCall<T>, ended: Ended<T>): ExecuteResult<T> {

@@ -1,8 +1,9 @@
 import type { DurableContext } from "./cloudflare.ts";
 import type { OwnerAnswer } from "./owner-answer.ts";
+import type { OwnerControl, OwnerStatus } from "./owner-control.ts";
 import type { OwnerOptions } from "./owner-options.ts";
 import type { OwnerRequest } from "./owner-request.ts";
-import { type OwnerControl, type OwnerStatus, ProviderOwner } from "./provider-owner.ts";
+import { ProviderOwner } from "./provider-owner.ts";
 
 /** `DurableObject` of `cloudflare:workers`, by its shape. */
 export type ObjectBase = abstract new (context: never, env: never) => object;

@@ -4,6 +4,7 @@ import type { ConnectionSettings } from "./connect-options.ts";
 import { IsolateView } from "./isolate-view.ts";
 import { Outbox } from "./outbox.ts";
 import { type OwnerAnswer, readAnswer } from "./owner-answer.ts";
+import type { OwnerControl } from "./owner-control.ts";
 import { OwnerJournal } from "./owner-journal.ts";
 import type { OwnerRequest } from "./owner-request.ts";
 
@@ -11,6 +12,8 @@ import type { OwnerRequest } from "./owner-request.ts";
 export interface OwnerStub {
   ask(request: OwnerRequest): PromiseLike<unknown>;
   report(request: OwnerRequest): PromiseLike<unknown>;
+  control(control: OwnerControl): PromiseLike<unknown>;
+  status(): PromiseLike<unknown>;
 }
 
 /** The binding of a class that `ownerClass` made. */

@@ -2,9 +2,7 @@ import type { CircuitBreaker } from "../core/circuit-breaker.ts";
 import { isSnapshotError } from "../core/snapshot-error.ts";
 import { Check } from "../events/check.ts";
 import { snapshotRejected } from "../events/snapshot-rejected.ts";
-import type { BudgetStatus } from "../quota/budget.ts";
 import { ExhaustionRegistry } from "../quota/exhaustion-registry.ts";
-import type { SpendTotals } from "../quota/spend-totals.ts";
 import type { DurableContext } from "./cloudflare.ts";
 import { checkedStorage } from "./durable-object-store.ts";
 import { LedgerLog } from "./ledger-log.ts";
@@ -15,6 +13,7 @@ import {
   type RecordedSpend,
 } from "./owner-answer.ts";
 import { OwnerBreakers } from "./owner-breakers.ts";
+import type { OwnerControl, OwnerStatus } from "./owner-control.ts";
 import {
   type CheckedOwnerOptions,
   checkedOwnerOptions,
@@ -25,24 +24,6 @@ import { RowTable } from "./row-table.ts";
 import { WarmStart } from "./warm-start.ts";
 
 const QUOTA_ROW = "quota";
-
-/** What an operator may do to a breaker of an owner. */
-export interface OwnerControl {
-  readonly breaker: string;
-  readonly action: "forceOpen" | "reset" | "disable" | "enable";
-  /** Why, for the event. */
-  readonly reason?: string;
-  /** How long a forced open lasts, in milliseconds; without it until `reset`. */
-  readonly forMs?: number;
-}
-
-/** What an owner holds, for operators. Plain data. */
-export interface OwnerStatus
-  extends Pick<OwnerAnswer, "owner" | "breakers" | "exhausted" | "denied"> {
-  /** What was spent in the present month; null while the ledger is unknown, or without one. */
-  readonly spent: SpendTotals | null;
-  readonly budgets: readonly BudgetStatus[] | null;
-}
 
 /**
  * What a Durable Object does that owns a provider. Every step is done at once and from memory; its rows are written

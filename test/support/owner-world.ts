@@ -109,6 +109,8 @@ export class OwnerWorld {
     getByName: (): OwnerStub => ({
       ask: (request) => this.#exchange("ask", request),
       report: (request) => this.#exchange("report", request),
+      control: async (control) => structuredClone(this.owner.control(control)),
+      status: async () => structuredClone(this.owner.status()),
     }),
   };
 

@@ -135,8 +135,6 @@ describe("a call of an owned provider", () => {
 
   test("refusals are counted by the owner, each once", async () => {
     const { world: made, one, other } = world();
-    const bus = createEventBus();
-    void bus;
     await one.fail();
     await one.fail();
     await made.settled();
@@ -294,6 +292,19 @@ describe("a call of an owned provider", () => {
     expect(await unlucky.ok()).toMatchObject({ outcome: "circuit-open", reason: "degraded" });
     expect((await lucky.ok()).outcome).toBe("ok");
   });
+});
+
+test("an operator acts on the owner, and every isolate hears of it", async () => {
+  const { world: made, one, other } = world();
+  await other.ok();
+  const { breakers } = await one.within().control({ breaker: "chat", action: "forceOpen" });
+  expect(breakers["chat"]?.state).toBe("forced_open");
+  made.time.nowMs += 2_000;
+  expect(await other.ok()).toMatchObject({ outcome: "circuit-open", reason: "forced_open" });
+  await one.within().control({ breaker: "chat", action: "reset" });
+  made.time.nowMs += 2_000;
+  expect((await other.ok()).outcome).toBe("ok");
+  expect(await one.within().status()).toMatchObject({ owner: "openai", exhausted: [] });
 });
 
 describe("quota and money of an owned provider", () => {
@@ -579,7 +590,8 @@ describe("an owner that does not answer", () => {
   test("an answer that is no answer is a failure", async () => {
     const { world: made, one } = world();
     const { lifetime } = made;
-    const wrong = { getByName: () => ({ ask: async () => ({ v: 2 }), report: async () => null }) };
+    const stub = made.namespace.getByName("openai");
+    const wrong = { getByName: () => ({ ...stub, ask: async () => ({ v: 2 }) }) };
     const provider = one.connection.within({ namespace: wrong, lifetime });
     expect((await made.time.until(provider.execute("chat", () => 1))).outcome).toBe("ok");
     expect(one.events).toMatchObject([{ reason: "error", error: { name: "SnapshotError" } }]);
