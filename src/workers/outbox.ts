@@ -44,6 +44,11 @@ export class Outbox {
     return this.#spends.size;
   }
 
+  /** Whether a spend is not acknowledged yet. */
+  holds(id: string): boolean {
+    return this.#spends.has(id);
+  }
+
   call(report: CallReport, nowMs: number): void {
     // Beyond what one request takes the oldest gives way: results count by their newest.
     if (this.#calls.length === MOST_REPORTED) this.#calls.shift();

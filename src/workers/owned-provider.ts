@@ -101,8 +101,9 @@ export class OwnedProvider {
    * @throws {TypeError|RangeError} naming the field that cannot be used
    */
   async spend(spend: Spend): Promise<boolean> {
-    this.#keep(spend);
-    return this.flush();
+    const id = this.#keep(spend);
+    await this.flush();
+    return !this.#link.outbox.holds(id);
   }
 
   /**
@@ -197,14 +198,17 @@ export class OwnedProvider {
   }
 
   /** Checks a spend here, where the fault is, and keeps it until the owner has it. */
-  #keep(spend: Spend): void {
+  #keep(spend: Spend): string {
     checkedSpend(SPEND, spend);
     const { outbox, journal, nowMs } = this.#link;
-    const lost = outbox.spend({ ...spend, id: spend.id ?? crypto.randomUUID() }, nowMs);
-    if (lost === null) return;
-    const { provider, model, id } = lost;
-    const reason = "overflow" as const;
-    journal.tell("owner.spend_lost", () => ({ provider, model, id, reason }));
+    const identified = { ...spend, id: spend.id ?? crypto.randomUUID() };
+    const lost = outbox.spend(identified, nowMs);
+    if (lost !== null) {
+      const { provider, model, id } = lost;
+      const reason = "overflow" as const;
+      journal.tell("owner.spend_lost", () => ({ provider, model, id, reason }));
+    }
+    return identified.id;
   }
 
   #callbackFailed(breaker: string, callback: string, thrown: unknown): void {
