@@ -37,9 +37,17 @@ export class IsolateView {
   /** Calls refused here since then, by breaker. */
   readonly #refused = new Map<string, number>();
 
-  /** Takes an answer in. One that is older than what is known by now is left out. */
-  take(answer: OwnerAnswer, nowMs: number, ageMs = 0): void {
-    if (this.#answer !== null && answer.takenAtMs < this.#answer.takenAtMs) return;
+  /**
+   * Takes an answer in that was asked for at `sentMs`. Of two that were under way together the later one holds; of any
+   * others the one that comes later, since the owner's wall clock may have been set back, or be another one's by now.
+   */
+  take(
+    answer: OwnerAnswer,
+    nowMs: number,
+    { sentMs, ageMs = 0 }: { readonly sentMs: number; readonly ageMs?: number },
+  ): void {
+    const overtook = sentMs < this.#takenMs;
+    if (overtook && answer.takenAtMs < (this.#answer?.takenAtMs ?? 0)) return;
     this.#answer = answer;
     this.#baseMs = nowMs - ageMs;
     this.#takenMs = nowMs;

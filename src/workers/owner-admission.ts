@@ -66,7 +66,8 @@ function loadWarm(link: OwnerLink, { warmStart, lifetime }: RequestScope): Promi
     for await (const [, text] of warmStart.load([link.name])) {
       const answer = readAnswer(`read the warm start of owner "${link.name}"`, text);
       const ageMs = Math.max(0, link.settings.clock.epochMs() - answer.takenAtMs);
-      if (link.view.isEmpty) link.view.take(answer, link.nowMs, ageMs);
+      const { nowMs } = link;
+      if (link.view.isEmpty) link.view.take(answer, nowMs, { sentMs: nowMs, ageMs });
     }
   };
   // What cannot be read is not there: the fallback is then closed, and the event says so.

@@ -143,16 +143,16 @@ export class OwnerLink {
       const stub = namespace.getByName(this.name);
       const given = await (asked === "report" ? stub.report(request) : stub.ask(request));
       const answer = readAnswer(`read the answer of owner "${this.name}"`, given);
-      this.#took(answer);
+      this.#took(answer, startMs);
       return { ok: true, answer };
     } catch (thrown) {
       return { ok: false, reason: "error", waitedMs: this.nowMs - startMs, thrown };
     }
   }
 
-  #took(answer: OwnerAnswer): void {
+  #took(answer: OwnerAnswer, sentMs: number): void {
     const { nowMs } = this;
-    this.view.take(answer, nowMs);
+    this.view.take(answer, nowMs, { sentMs });
     for (const spend of this.outbox.acknowledge(answer.recorded)) {
       const { id, provider, model } = spend;
       const refused = answer.recorded.find((one) => one.id === id)?.refused ?? "";

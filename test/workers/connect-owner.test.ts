@@ -563,6 +563,41 @@ describe("an owner that does not answer", () => {
     expect(one.types()).toEqual(["owner.unreachable", "owner.reachable"]);
   });
 
+  test("an answer that was overtaken by a newer one is left out; a clock that was set back overtakes nothing", async () => {
+    const { world: made, one, other } = world();
+    await other.ok();
+    const { namespace, lifetime, time } = made;
+    let release = (): void => {};
+    const slow = {
+      getByName: (name: string) => {
+        const stub = namespace.getByName(name);
+        return {
+          ...stub,
+          ask: async (request: Parameters<typeof stub.ask>[0]) => {
+            const answer = await stub.ask(request);
+            await new Promise<void>((resolve) => {
+              release = resolve;
+            });
+            return answer;
+          },
+        };
+      },
+    };
+    const overtaken = one.connection.within({ namespace: slow, lifetime }).execute("chat", () => 1);
+    await time.pass(10);
+    await other.fail();
+    await other.fail();
+    await time.pass(10);
+    expect((await one.ok()).outcome).toBe("circuit-open");
+    release();
+    await overtaken;
+    expect((await one.ok()).outcome).toBe("circuit-open");
+    time.jumpWall(-3_600_000);
+    await one.within().control({ breaker: "chat", action: "reset" });
+    await time.until(one.within().flush());
+    expect((await one.ok()).outcome).toBe("ok");
+  });
+
   test("a due probe runs once without a permit, and the others are refused", async () => {
     const { world: made, one } = world();
     await one.fail();
