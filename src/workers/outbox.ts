@@ -85,9 +85,9 @@ export class Outbox {
     return null;
   }
 
-  /** Whether something has waited for so long that it should be sent. */
+  /** Whether something has waited for so long, or so much of it, that it should be sent. */
   isDue(nowMs: number, forMs: number): boolean {
-    return nowMs - this.#sinceMs >= forMs;
+    return nowMs - this.#sinceMs >= forMs || this.#calls.length * 2 >= MOST_REPORTED;
   }
 
   /** What is to be sent now; null when there is nothing. What is in it is sent by nobody else before `busyUntilMs`. */

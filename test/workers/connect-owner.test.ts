@@ -133,6 +133,19 @@ describe("a call of an owned provider", () => {
     expect(one.connection.stats.waited).toBe(1);
   });
 
+  test("results are counted by the owner, each once, however many there are", async () => {
+    const { world: made, one } = world();
+    const counted = () =>
+      made.requests
+        .flatMap(({ request }) => request.calls)
+        .filter(({ breaker }) => breaker === "chat");
+    for (let n = 0; n < 2_400; n++) await one.within().execute("chat", async () => n);
+    await made.time.until(one.within().flush());
+    await made.settled();
+    expect(counted()).toHaveLength(2_400);
+    expect(made.requests.length).toBeLessThan(2_400 / 50);
+  });
+
   test("refusals are counted by the owner, each once", async () => {
     const { world: made, one, other } = world();
     await one.fail();
