@@ -196,7 +196,7 @@ export class ProviderOwner {
       const { bus, clock } = this.#options;
       if (bus?.has("state.rejected") !== true) return;
       const { code, path } = thrown;
-      const rejected = { source: "durable object", name: QUOTA_ROW, code, path };
+      const rejected = { source: "durable object", subject: QUOTA_ROW, code, path };
       bus.emit(snapshotRejected(rejected, { atMs: clock.epochMs(), instance: bus.instance }));
     }
   }

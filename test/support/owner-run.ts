@@ -23,8 +23,10 @@ export async function ownerRun({ bus }: { bus: EventBus }): Promise<void> {
   const shared = { clock: time, timers: time, random: () => 0.5, bus };
   const connection = connectOwner("openai", { ...shared, spendLimit: 1 });
   const calls = connection.within({ namespace, lifetime });
-  const spend = (id: string) =>
-    time.until(calls.spend({ provider: "openai", model: "gpt-5", usd: "9000000", id }));
+  const spend = (id: string) => {
+    time.nowMs += 1;
+    return time.until(calls.spend({ provider: "openai", model: "gpt-5", usd: "9000000", id }));
+  };
   world.owner.control({ breaker: "chat", action: "forceOpen" });
   world.owner.control({ breaker: "chat", action: "reset" });
   await world.settled();

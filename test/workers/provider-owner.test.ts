@@ -159,7 +159,7 @@ describe("an owner", () => {
       exhausted: [],
     });
     const rejected = events.filter(({ type }) => type === "state.rejected");
-    expect(rejected).toMatchObject([{ name: "chat" }, { name: "quota" }]);
+    expect(rejected).toMatchObject([{ subject: "chat" }, { subject: "quota" }]);
   });
 
   test("a storage that cannot be written ends the object, and nothing of the step is left", () => {
