@@ -5,7 +5,8 @@ import { bundleWorker, startWorkers, workerOptions } from "./worker.ts";
 const SCRIPT = `
   import { env } from "cloudflare:workers";
   import * as telltale from "./src/index.ts";
-  import { guardFetch, healthChecks } from "./src/http/index.ts";
+  import { guardFetch } from "./src/http/guard-fetch.ts";
+  import { healthChecks } from "./src/http/health.ts";
   import { CreditLedger, ExhaustionRegistry } from "./src/quota/index.ts";
   import { createMemoryStore } from "./src/state/index.ts";
   import { connectOwner, createKvStore } from "./src/workers/index.ts";
