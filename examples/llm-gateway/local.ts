@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Miniflare } from "miniflare";
 import { bundleGateway } from "./bundle.ts";
@@ -56,6 +57,9 @@ if (isStory) {
   providers.moods.openai = "broken";
   for (let n = 0; n < 5; n++) await ask("hello");
   console.log("openai is broken:", await ask("hello"));
+  // Reports are sent after the response: what the last call cost may be under way.
+  const told = "openai: $0.00625, open; anthropic: $0.063, closed";
+  for (let n = 0; n < 500 && (await spent()) !== told; n++) await sleep(10);
   console.log(await spent());
   await gateway.dispose();
   providers.stop();

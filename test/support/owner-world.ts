@@ -48,6 +48,11 @@ class SqliteStorage implements DurableStorage {
   }
 }
 
+interface Surroundings {
+  readonly storage: SqliteStorage;
+  readonly time: VirtualTime;
+}
+
 /** How a request to the owner ends. */
 export type Fate = "answered" | "lost" | "refused" | "hangs";
 
@@ -56,7 +61,7 @@ export type Fate = "answered" | "lost" | "refused" | "hangs";
  * done what it was asked, `refused` has not.
  */
 export class OwnerWorld {
-  readonly time = new VirtualTime();
+  readonly time: VirtualTime;
   readonly storage: SqliteStorage;
   readonly options: OwnerOptions;
   /** What becomes of the next requests, in order; then all are answered. */
@@ -68,7 +73,11 @@ export class OwnerWorld {
   #owner: ProviderOwner | null = null;
 
   /** Another object may have had the storage before. */
-  constructor(options: OwnerOptions, storage = new SqliteStorage()) {
+  constructor(
+    options: OwnerOptions,
+    { storage = new SqliteStorage(), time = new VirtualTime() }: Partial<Surroundings> = {},
+  ) {
+    this.time = time;
     this.storage = storage;
     this.options = { clock: this.time, ...options };
   }

@@ -10,6 +10,9 @@ import { gatewayScript, until, WorkerdRun } from "./gateway-run.ts";
 /** 1 000 tokens in and 500 out, at the example's prices. */
 const COST = 6_250_000;
 
+/** Processes are started and killed, on machines that may be busy. */
+const SLOW = { timeout: 240_000 };
+
 interface Held {
   readonly breakers: { readonly chat: { readonly state: string; readonly incidentId?: string } };
   readonly exhausted: readonly { readonly provider: string; readonly forMs: number }[];
@@ -58,7 +61,7 @@ const VARIANTS = [
   { owner: "without", isKept: false },
 ] as const;
 
-describe.each(VARIANTS)("the three losses, $owner", ({ owner, isKept }) => {
+describe.each(VARIANTS)("the three losses, $owner", SLOW, ({ owner, isKept }) => {
   let script: string;
   beforeAll(async () => {
     script = await gatewayScript(owner);
@@ -116,7 +119,7 @@ describe.each(VARIANTS)("the three losses, $owner", ({ owner, isKept }) => {
   });
 });
 
-describe("the gateway", () => {
+describe("the gateway", SLOW, () => {
   let script: string;
   beforeAll(async () => {
     script = await gatewayScript("with owner");
@@ -134,8 +137,8 @@ describe("the gateway", () => {
     await start(script);
     // A new isolate knows nothing: its first request waits, and so does every other that comes meanwhile.
     for (const isolate of [0, 1]) await chat(isolate);
-    for (let n = 0; n < 40; n++) {
-      await Promise.all(Array.from({ length: 25 }, () => chat(n % 2)));
+    for (let n = 0; n < 100; n++) {
+      await Promise.all(Array.from({ length: 10 }, () => chat(n % 2)));
     }
     const isolates = [await status(0), await status(1)].map(({ openai }) => openai.isolate);
     const sum = (field: "admissions" | "waited") =>

@@ -70,6 +70,24 @@ describe("createKvStore", () => {
     expect(await rowsOf(here, ["a"])).toEqual({ a: "2" });
   });
 
+  test("a write that never ends, as that of a request that was cut off, holds its key up for half a minute", async () => {
+    const { time, kv } = world();
+    const namespace = kv.at("here");
+    let hangs = true;
+    const cutOff: KvNamespace = {
+      ...namespace,
+      put: (key, value) => (hangs ? new Promise<never>(() => {}) : namespace.put(key, value)),
+    };
+    const here = createKvStore(cutOff, { clock: time, timers: time });
+    void here.write([["a", "1"]]);
+    await time.pass(10);
+    hangs = false;
+    const startMs = time.nowMs;
+    await time.until(here.write([["a", "2"]]));
+    expect(time.nowMs - startMs).toBeLessThanOrEqual(30_000);
+    expect(await rowsOf(here, ["a"])).toEqual({ a: "2" });
+  });
+
   test("another place sees a write a minute later, and what was not there stays so for a minute", async () => {
     const { time, store } = world();
     const [here, there] = [store("here"), store("there")];

@@ -91,7 +91,7 @@ describe("an owner", () => {
     const { world } = heard();
     world.owner.exchange({ ...REQUEST, spends: [spend("a", 7_000)] });
     const dearer = { openai: { "gpt-5": { perMillion: { output: 100 } } } };
-    const later = new OwnerWorld({ ...OPTIONS, ledger: { prices: dearer } }, world.storage);
+    const later = new OwnerWorld({ ...OPTIONS, ledger: { prices: dearer } }, world);
     expect(later.owner.status().spent?.nano).toBe(7_000);
   });
 

@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { createMemoryStore } from "../../src/state/index.ts";
+import { createKvStore } from "../../src/workers/index.ts";
 import { OwnerWorld } from "../support/owner-world.ts";
+import { VirtualTime } from "../support/virtual-time.ts";
 import { Isolate, OPTIONS, world } from "./isolate.ts";
+import { LaggingKv } from "./lagging-kv.ts";
 
 describe("an owner that does not answer", () => {
   const warm = async (made: OwnerWorld) => {
@@ -104,6 +107,31 @@ describe("an owner that does not answer", () => {
       other.within({ warmStart }).execute("chat", () => "never"),
     );
     expect(refused).toMatchObject({ outcome: "circuit-open", retryAfterMs: 10_000 });
+  });
+
+  test("a warm start by way of a KV that lags is as old as it is, and says so", async () => {
+    const time = new VirtualTime();
+    const kv = new LaggingKv(time);
+    const storeAt = (place: string) => createKvStore(kv.at(place), { clock: time, timers: time });
+    const breakers = { chat: { failureThreshold: 1, cooldownMs: 300_000 } };
+    const made = new OwnerWorld({ breakers, warmStart: storeAt("owner") }, { time });
+    const [near, early, late] = [new Isolate(made), new Isolate(made), new Isolate(made)];
+    await near.fail();
+    await made.settled();
+    await time.pass(10_000);
+    const cold = (isolate: Isolate, place: string) => {
+      made.fates = ["refused"];
+      const calls = isolate.within({ warmStart: storeAt(place) });
+      return time.until(calls.execute("chat", async () => "ran"));
+    };
+    // Ten seconds later the other place has not heard of it.
+    expect(await cold(early, "elsewhere")).toMatchObject({ outcome: "ok" });
+    expect(early.events).toMatchObject([{ fallback: "closed" }]);
+    await time.pass(61_000);
+    expect(await cold(late, "elsewhere")).toMatchObject({ outcome: "circuit-open" });
+    const [told] = late.events;
+    expect(told).toMatchObject({ fallback: "snapshot" });
+    expect(told !== undefined && "ageMs" in told ? told.ageMs : 0).toBeGreaterThan(70_000);
   });
 
   test("a warm start that is damaged is as none", async () => {

@@ -44,7 +44,7 @@ async function spentOf(run: WorkerdRun): Promise<{ nano: number; requests: numbe
   return JSON.parse((await run.fetch(0, "/")).text).spent;
 }
 
-describe("spends of several isolates in the real workerd", () => {
+describe("spends of several isolates in the real workerd", { timeout: 240_000 }, () => {
   test("trap 56: kill -9 loses none that was acknowledged, and none that is sent again counts twice", async () => {
     const sent = new Set<string>();
     const acknowledged = new Set<string>();
