@@ -13,6 +13,8 @@ import { refused } from "./refused.ts";
 import { registryGet } from "./registry.ts";
 import { reportLogs, reportMemory } from "./report-logs.ts";
 import { scrape } from "./scrape.ts";
+import { fileStore } from "./stores.ts";
+import { ownedCalls, ownedWaits } from "./workers.ts";
 
 /** Everything that `npm run bench` asks, in the order of the report. */
 export const QUESTIONS: readonly Question[] = [
@@ -29,6 +31,9 @@ export const QUESTIONS: readonly Question[] = [
   pipelines,
   guardedFetch,
   ledgers,
+  ownedCalls,
+  ownedWaits,
+  fileStore,
   scrape,
   reportLogs,
   reportMemory,

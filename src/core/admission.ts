@@ -70,6 +70,9 @@ export function startOf(circuit: Circuit, slot: Slot, admittedMs: number): numbe
   return circuit.begin();
 }
 
+/** Why a call is refused that the breaker itself was not asked about, or would have taken. */
+type Refusing = Pick<Beside, "waitMs"> & { readonly reason: SkipReason };
+
 /**
  * Counts and tells a refusal: after `admit` gave no slot, or for the reason that something beside the breaker has.
  */
@@ -77,7 +80,7 @@ export function refuse(
   circuit: Circuit,
   nowMs: number,
   context: Readonly<Record<string, Scalar>> | undefined,
-  beside?: Beside,
+  beside?: Refusing,
 ): RefusalFacts {
   const { incident, period } = circuit;
   const { state } = period;
@@ -101,7 +104,7 @@ export function refuse(
 }
 
 /** When the next call may be tried that was refused now; null when that is unknown. */
-function refusedMs(circuit: Circuit, nowMs: number, beside: Beside | undefined): number | null {
+function refusedMs(circuit: Circuit, nowMs: number, beside: Refusing | undefined): number | null {
   if (beside === undefined && circuit.quotaMs > 0) return finite(circuit.quotaMs);
   const retryMs = retryAfterMs(circuit, nowMs);
   if (beside === undefined || retryMs === null) return retryMs;

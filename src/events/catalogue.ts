@@ -3,12 +3,13 @@ import { CIRCUIT_ENVELOPE, CIRCUIT_EVENTS } from "./circuit-events.ts";
 import { CLUSTER_EVENTS } from "./cluster-events.ts";
 import type { EventDefinition } from "./event-definition.ts";
 import * as field from "./field.ts";
+import { OWNER_EVENTS } from "./owner-events.ts";
 import { POLICY_EVENTS } from "./policy-events.ts";
 import { QUOTA_EVENTS } from "./quota-events.ts";
 import { REGISTRY_EVENTS } from "./registry-events.ts";
 import { STATE_EVENTS } from "./state-events.ts";
 
-/** The fields of every event that is neither a breaker's nor the bus's own: registry, policies, quota, budget, cluster, state. */
+/** The fields of every event that is neither a breaker's nor the bus's own: registry, policies, quota, budget, cluster, state, owner. */
 export const PLAIN_ENVELOPE = {
   v: field.word([1], "The version of the event's form"),
   instance: field.optional(field.text("Which process: set once on the bus")),
@@ -26,6 +27,7 @@ export const EVENTS = {
   ...QUOTA_EVENTS,
   ...CLUSTER_EVENTS,
   ...STATE_EVENTS,
+  ...OWNER_EVENTS,
   ...BUS_EVENTS,
 } as const satisfies Record<string, EventDefinition>;
 

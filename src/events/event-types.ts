@@ -41,6 +41,10 @@ const names: Readonly<Record<EventType, true>> = {
   "cluster.peer_left": true,
   "cluster.rejected": true,
   "state.rejected": true,
+  "owner.unreachable": true,
+  "owner.reachable": true,
+  "owner.store_failed": true,
+  "owner.spend_lost": true,
   "bus.listener_failed": true,
   "bus.dropped": true,
 };

@@ -6,8 +6,7 @@ import { StoreError } from "./store-error.ts";
 // was cut off, or that decayed, is told from a whole one.
 
 const KIND = "telltale.state";
-const VERSION = 1;
-const HEAD = `${JSON.stringify({ kind: KIND, v: VERSION })}\n`;
+const HEAD = `${JSON.stringify({ kind: KIND, v: 1 })}\n`;
 /** So much is written, or taken apart, before the event loop has its turn. */
 const PIECE_BYTES = 65_536;
 const LINE_END = 10;

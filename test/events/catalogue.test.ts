@@ -58,6 +58,10 @@ const CONTRACT: Record<EventType, [severity: string, fields: string]> = {
   "cluster.peer_left": ["info", "peer peers"],
   "cluster.rejected": ["warn", "reason count"],
   "state.rejected": ["error", "source subject code path"],
+  "owner.unreachable": ["warn", "owner asked reason fallback ageMs waitedMs count error?"],
+  "owner.reachable": ["info", "owner lostMs count waiting"],
+  "owner.store_failed": ["warn", "owner store error"],
+  "owner.spend_lost": ["error", "owner provider model id reason error?"],
   "bus.listener_failed": ["error", "sink count failedType error"],
   "bus.dropped": ["warn", "sink count error?"],
 };

@@ -85,7 +85,13 @@ describeWith("nats-server")("with a NATS server", () => {
 });
 
 test("every example has its story here, or a test of its own", () => {
-  const inTest = [...Object.keys(STORIES), "nats.ts", "fake-server.ts", "token-introspection"];
+  const inTest = [
+    ...Object.keys(STORIES),
+    "nats.ts",
+    "fake-server.ts",
+    "token-introspection",
+    "llm-gateway",
+  ];
   const there = readdirSync(new URL("../../examples/", import.meta.url));
   expect(there.sort()).toEqual(inTest.sort());
 });

@@ -12,6 +12,7 @@ import { fail, failTimes, succeed, watch } from "../support/breaker.ts";
 import { restoredRun } from "../support/broad-run.ts";
 import { clusterRun } from "../support/cluster-run.ts";
 import { FakeClock, START_AT_MS } from "../support/fake-clock.ts";
+import { ownerRun } from "../support/owner-run.ts";
 import { policyRun } from "../support/policy-run.ts";
 import { quotaRun } from "../support/quota-run.ts";
 import { type Line, memoryLog, quietLogger } from "./pino-destination.ts";
@@ -100,6 +101,7 @@ test("logCircuitEvents() writes every type with the catalogue's sentence and sev
   registry.get("second").forceOpen();
   registry.get("third");
   await clusterRun({ bus: breaker.bus, attributes: {} });
+  await ownerRun(breaker);
   quotaRun({ bus: breaker.bus, clock });
   restoredRun({ bus: breaker.bus, clock });
 

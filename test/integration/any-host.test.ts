@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 test.each([
   { entry: "http", file: "guard-fetch" },
   { entry: "state", file: "file-store" },
+  { entry: "workers", file: "connect-owner" },
 ])(
   "telltale/$entry bundles for a host without Node, and imports no package",
   async ({ entry, file }) => {

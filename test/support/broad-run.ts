@@ -11,6 +11,7 @@ import {
 import { BOOM, deferred, fail, failTimes, succeed } from "./breaker.ts";
 import { clusterRun } from "./cluster-run.ts";
 import { FakeClock, START_AT_MS } from "./fake-clock.ts";
+import { ownerRun } from "./owner-run.ts";
 import { policyRun } from "./policy-run.ts";
 import { quotaRun } from "./quota-run.ts";
 import { permitOf, refusalOf } from "./states.ts";
@@ -34,6 +35,7 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   bus.on("budget.*", (event) => events.push(event));
   bus.on("cluster.*", (event) => events.push(event));
   bus.on("state.*", (event) => events.push(event));
+  bus.on("owner.*", (event) => events.push(event));
   bus.on("circuit.enable", () => {
     throw BOOM;
   });
@@ -102,6 +104,7 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   registryRun({ bus, clock });
   quotaRun({ bus, clock });
   await clusterRun({ bus, attributes: BROAD_ATTRIBUTES });
+  await ownerRun({ bus });
   return events;
 }
 

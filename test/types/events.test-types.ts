@@ -64,6 +64,14 @@ export function label(event: TelltaleEvent): string {
       return event.applied;
     case "state.rejected":
       return event.path;
+    case "owner.unreachable":
+      return event.fallback;
+    case "owner.reachable":
+      return `${event.lostMs}`;
+    case "owner.store_failed":
+      return event.store;
+    case "owner.spend_lost":
+      return event.reason;
     case "bus.listener_failed":
       return event.failedType;
     case "bus.dropped":

@@ -1,0 +1,117 @@
+import type { Scalar } from "../events/field.ts";
+import type { CircuitState, Outcome, SkipReason } from "../events/vocabulary.ts";
+import { admit, effectiveState, refuse, retryAfterMs } from "./admission.ts";
+import { unjudged } from "./call.ts";
+import { type CircuitBreaker, circuitOf } from "./circuit-breaker.ts";
+import { slowed } from "./classification.ts";
+import { commitTime } from "./control.ts";
+import { Probe, type Slot } from "./period.ts";
+import { settle, settleUnadmitted } from "./settlement.ts";
+import { trafficShare } from "./traffic.ts";
+
+// For one who keeps a breaker whose calls run elsewhere, by what it had said before.
+
+/** The result of a call that ran elsewhere. */
+export interface RemoteResult {
+  /**
+   * The generation that the call was admitted in; null when nobody could be asked: then it belongs to whatever
+   * generation is closed or disabled now.
+   */
+  readonly generation: number | null;
+  /** The slot of a probe. */
+  readonly probe: Probe | null;
+  readonly outcome: Outcome;
+  readonly latencyMs: number;
+  readonly thrown: { readonly value: unknown } | null;
+  /** Counts as error and forces the breaker open. */
+  readonly permanent: boolean;
+  readonly retryAfterMs: number | null;
+  readonly context: Readonly<Record<string, Scalar>> | undefined;
+}
+
+/** What is to be known of a breaker to admit calls elsewhere. Effective, as `state` is. */
+export interface RemoteView {
+  readonly state: CircuitState;
+  readonly generation: number;
+  readonly retryAfterMs: number | null;
+  readonly trafficShare: number;
+  readonly shedAs: "degraded" | "ramping";
+  readonly openMs: number;
+  readonly skipsSinceOpened: number;
+  readonly incidentId: string | null;
+  readonly consecutiveFailures: number;
+  readonly latencyTripMs: number | null;
+}
+
+/** Commits what time has brought about, and answers the breaker as it is then. */
+export function viewRemote(breaker: CircuitBreaker): RemoteView {
+  const circuit = circuitOf(breaker);
+  const nowMs = circuit.begin();
+  commitTime(circuit, nowMs);
+  circuit.deliver();
+  const { period, incident, generation, consecutiveFailures, settings } = circuit;
+  const { share, reason } =
+    period.state === "closed"
+      ? trafficShare(circuit, period, nowMs)
+      : { share: period.state === "disabled" ? 1 : 0, reason: "degraded" as const };
+  const { latencyTripMs } = settings;
+  return {
+    state: effectiveState(circuit, nowMs),
+    generation,
+    retryAfterMs: retryAfterMs(circuit, nowMs),
+    trafficShare: share,
+    shedAs: reason,
+    openMs: incident?.openMs(nowMs) ?? 0,
+    skipsSinceOpened: incident?.skipsSinceOpened ?? 0,
+    incidentId: incident?.id ?? null,
+    consecutiveFailures,
+    latencyTripMs: Number.isFinite(latencyTripMs) ? latencyTripMs : null,
+  };
+}
+
+/** A slot for a probe that runs elsewhere, if one is due and free. Who is told no has not been refused yet. */
+export function admitRemoteProbe(breaker: CircuitBreaker): Probe | null {
+  const circuit = circuitOf(breaker);
+  const nowMs = circuit.begin();
+  const slot = circuit.period.state === "closed" ? null : admit(circuit, nowMs);
+  if (slot instanceof Probe) circuit.tally.begun++;
+  circuit.deliver();
+  return slot instanceof Probe ? slot : null;
+}
+
+/**
+ * Takes the result of a call that ran elsewhere. It counts in its own generation, and never as a probe that it was not:
+ * one that was under way when the breaker opened is late, whatever the breaker waits for now.
+ */
+export function settleRemote(breaker: CircuitBreaker, result: RemoteResult): void {
+  const circuit = circuitOf(breaker);
+  const nowMs = circuit.begin();
+  commitTime(circuit, nowMs);
+  const { generation, probe, latencyMs, thrown, permanent, retryAfterMs, context } = result;
+  const outcome = slowed(result.outcome, latencyMs, circuit.settings.latencyTripMs);
+  const call = { ...unjudged(outcome, latencyMs, thrown), permanent, retryAfterMs, context };
+  if (probe === null) circuit.tally.begun++;
+  const { period } = circuit;
+  const isCurrent = generation === null || generation === circuit.generation;
+  const counts = isCurrent && (period.state === "closed" || period.state === "disabled");
+  const slot: Slot | null = probe ?? (counts ? period : null);
+  if (slot === null) settleUnadmitted(circuit, call);
+  else settle(circuit, { ...call, slot }, nowMs);
+}
+
+/** Counts and tells calls that were refused elsewhere, by what this breaker had said before. */
+export function refuseRemote(breaker: CircuitBreaker, reason: SkipReason, count: number): void {
+  const circuit = circuitOf(breaker);
+  for (let n = 0; n < count; n++) refuse(circuit, circuit.begin(), undefined, { reason });
+}
+
+/** Tells that a function failed that was given where the calls run. */
+export function callbackFailedRemote(
+  breaker: CircuitBreaker,
+  callback: string,
+  thrown: unknown,
+): void {
+  const circuit = circuitOf(breaker);
+  circuit.callbackFailed(callback, thrown);
+  circuit.deliver();
+}

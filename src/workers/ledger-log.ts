@@ -1,0 +1,142 @@
+import type { Clock } from "../core/clock.ts";
+import { own, SnapshotReader } from "../core/snapshot-reader.ts";
+import { describeError } from "../events/describe-error.ts";
+import type { EventBus } from "../events/event-bus.ts";
+import { CreditLedger } from "../quota/credit-ledger.ts";
+import type { CreditLedgerOptions } from "../quota/ledger-options.ts";
+import { formatUsd } from "../quota/nano-usd.ts";
+import type { Spend } from "../quota/spend-input.ts";
+import type { RecordedSpend } from "./owner-answer.ts";
+import type { RowTable } from "./row-table.ts";
+
+/** The pieces of a snapshot, and the spends since then, each in a row. */
+const BASE = "ledger:";
+const LOG = "spend:";
+/** UTF-16 units of a piece: at three bytes each it fits into a row. */
+const PIECE = 250_000;
+const LONGEST_ROW = 65_536;
+/** The log is folded into a new snapshot when it has so many spends, and is as long as the snapshot. */
+const FOLD_AT = 1_000;
+
+type LedgerOptions = Omit<CreditLedgerOptions, "bus" | "writer"> &
+  Required<Pick<CreditLedgerOptions, "clock">>;
+
+/**
+ * A ledger of which every spend is a row before anybody is told: what was acknowledged is there when the object comes
+ * back, however it ended. A spend costs one row; the snapshot is written anew whenever the log has become as long.
+ */
+export class LedgerLog {
+  readonly ledger: CreditLedger;
+  readonly #table: RowTable;
+  readonly #clock: Pick<Clock, "epochMs">;
+  #telling = false;
+  #seq = 0;
+  #logged = { rows: 0, length: 0 };
+  #baseLength = 0;
+
+  constructor(table: RowTable, options: LedgerOptions, bus: EventBus | undefined) {
+    this.#table = table;
+    this.#clock = options.clock;
+    // One object at a time has the storage, and goes on from all of it: it may keep its name.
+    const named = { ...options, writer: "owner" };
+    this.ledger = new CreditLedger(bus === undefined ? named : { ...named, bus: this.#gate(bus) });
+    this.#load();
+    this.#telling = true;
+  }
+
+  /** Records a spend; its row is written with whatever else the step writes. */
+  record(spend: Spend & { readonly id: string }): RecordedSpend {
+    const { id } = spend;
+    const atMs = spend.atMs ?? this.#clock.epochMs();
+    let recorded: ReturnType<CreditLedger["record"]>;
+    try {
+      recorded = this.ledger.record({ ...spend, atMs });
+    } catch (thrown) {
+      // A spend that no ledger could record must not keep others from being recorded.
+      const refused = describeError(thrown).message;
+      return { id, counted: false, nanoUsd: 0, priced: false, refused };
+    }
+    if (recorded.counted) {
+      // With the price of now: another price table must not change what was spent.
+      const text = JSON.stringify({ ...spend, atMs, usd: formatUsd(recorded.nanoUsd) });
+      this.#table.put(`${LOG}${String(++this.#seq).padStart(12, "0")}`, text);
+      this.#logged = {
+        rows: this.#logged.rows + 1,
+        length: this.#logged.length + text.length,
+      };
+    }
+    const { counted, nanoUsd, priced } = recorded;
+    return { id, counted, nanoUsd, priced, refused: null };
+  }
+
+  /** Puts a snapshot in the place of the log when that has become long. */
+  fold(): void {
+    const { rows, length } = this.#logged;
+    if (rows < FOLD_AT || length < this.#baseLength || !this.ledger.known) return;
+    const text = JSON.stringify(this.ledger.snapshot());
+    this.#table.deleteBeginningWith(BASE);
+    for (const [n, piece] of pieces(text).entries()) {
+      this.#table.put(`${BASE}${String(n).padStart(6, "0")}`, piece);
+    }
+    this.#table.deleteBeginningWith(LOG);
+    this.#logged = { rows: 0, length: 0 };
+    this.#baseLength = text.length;
+  }
+
+  /** What cannot be read leaves the ledger unknown, and the rows as they are. */
+  #load(): void {
+    let base = "";
+    for (const [, piece] of this.#table.beginningWith(BASE)) base += piece;
+    this.#baseLength = base.length;
+    let known = true;
+    const read = (body: () => void): void => {
+      try {
+        body();
+      } catch {
+        known = false;
+      }
+    };
+    if (base !== "") read(() => this.ledger.restore(base));
+    for (const [key, text] of this.#table.beginningWith(LOG)) {
+      this.#seq = Number(key.slice(LOG.length));
+      this.#logged = {
+        rows: this.#logged.rows + 1,
+        length: this.#logged.length + text.length,
+      };
+      read(() => void this.ledger.record(spendOf(text)));
+    }
+    if (!known) this.ledger.markUnknown();
+  }
+
+  /** Spends that are recorded again after a restart were told before it. */
+  #gate(bus: EventBus): EventBus {
+    const { instance } = bus;
+    const gate: EventBus = {
+      emit: (event) => bus.emit(event),
+      on: (type, listener, options) => bus.on(type, listener, options),
+      has: (type) => this.#telling && bus.has(type),
+    };
+    return instance === undefined ? gate : { ...gate, instance };
+  }
+}
+
+/** @throws {SnapshotError|TypeError|RangeError} when the row is damaged, by the ledger's own check at the latest */
+function spendOf(text: string): Spend {
+  const reader = new SnapshotReader("restore spend");
+  const spend = reader.record("", reader.parsed(text, LONGEST_ROW));
+  reader.text("usd", own(spend, "usd"), LONGEST_ROW);
+  // The ledger checks every field of what it records.
+  return spend as unknown as Spend;
+}
+
+function pieces(text: string): string[] {
+  const cut: string[] = [];
+  for (let from = 0; from < text.length; ) {
+    let to = Math.min(text.length, from + PIECE);
+    // Not between the halves of a surrogate pair: SQLite keeps UTF-8.
+    if (to < text.length && /[\uD800-\uDBFF]/.test(text[to - 1] ?? "")) to--;
+    cut.push(text.slice(from, to));
+    from = to;
+  }
+  return cut;
+}

@@ -1,0 +1,144 @@
+import { CircuitBreaker } from "../core/circuit-breaker.ts";
+import type { Probe } from "../core/period.ts";
+import {
+  admitRemoteProbe,
+  callbackFailedRemote,
+  refuseRemote,
+  settleRemote,
+  viewRemote,
+} from "../core/remote-calls.ts";
+import { isSnapshotError } from "../core/snapshot-error.ts";
+import type { BreakerVerdict } from "./owner-answer.ts";
+import type { OwnerOptions } from "./owner-options.ts";
+import type { CallbackReport, CallReport, SkipReport } from "./owner-request.ts";
+import type { RowTable } from "./row-table.ts";
+
+const ROW = "breaker:";
+/** Where a restored breaker says that it comes from. */
+const SOURCE = "durable object";
+/** Permits of probes that nobody has settled yet. */
+const MOST_PERMITS = 1_000;
+
+/** The breakers of an owner, fed by calls that run elsewhere; each has a row. */
+export class OwnerBreakers {
+  readonly #table: RowTable;
+  readonly #breakers = new Map<string, CircuitBreaker>();
+  /** What was last written of each. */
+  readonly #generations = new Map<string, number>();
+  readonly #permits = new Map<string, Probe>();
+  /** Who was acted upon since the last `save`. */
+  readonly #touched = new Set<CircuitBreaker>();
+
+  constructor(
+    table: RowTable,
+    breakers: OwnerOptions["breakers"],
+    shared: Pick<OwnerOptions, "bus" | "clock">,
+  ) {
+    this.#table = table;
+    for (const [name, options] of Object.entries(breakers)) {
+      const breaker = new CircuitBreaker(name, { ...options, ...shared });
+      this.#breakers.set(name, breaker);
+      this.#restore(breaker);
+    }
+  }
+
+  get(name: string): CircuitBreaker | undefined {
+    return this.#breakers.get(name);
+  }
+
+  verdicts(): Readonly<Record<string, BreakerVerdict>> {
+    const verdicts = new Map<string, BreakerVerdict>();
+    for (const [name, breaker] of this.#breakers) {
+      const verdict = viewRemote(breaker);
+      verdicts.set(name, verdict);
+      // Time alone may have changed it.
+      if (verdict.generation !== this.#generations.get(name)) this.#touched.add(breaker);
+    }
+    return Object.fromEntries(verdicts);
+  }
+
+  /** The permit of a probe; null when none is due or free. */
+  probe(name: string): string | null {
+    const breaker = this.#breakers.get(name);
+    const probe = breaker === undefined ? null : admitRemoteProbe(breaker);
+    if (breaker === undefined || probe === null) return null;
+    this.#touched.add(breaker);
+    // A permit is for one settlement by one caller: that it cannot be guessed keeps a stale caller from using it.
+    const id = crypto.randomUUID();
+    this.#permits.set(id, probe);
+    if (this.#permits.size > MOST_PERMITS) {
+      for (const oldest of this.#permits.keys()) {
+        this.#permits.delete(oldest);
+        break;
+      }
+    }
+    return id;
+  }
+
+  settle({ breaker: name, permit, error, context, ...call }: CallReport): void {
+    const breaker = this.#breakers.get(name);
+    if (breaker === undefined) return;
+    this.#touched.add(breaker);
+    let probe: Probe | null = null;
+    if (permit !== null) {
+      probe = this.#permits.get(permit) ?? null;
+      this.#permits.delete(permit);
+    }
+    settleRemote(breaker, {
+      ...call,
+      // A probe whose permit is not known was admitted by an object that is gone: it decides nothing.
+      generation: permit === null ? call.generation : -1,
+      probe,
+      thrown: error === null ? null : { value: error },
+      context: context ?? undefined,
+    });
+  }
+
+  skip({ breaker: name, reason, count }: SkipReport): void {
+    const breaker = this.#breakers.get(name);
+    if (breaker === undefined) return;
+    this.#touched.add(breaker);
+    refuseRemote(breaker, reason, count);
+  }
+
+  callbackFailed({ breaker: name, callback, error }: CallbackReport): void {
+    const breaker = this.#breakers.get(name);
+    if (breaker !== undefined) callbackFailedRemote(breaker, callback, error);
+  }
+
+  /** An operator's act. */
+  act(name: string, action: (breaker: CircuitBreaker) => void): boolean {
+    const breaker = this.#breakers.get(name);
+    if (breaker === undefined) return false;
+    action(breaker);
+    this.#touched.add(breaker);
+    return true;
+  }
+
+  /** Writes the rows of those that were acted upon; whether one of them changed its state. */
+  save(): boolean {
+    let changed = false;
+    for (const breaker of this.#touched) {
+      const snapshot = breaker.snapshot();
+      this.#table.put(`${ROW}${breaker.name}`, JSON.stringify(snapshot));
+      const { generation } = snapshot;
+      if (this.#generations.get(breaker.name) !== generation) changed = true;
+      this.#generations.set(breaker.name, generation);
+    }
+    this.#touched.clear();
+    return changed;
+  }
+
+  /** What cannot be read is told by the breaker, which begins anew. */
+  #restore(breaker: CircuitBreaker): void {
+    const text = this.#table.get(`${ROW}${breaker.name}`);
+    let generation = 0;
+    try {
+      if (text !== undefined) breaker.restore(text, { source: SOURCE });
+      ({ generation } = breaker.snapshot());
+    } catch (thrown) {
+      if (!isSnapshotError(thrown)) throw thrown;
+    }
+    this.#generations.set(breaker.name, generation);
+  }
+}
