@@ -58,6 +58,8 @@ const CONTRACT: Record<EventType, [severity: string, fields: string]> = {
   "cluster.peer_left": ["info", "peer peers"],
   "cluster.rejected": ["warn", "reason count"],
   "state.rejected": ["error", "source subject code path"],
+  "state.store_failed": ["error", "store operation waiting error"],
+  "state.store_recovered": ["info", "store operation waiting failedMs failures"],
   "bus.listener_failed": ["error", "sink count failedType error"],
   "bus.dropped": ["warn", "sink count error?"],
 };
