@@ -87,3 +87,16 @@ export const platformTimers: Timers = {
   start: (callback, delayMs) => host.setTimeout(callback, Math.ceil(delayMs) + 1),
   stop: (timer) => host.clearTimeout(timer),
 };
+
+/** Timers that do not keep the process alive, where the host makes the difference. */
+export const platformIdleTimers: Timers = {
+  start: (callback, delayMs) => {
+    const timer = platformTimers.start(callback, delayMs);
+    // Node's timers are objects with `unref`, those of browsers and Workers are numbers.
+    if (typeof timer === "object" && timer !== null && "unref" in timer) {
+      if (typeof timer.unref === "function") timer.unref();
+    }
+    return timer;
+  },
+  stop: platformTimers.stop,
+};

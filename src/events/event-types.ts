@@ -41,6 +41,8 @@ const names: Readonly<Record<EventType, true>> = {
   "cluster.peer_left": true,
   "cluster.rejected": true,
   "state.rejected": true,
+  "state.store_failed": true,
+  "state.store_recovered": true,
   "owner.unreachable": true,
   "owner.reachable": true,
   "owner.store_failed": true,

@@ -74,6 +74,7 @@ export class CreditLedger {
   readonly #accounts: LedgerAccounts;
   readonly #admission: SpendAdmission;
   #known = true;
+  #changes = 0;
   /** What exporters of metrics read. */
   readonly [MEASURES]: Measures = { family: "ledger", read: () => this.#measured() };
 
@@ -92,6 +93,11 @@ export class CreditLedger {
     return this.#known;
   }
 
+  /** Grows with each spend and each snapshot that is taken in: whoever keeps the ledger sees by it whether to write. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   /**
    * Records a spend. With an id that is known nothing is added.
    *
@@ -108,6 +114,7 @@ export class CreditLedger {
     const priced = price !== undefined;
     const spent: SpendTotals = { nano, requests, tokens };
     const counted = this.#accounts.record({ provider, model, spent, id, atMs, priced }, nowMs);
+    if (counted) this.#changes++;
     if (counted && this.#admission.limits.length > 0) {
       const use = { provider, model, nano, requests, tokens: tokenCount(tokens) };
       this.#admission.count(use, atMs, nowMs);
@@ -281,6 +288,7 @@ export class CreditLedger {
   }
 
   #takeIn(reader: SnapshotReader, snapshot: unknown): ReadLedger {
+    this.#changes++;
     const { calendar, clock } = this.#settings;
     const nowMs = clock.epochMs();
     return reader.read(() => {

@@ -50,7 +50,7 @@ export function backplaneSettings(check: Check, options: unknown): BackplaneSett
 }
 
 /** What begins every name in Redis; what means something in a hash tag or in the pattern of an ACL is refused. */
-function prefixOf(check: Check, given: unknown): string {
+export function prefixOf(check: Check, given: unknown): string {
   const prefix = check.text("prefix", given, LONGEST_PREFIX);
   if (/^[\w.:/-]+$/.test(prefix)) return prefix;
   return check.range("prefix", "letters, digits and . : / - _", prefix);

@@ -23,3 +23,4 @@ export type {
   NodeRedisClusterClient,
   RedisClient,
 } from "./redis-client.ts";
+export { createRedisStore, type RedisStoreOptions } from "./redis-store.ts";

@@ -26,6 +26,6 @@ export function namespaceKeys(prefix: string, namespace: string): NamespaceKeys 
 }
 
 /** Braces would end the hash tag, stars and the like would mean something in the pattern of an ACL. */
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return text.replace(/[^\w.-]/gu, (sign) => `%${(sign.codePointAt(0) ?? 0).toString(16)};`);
 }

@@ -58,6 +58,8 @@ const CONTRACT: Record<EventType, [severity: string, fields: string]> = {
   "cluster.peer_left": ["info", "peer peers"],
   "cluster.rejected": ["warn", "reason count"],
   "state.rejected": ["error", "source subject code path"],
+  "state.store_failed": ["error", "store operation waiting error"],
+  "state.store_recovered": ["info", "store operation waiting failedMs failures"],
   "owner.unreachable": ["warn", "owner asked reason fallback ageMs waitedMs count error?"],
   "owner.reachable": ["info", "owner lostMs count waiting"],
   "owner.store_failed": ["warn", "owner store error"],

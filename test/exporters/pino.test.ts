@@ -15,6 +15,7 @@ import { FakeClock, START_AT_MS } from "../support/fake-clock.ts";
 import { ownerRun } from "../support/owner-run.ts";
 import { policyRun } from "../support/policy-run.ts";
 import { quotaRun } from "../support/quota-run.ts";
+import { stateRun } from "../support/state-run.ts";
 import { type Line, memoryLog, quietLogger } from "./pino-destination.ts";
 
 /** Numbers as pino writes levels. */
@@ -104,6 +105,7 @@ test("logCircuitEvents() writes every type with the catalogue's sentence and sev
   await ownerRun(breaker);
   quotaRun({ bus: breaker.bus, clock });
   restoredRun({ bus: breaker.bus, clock });
+  await stateRun(breaker.bus, {});
 
   const told = lines();
   expect(new Set(told.map(({ type }) => type))).toEqual(new Set(Object.keys(EVENTS)));
@@ -112,7 +114,7 @@ test("logCircuitEvents() writes every type with the catalogue's sentence and sev
     const { severity, sentence } = EVENTS[line["type"] as EventType];
     expect(line).toMatchObject({ level: LEVEL[severity], msg: sentence });
   }
-  const others: unknown[] = ["second", "shared", "idle", "restored"];
+  const others: unknown[] = ["second", "shared", "idle", "restored", "kept"];
   const ofBreaker = told.filter(
     ({ seq, breaker: name }) => seq !== undefined && !others.includes(name),
   );

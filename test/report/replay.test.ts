@@ -229,6 +229,7 @@ test("a broad run replays to the stats of its breakers", async () => {
     "degraded",
     "dependency",
     "idle",
+    "kept",
     "restored",
     "second",
     "shared",

@@ -14,6 +14,7 @@ import { FakeClock, START_AT_MS } from "./fake-clock.ts";
 import { ownerRun } from "./owner-run.ts";
 import { policyRun } from "./policy-run.ts";
 import { quotaRun } from "./quota-run.ts";
+import { stateRun } from "./state-run.ts";
 import { permitOf, refusalOf } from "./states.ts";
 
 export const BROAD_ATTRIBUTES = { region: "eu-1", tier: 2, canary: false, note: null };
@@ -99,6 +100,7 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   breaker.reconfigure({ halfOpen: { leaseMs: 600 } });
   await degradedRun({ bus, clock });
   restoredRun({ bus, clock });
+  await stateRun(bus, BROAD_ATTRIBUTES);
   await policyRun(bus, BROAD_CONTEXT);
   droppingRun(bus);
   registryRun({ bus, clock });

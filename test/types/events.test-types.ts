@@ -64,6 +64,9 @@ export function label(event: TelltaleEvent): string {
       return event.applied;
     case "state.rejected":
       return event.path;
+    case "state.store_failed":
+    case "state.store_recovered":
+      return event.store;
     case "owner.unreachable":
       return event.fallback;
     case "owner.reachable":
