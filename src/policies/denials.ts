@@ -1,5 +1,5 @@
 /** The calls of one key that are under way, and how often the dependency denied it for good meanwhile. */
-export interface Inquiries {
+interface Inquiries {
   running: number;
   denied: number;
 }
@@ -11,19 +11,17 @@ export interface Inquiries {
 export class Denials {
   readonly #inquiries = new Map<string, Inquiries>();
 
-  begin(key: string): Inquiries {
-    const known = this.#inquiries.get(key);
-    if (known !== undefined) {
-      known.running++;
-      return known;
-    }
-    const first = { running: 1, denied: 0 };
-    this.#inquiries.set(key, first);
-    return first;
-  }
-
-  end(key: string, inquiries: Inquiries): void {
-    inquiries.running--;
-    if (inquiries.running === 0) this.#inquiries.delete(key);
+  /** A call begins. What is returned is to be told its end, once, and says whether nobody was denied since. */
+  watch(key: string): (isDenied: boolean) => boolean {
+    const inquiries = this.#inquiries.get(key) ?? { running: 0, denied: 0 };
+    const { denied } = inquiries;
+    this.#inquiries.set(key, inquiries);
+    inquiries.running++;
+    return (isDenied) => {
+      if (isDenied) inquiries.denied++;
+      inquiries.running--;
+      if (inquiries.running === 0) this.#inquiries.delete(key);
+      return inquiries.denied === denied;
+    };
   }
 }

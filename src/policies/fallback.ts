@@ -85,24 +85,20 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
   ): Promise<V> {
     const { results } = cache;
     const sinceMs = results.nowMs();
-    const inquiries = this.#denials.begin(key);
-    const { denied } = inquiries;
+    const end = this.#denials.watch(key);
     return followNext(
       next,
       scope,
       (value) => {
-        this.#denials.end(key, inquiries);
-        const own = (scope.report?.served ?? null) === null && denied === inquiries.denied;
+        const own = end(false) && (scope.report?.served ?? null) === null;
         if (own && this.#isGood(cache, value, scope)) results.write(key, value, sinceMs, scope);
         return value;
       },
       (thrown) => {
-        this.#denials.end(key, inquiries);
+        const isDenied = errorKind(thrown) === "permanent";
+        end(isDenied);
         // What the dependency now denies for good must not be served in its next outage.
-        if (errorKind(thrown) === "permanent") {
-          inquiries.denied++;
-          results.remove(key, scope);
-        }
+        if (isDenied) results.remove(key, scope);
         return rejection(thrown);
       },
     );

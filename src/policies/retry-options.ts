@@ -29,7 +29,8 @@ export interface RetryOptions extends PolicyOptions {
    */
   readonly maxRetryAfterMs?: number;
   /**
-   * How many retries all callers together may make; share one between the policies of a dependency.
+   * How many retries all callers together may make; share one between the policies of a dependency. Of retries inside
+   * each other give it to the outermost, or each of its attempts counts as a call of the inner one.
    * @default no limit
    */
   readonly budget?: RetryBudget;
