@@ -108,9 +108,9 @@ export class AdmittedPermit implements Permit {
    * took so long that it counts as `latency`, whatever follows.
    */
   isInTime(latencyMs: number): boolean {
-    if (latencyMs > this.#circuit.settings.latencyTripMs) return false;
-    this.#underWay?.leave();
-    return true;
+    const inTime = latencyMs <= this.#circuit.settings.latencyTripMs;
+    if (inTime) this.#underWay?.leave();
+    return inTime;
   }
 
   /** Settles it with a result that somebody has judged. */
