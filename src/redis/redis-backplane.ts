@@ -1,4 +1,5 @@
 import type { Backplane, BackplaneListener } from "../cluster/backplane.ts";
+import { LONGEST_MESSAGE } from "../cluster/message.ts";
 import type { Operation } from "../cluster/operation.ts";
 import { Check } from "../events/check.ts";
 import {
@@ -8,7 +9,7 @@ import {
 } from "./backplane-options.ts";
 import { ClusterStore } from "./cluster-store.ts";
 import { withDeadline } from "./deadline.ts";
-import { MessageSeal } from "./message-seal.ts";
+import { MessageSeal, SEAL_LENGTH } from "./message-seal.ts";
 import { type NamespaceKeys, namespaceKeys } from "./namespace-keys.ts";
 import {
   type RedisClient,
@@ -79,7 +80,11 @@ class RedisBackplane implements Backplane {
       const line = await withDeadline(this.#open(attempt), connectMs, "connect to Redis");
       if (attempt === this.#attempt) this.#line = line;
     } catch (error) {
-      if (attempt === this.#attempt) this.#drop();
+      if (attempt === this.#attempt) {
+        // What comes of it later comes too late.
+        this.#attempt++;
+        this.#drop();
+      }
       throw error;
     }
   }
@@ -131,7 +136,9 @@ class RedisBackplane implements Backplane {
 
   #hear(attempt: number, text: string): void {
     if (attempt !== this.#attempt) return;
-    const message = this.#seal === null ? text : this.#seal.open(text);
+    // What is too long is not worth a look at its signature: the cluster counts it.
+    const isTooLong = text.length > LONGEST_MESSAGE + SEAL_LENGTH;
+    const message = this.#seal === null || isTooLong ? text : this.#seal.open(text);
     if (message === null) this.#listener?.forged();
     else this.#listener?.message(message);
   }
