@@ -13,7 +13,7 @@ function blocks(page: string): string[] {
   return [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code ?? "");
 }
 
-const cases = ["README.md", "docs/events.md", "docs/runbooks/README.md"].flatMap((page) =>
+const cases = ["README.md", "docs/events.md", "docs/redis.md", "docs/runbooks/README.md"].flatMap((page) =>
   blocks(page).map((code, index) => ({
     page,
     index: index + 1,

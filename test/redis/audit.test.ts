@@ -27,7 +27,7 @@ describeWith("redis-server").each(CLIENTS)("the audit, with %s", (_, make) => {
       await failTimes(registry.get("payments"), 1);
       await until(() => cluster.status.waiting === 0);
       const { audit } = namespaceKeys("telltale", "default");
-      const lines = (await reader.xRange(audit, "-", "+")).map(({ message }) => message);
+      const lines = ((await reader.xRange(audit, "-", "+")) ?? []).map(({ message }) => message);
       expect(lines.map(({ do: verb, key, by, why }) => [verb, key, by, why])).toEqual([
         ["force", "b:payments", "task-1", "provider down"],
         ["reset", "b:payments", "task-1", "fixed, ticket 12"],
