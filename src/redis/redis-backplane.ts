@@ -125,11 +125,11 @@ class RedisBackplane implements Backplane {
   async #connection(attempt: number): Promise<RedisConnection> {
     const { connectMs } = this.#settings;
     const lost = () => this.#lose(attempt);
-    const connection = await this.#driver.open({ connectMs, lost });
-    if (attempt === this.#attempt) {
-      this.#opened.add(connection);
-      return connection;
-    }
+    const connection = this.#driver.connection({ connectMs, lost });
+    // From its first moment on: what never comes has to be ended as well.
+    this.#opened.add(connection);
+    await connection.connect();
+    if (attempt === this.#attempt) return connection;
     connection.destroy();
     throw new Error("Cannot connect to Redis: the attempt was given up");
   }
