@@ -75,7 +75,7 @@ export interface RedisConnection {
 }
 
 /** How connections are made. */
-export interface ConnectionOptions {
+interface ConnectionOptions {
   /** After so many milliseconds an attempt to connect has failed. */
   readonly connectMs: number;
   /** Called when the connection has ended by itself, once or several times. */
