@@ -41,7 +41,7 @@ export interface Cell {
 /** Cells that are compared with each other. */
 export interface Question {
   readonly title: string;
-  readonly unit: "ns" | "ms" | "bytes" | "%";
+  readonly unit: "ns" | "ms" | "bytes" | "%" | "commands/s";
   /** The cell that the ratios of the table are taken to. */
   readonly reference?: string;
   /** Rounds enough for a figure that hardly varies. */

@@ -1,6 +1,7 @@
 import { bundleSize } from "./bundle-size.ts";
 import { bytes } from "./bytes-per-call.ts";
 import { closedSuccess } from "./closed-success.ts";
+import { clusterClosed, clusterIdle, clusterSpread, clusterStopped } from "./cluster.ts";
 import { exporters } from "./exporters.ts";
 import { failing } from "./failing.ts";
 import { failingWindows, manyBreakers, manyListeners, rateWindows } from "./growth.ts";
@@ -37,6 +38,10 @@ export const QUESTIONS: readonly Question[] = [
   scrape,
   reportLogs,
   reportMemory,
+  clusterClosed,
+  clusterSpread,
+  clusterStopped,
+  clusterIdle,
   bytes,
   idleMemory,
   idleCpu,

@@ -24,7 +24,7 @@ export function operationOf(
       return { do: "open", ...common, forMs, note, incident, votes, extend: isQuota };
     }
     case "reset":
-      return { do: "reset", ...common, conditional: intent.conditional };
+      return { do: "reset", ...common, note: intent.note, conditional: intent.conditional };
     case "result": {
       const { base: token, ok, forMs } = intent;
       return { do: "result", ...common, token, ok, forMs: Math.ceil(forMs) };

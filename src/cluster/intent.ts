@@ -13,6 +13,8 @@ export interface HoldIntent {
 interface ResetIntent {
   readonly want: "reset";
   readonly base: Basis;
+  /** Why, as the operator said; empty when they did not. */
+  readonly note: string;
   /** A later attempt: any newer epoch has made it needless. */
   readonly conditional: boolean;
   /** What happened here after the reset: it belongs to the epoch that the reset will begin. */

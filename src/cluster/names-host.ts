@@ -28,6 +28,14 @@ export interface Evidence {
   readonly epoch: number;
 }
 
+/** A breaker was reset here. */
+export interface LocalReset {
+  /** Who waits for what comes of it; null when nobody does. */
+  readonly ticket?: number | null;
+  /** Why. */
+  readonly note?: string | undefined;
+}
+
 /** A breaker opened here. */
 export interface LocalOpen {
   /** Infinity without an end. */

@@ -48,6 +48,8 @@ export interface ForceOperation extends OperationOn {
 /** Begins a new epoch. The epoch stays when everything else of the record is cleared. */
 export interface ResetOperation extends OperationOn {
   readonly do: "reset";
+  /** Why. The record does not hold it: it goes into the audit of a store that keeps one. */
+  readonly note: string;
   /** Only if no newer epoch has begun: for one that is submitted later than it was asked for. */
   readonly conditional: boolean;
 }

@@ -83,7 +83,7 @@ local function write(key, record, recovered)
   if verb == 'force' or verb == 'reset' then
     -- An audit that cannot be written must not keep anybody from a reset.
     redis.pcall('XADD', audit, 'MAXLEN', '~', AUDIT_LENGTH, '*', 'do', verb, 'key', key, 'by', op.by,
-      'why', op.why or op.note or '', 'e', record.e, 'v', record.v, 'at', now)
+      'why', op.note, 'e', record.e, 'v', record.v, 'at', now)
   end
   return reply('written', record)
 end

@@ -1,11 +1,5 @@
 import { platformTimers } from "../platform.ts";
-import type {
-  ConnectionOptions,
-  IoredisClient,
-  IoredisClusterClient,
-  RedisConnection,
-  RedisDriver,
-} from "./redis-client.ts";
+import type { IoredisClient, IoredisClusterClient, RedisDriver } from "./redis-client.ts";
 
 /** What a duplicate must not take over: settings that change keys and replies, and everything that waits or repeats. */
 const PLAIN = {
@@ -25,12 +19,13 @@ const PLAIN = {
 export function ioredisDriver(client: IoredisClient): RedisDriver {
   return {
     command: (_key, args) => call(client, args),
-    open: async ({ connectMs, lost }: ConnectionOptions) => {
+    connection: ({ connectMs, lost }) => {
       const made = client.duplicate({ ...PLAIN, connectTimeout: connectMs });
       const faults = faultsOf(made);
       made.on("error", lost);
       made.on("end", lost);
-      const connection: RedisConnection = {
+      return {
+        connect: () => connected(made, faults),
         command: (_key, args) => call(made, args),
         subscribe: (channel, sharded, listener) => {
           made.on(sharded ? "smessage" : "message", (_channel, text) => listener(String(text)));
@@ -42,7 +37,6 @@ export function ioredisDriver(client: IoredisClient): RedisDriver {
           made.stream?.destroy();
         },
       };
-      return connectedOr(made, connection, faults);
     },
   };
 }
@@ -55,7 +49,7 @@ const SUBSCRIBER_POLL_MS = 20;
 export function ioredisClusterDriver(client: IoredisClusterClient): RedisDriver {
   return {
     command: (_key, args) => call(client, args),
-    open: async ({ connectMs, lost }: ConnectionOptions) => {
+    connection: ({ connectMs, lost }) => {
       const redisOptions = {
         keyPrefix: "",
         connectTimeout: connectMs,
@@ -81,7 +75,8 @@ export function ioredisClusterDriver(client: IoredisClusterClient): RedisDriver 
           if (isThere) lost();
         });
       }
-      const connection: RedisConnection = {
+      return {
+        connect: () => connected(made, faults),
         command: (_key, args) => call(made, args),
         subscribe: async (channel, _sharded, listener) => {
           made.on("smessage", (_channel, text) => listener(String(text)));
@@ -95,7 +90,6 @@ export function ioredisClusterDriver(client: IoredisClusterClient): RedisDriver 
           for (const { stream } of nodes) stream?.destroy();
         },
       };
-      return connectedOr(made, connection, faults);
     },
   };
 }
@@ -133,16 +127,13 @@ function faultsOf(client: Pick<IoredisClient, "on">): unknown[] {
   return faults;
 }
 
-async function connectedOr(
+async function connected(
   client: { connect(): Promise<unknown> },
-  connection: RedisConnection,
   faults: readonly unknown[],
-): Promise<RedisConnection> {
+): Promise<void> {
   try {
     await client.connect();
-    return connection;
   } catch (error) {
-    connection.destroy();
     throw faults[0] ?? error;
   }
 }

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 
-const DIGEST_LENGTH = 43;
+/** How much longer a signed message is, in characters. */
+export const SEAL_LENGTH = 43;
 
 /** Signs the messages of a channel, and opens those that somebody signed who has the same secret. */
 export class MessageSeal {
@@ -18,8 +19,8 @@ export class MessageSeal {
 
   /** The message, or null when it is not signed, or for another channel, or with another secret. */
   open(sealed: string): string | null {
-    const message = sealed.slice(DIGEST_LENGTH);
-    const given = Buffer.from(sealed.slice(0, DIGEST_LENGTH));
+    const message = sealed.slice(SEAL_LENGTH);
+    const given = Buffer.from(sealed.slice(0, SEAL_LENGTH));
     const due = Buffer.from(this.#digest(message));
     return given.length === due.length && timingSafeEqual(given, due) ? message : null;
   }

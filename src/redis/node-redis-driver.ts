@@ -1,10 +1,4 @@
-import type {
-  ConnectionOptions,
-  NodeRedisClient,
-  NodeRedisClusterClient,
-  RedisConnection,
-  RedisDriver,
-} from "./redis-client.ts";
+import type { NodeRedisClient, NodeRedisClusterClient, RedisDriver } from "./redis-client.ts";
 
 /**
  * What a duplicate must not take over: settings that change keys and replies. It must not queue what it cannot send
@@ -25,20 +19,20 @@ const PLAIN = {
 export function nodeRedisDriver(client: NodeRedisClient): RedisDriver {
   return {
     command: (_key, args) => client.sendCommand([...args]),
-    open: async ({ connectMs, lost }) => {
+    connection: ({ connectMs, lost }) => {
       const socket = optionOf(client.options, "socket");
       // With a strategy of its own it would come back by itself, deaf to what was said meanwhile.
       const own = { ...socket, connectTimeout: connectMs, reconnectStrategy: false };
       const made = client.duplicate({ ...PLAIN, socket: own });
       made.on("error", lost);
       made.on("end", lost);
-      const connection: RedisConnection = {
+      return {
+        connect: () => made.connect(),
         command: (_key, args) => made.sendCommand([...args]),
         subscribe: (channel, sharded, listener) =>
           sharded ? made.sSubscribe(channel, listener) : made.subscribe(channel, listener),
         destroy: () => quietly(() => made.destroy()),
       };
-      return connectedOr(made, connection);
     },
   };
 }
@@ -51,7 +45,7 @@ const MOVED = "sharded-channel-moved-error";
 export function nodeRedisClusterDriver(client: NodeRedisClusterClient): RedisDriver {
   return {
     command: (key, args) => client.sendCommand(key, false, [...args]),
-    open: async ({ connectMs, lost }: ConnectionOptions) => {
+    connection: ({ connectMs, lost }) => {
       // `_options` is the only place where the client keeps them.
       const defaults = optionOf(client, "_options");
       const nodes = optionOf(defaults, "defaults");
@@ -60,28 +54,14 @@ export function nodeRedisClusterDriver(client: NodeRedisClusterClient): RedisDri
       // One node has everything of ours: the others need no connection.
       const made = client.duplicate({ ...PLAIN, minimizeConnections: true, defaults: own });
       for (const event of [...MISSED, MOVED]) made.on(event, lost);
-      const connection: RedisConnection = {
+      return {
+        connect: () => made.connect(),
         command: (key, args) => made.sendCommand(key, false, [...args]),
         subscribe: (channel, _sharded, listener) => made.sSubscribe(channel, listener),
         destroy: () => quietly(() => made.destroy()),
       };
-      return connectedOr(made, connection);
     },
   };
-}
-
-/** The connection when it is there; ended when it does not come. */
-async function connectedOr(
-  client: { connect(): Promise<unknown> },
-  connection: RedisConnection,
-): Promise<RedisConnection> {
-  try {
-    await client.connect();
-    return connection;
-  } catch (error) {
-    connection.destroy();
-    throw error;
-  }
 }
 
 /** Version 5 throws when there is nothing left to end. */

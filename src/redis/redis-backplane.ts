@@ -1,4 +1,5 @@
 import type { Backplane, BackplaneListener } from "../cluster/backplane.ts";
+import { LONGEST_MESSAGE } from "../cluster/message.ts";
 import type { Operation } from "../cluster/operation.ts";
 import { Check } from "../events/check.ts";
 import {
@@ -8,7 +9,7 @@ import {
 } from "./backplane-options.ts";
 import { ClusterStore } from "./cluster-store.ts";
 import { withDeadline } from "./deadline.ts";
-import { MessageSeal } from "./message-seal.ts";
+import { MessageSeal, SEAL_LENGTH } from "./message-seal.ts";
 import { type NamespaceKeys, namespaceKeys } from "./namespace-keys.ts";
 import {
   type RedisClient,
@@ -79,7 +80,11 @@ class RedisBackplane implements Backplane {
       const line = await withDeadline(this.#open(attempt), connectMs, "connect to Redis");
       if (attempt === this.#attempt) this.#line = line;
     } catch (error) {
-      if (attempt === this.#attempt) this.#drop();
+      if (attempt === this.#attempt) {
+        // What comes of it later comes too late.
+        this.#attempt++;
+        this.#drop();
+      }
       throw error;
     }
   }
@@ -120,18 +125,20 @@ class RedisBackplane implements Backplane {
   async #connection(attempt: number): Promise<RedisConnection> {
     const { connectMs } = this.#settings;
     const lost = () => this.#lose(attempt);
-    const connection = await this.#driver.open({ connectMs, lost });
-    if (attempt === this.#attempt) {
-      this.#opened.add(connection);
-      return connection;
-    }
+    const connection = this.#driver.connection({ connectMs, lost });
+    // From its first moment on: what never comes has to be ended as well.
+    this.#opened.add(connection);
+    await connection.connect();
+    if (attempt === this.#attempt) return connection;
     connection.destroy();
     throw new Error("Cannot connect to Redis: the attempt was given up");
   }
 
   #hear(attempt: number, text: string): void {
     if (attempt !== this.#attempt) return;
-    const message = this.#seal === null ? text : this.#seal.open(text);
+    // What is too long is not worth a look at its signature: the cluster counts it.
+    const isTooLong = text.length > LONGEST_MESSAGE + SEAL_LENGTH;
+    const message = this.#seal === null || isTooLong ? text : this.#seal.open(text);
     if (message === null) this.#listener?.forged();
     else this.#listener?.message(message);
   }

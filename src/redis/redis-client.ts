@@ -58,8 +58,10 @@ export type RedisClient =
   | IoredisClient
   | IoredisClusterClient;
 
-/** A connection of our own. */
+/** A connection of our own, to the server of the user's client with its credentials; it never reconnects by itself. */
 export interface RedisConnection {
+  /** Resolves when commands can be sent. */
+  connect(): Promise<unknown>;
   /** Runs a command on the server that has the key. */
   command(key: string, args: readonly string[]): Promise<unknown>;
   /** Listens to a channel; `sharded` is the kind of channel. */
@@ -68,12 +70,12 @@ export interface RedisConnection {
     sharded: boolean,
     listener: (message: string) => void,
   ): Promise<unknown>;
-  /** Ends it at once, whatever is under way. */
+  /** Ends it at once, whatever is under way, also while it connects. */
   destroy(): void;
 }
 
 /** How connections are made. */
-export interface ConnectionOptions {
+interface ConnectionOptions {
   /** After so many milliseconds an attempt to connect has failed. */
   readonly connectMs: number;
   /** Called when the connection has ended by itself, once or several times. */
@@ -84,8 +86,8 @@ export interface ConnectionOptions {
 export interface RedisDriver {
   /** Runs a command on the user's own client. */
   command(key: string, args: readonly string[]): Promise<unknown>;
-  /** Opens a connection of our own to the same server with the same credentials; it never reconnects by itself. */
-  open(options: ConnectionOptions): Promise<RedisConnection>;
+  /** Makes a connection of our own, which is not connected yet. */
+  connection(options: ConnectionOptions): RedisConnection;
 }
 
 const ALLOWED = "a client of redis or ioredis, or a cluster client of either";

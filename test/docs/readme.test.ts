@@ -13,13 +13,14 @@ function blocks(page: string): string[] {
   return [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code ?? "");
 }
 
-const cases = ["README.md", "docs/events.md", "docs/runbooks/README.md"].flatMap((page) =>
-  blocks(page).map((code, index) => ({
-    page,
-    index: index + 1,
-    code,
-    file: new URL(`${page.replaceAll(/\W/g, "-")}-${index + 1}.ts`, scratch),
-  })),
+const cases = ["README.md", "docs/events.md", "docs/redis.md", "docs/runbooks/README.md"].flatMap(
+  (page) =>
+    blocks(page).map((code, index) => ({
+      page,
+      index: index + 1,
+      code,
+      file: new URL(`${page.replaceAll(/\W/g, "-")}-${index + 1}.ts`, scratch),
+    })),
 );
 
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));

@@ -75,7 +75,7 @@ function operationOf(step: Step, history: readonly ClusterRecord[], nowMs: numbe
     case "force":
       return { do: "force", ...common, forMs, note: 'by "hand" / ø\u0000', incident: "i-1" };
     case "reset":
-      return { do: "reset", ...common, conditional: flag };
+      return { do: "reset", ...common, note: "by hand", conditional: flag };
     case "open": {
       const votes = step.quorum === 0 ? null : { quorum: step.quorum, withinMs: 5_000 };
       const open = { note: "", incident: "i-2", votes, extend: flag };

@@ -1,5 +1,6 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import type { ClusterStatus, ControlResult } from "../../src/redis/index.ts";
 
 /** What a task is started with. */
@@ -7,7 +8,10 @@ export interface TaskSetup {
   readonly task: string;
   readonly client: "node-redis" | "ioredis";
   /** Where Redis is for this task. */
+  readonly host: string;
   readonly port: number;
+  /** The network namespace that it runs in; null in that of the test. */
+  readonly network: string | null;
   /** A cluster client. */
   readonly sharded: boolean;
   /** A sentinel over `payments`, whose probe finds the dependency well. */
@@ -46,9 +50,10 @@ export class TaskProcess {
 
   constructor(setup: TaskSetup) {
     this.name = setup.task;
-    const file = new URL("cluster-task-main.ts", import.meta.url);
-    const stdio = ["ignore", "inherit", "inherit", "ipc"] as const;
-    this.#child = fork(file, [JSON.stringify(setup)], { stdio: [...stdio], execArgv: [] });
+    const file = fileURLToPath(new URL("cluster-task-main.ts", import.meta.url));
+    const inside = setup.network === null ? [] : ["ip", "netns", "exec", setup.network];
+    const [command = "", ...args] = [...inside, process.execPath, file, JSON.stringify(setup)];
+    this.#child = spawn(command, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     this.ended = once(this.#child, "exit");
   }
 

@@ -10,7 +10,7 @@ const CALL_EVERY_MS = 5;
 
 // Given by TaskProcess.
 const setup = JSON.parse(process.argv[2] ?? "{}") as TaskSetup;
-const { task, port } = setup;
+const { task, host, port } = setup;
 const kinds = setup.sharded ? CLUSTER_CLIENTS : CLIENTS;
 const make = kinds.find(([name]) => name === setup.client)?.[1];
 if (make === undefined) throw new Error(`There is no client ${setup.client}`);
@@ -28,7 +28,7 @@ const registry = new BreakerRegistry({
   defaults: { failureThreshold: 2, cooldownMs: 60_000 },
 });
 const payments = registry.get("payments");
-const backplane = redisBackplane(make({ port, url: `redis://127.0.0.1:${port}` }));
+const backplane = redisBackplane(make({ host, port, url: `redis://${host}:${port}` }));
 const cluster = joinCluster(registry, backplane, {
   namespace: "chaos",
   task,

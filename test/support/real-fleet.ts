@@ -8,6 +8,8 @@ export interface RealFleetSetup extends Partial<Pick<TaskSetup, "sharded" | "sen
   readonly client: TaskSetup["client"];
   /** Where Redis is. */
   readonly port: number;
+  /** @default 127.0.0.1, by a wire of the test's own */
+  readonly host?: string;
 }
 
 /** Tasks in processes of their own, each on a wire of its own unless they speak to a Redis Cluster. */
@@ -20,12 +22,14 @@ export class RealFleet {
     this.#setup = setup;
   }
 
-  async boot(name: string): Promise<TaskProcess> {
-    const { sharded = false, sentinel = false, client } = this.#setup;
+  async boot(name: string, network: string | null = null): Promise<TaskProcess> {
+    const { sharded = false, sentinel = false, client, host } = this.#setup;
     // The nodes of a Redis Cluster tell where the others are: no wire would stay between.
-    const wire = sharded ? null : await startProxy(this.#setup.port);
+    const isDirect = sharded || host !== undefined;
+    const wire = isDirect ? null : await startProxy(this.#setup.port);
     const { port } = wire ?? this.#setup;
-    const task = new TaskProcess({ task: name, client, port, sharded, sentinel });
+    const at = { host: host ?? "127.0.0.1", port, network };
+    const task = new TaskProcess({ task: name, client, ...at, sharded, sentinel });
     this.tasks.push(task);
     if (wire !== null) this.wires.set(task, wire);
     await until(async () => (await task.report()).status.phase === "up");

@@ -3,7 +3,12 @@ import { createClient, createCluster } from "redis";
 import type { RedisClient } from "../../src/redis/index.ts";
 
 /** Makes a client that is not connected: the backplane connects duplicates of it. */
-export type MakeClient = (at: { readonly port: number; readonly url: string }) => RedisClient;
+export type MakeClient = (at: {
+  /** 127.0.0.1 when missing. */
+  readonly host?: string;
+  readonly port: number;
+  readonly url: string;
+}) => RedisClient;
 
 const ready = <T extends RedisClient>(client: T): T => {
   // What a client tells of itself is no matter here.
@@ -22,6 +27,7 @@ export const CLUSTER_CLIENTS: typeof CLIENTS = [
   ["node-redis", ({ url }) => ready(createCluster({ rootNodes: [{ url }] }))],
   [
     "ioredis",
-    ({ port }) => ready(new IoredisCluster([{ host: "127.0.0.1", port }], { lazyConnect: true })),
+    ({ host = "127.0.0.1", port }) =>
+      ready(new IoredisCluster([{ host, port }], { lazyConnect: true })),
   ],
 ];
