@@ -50,6 +50,8 @@ export interface ResetOperation extends OperationOn {
   readonly do: "reset";
   /** Only if no newer epoch has begun: for one that is submitted later than it was asked for. */
   readonly conditional: boolean;
+  /** Why, for the audit. */
+  readonly why?: string;
 }
 
 /** Opens after failures, for a time. Never extends a window that is open; ignored while a probe runs. */
