@@ -80,7 +80,8 @@ export class Cluster {
     const key = this.#checkedKey("reset", name, reason);
     return this.#settled((ticket) => {
       const breaker = this.#breakers.get(name);
-      if (breaker === undefined) this.#act((nowMs) => this.#task.names.reset(key, ticket, nowMs));
+      const asked = { ticket, why: reason };
+      if (breaker === undefined) this.#act((nowMs) => this.#task.names.reset(key, asked, nowMs));
       else this.#withTicket(ticket, () => breaker.reset(reason));
     });
   }
@@ -130,7 +131,7 @@ export class Cluster {
   /** Tells the fleet that a provider's quota is there again. */
   clearQuota(provider: string): void {
     const key = this.#checkedKey("clear quota", provider, undefined, "quota");
-    this.#act((nowMs) => this.#task.names.reset(key, null, nowMs));
+    this.#act((nowMs) => this.#task.names.reset(key, { ticket: null }, nowMs));
   }
 
   /**
@@ -239,12 +240,12 @@ export class Cluster {
           else this.#task.names.tripped(key, open, nowMs);
         });
       },
-      closed: (reason) => {
+      closed: (reason, why) => {
         if (reason === "disabled") return;
         const ticket = this.#ticket;
         this.#act((nowMs) => {
           if (reason === "probe") this.#task.names.recovered(key, nowMs);
-          else this.#task.names.reset(key, ticket, nowMs);
+          else this.#task.names.reset(key, { ticket, why }, nowMs);
         });
       },
       enabled: () => this.#act((nowMs) => this.#task.realign(key, nowMs)),

@@ -3,6 +3,7 @@ import type { Operation } from "./operation.ts";
 import { isHeld, nameOf } from "./record.ts";
 import type { Slot } from "./slot.ts";
 import type { TaskSettings } from "./task-settings.ts";
+import { LONGEST_NOTE } from "./wire.ts";
 
 /** The operation that says to the store what is wanted of a name; null when there is nothing left to say. */
 export function operationOf(
@@ -23,8 +24,11 @@ export function operationOf(
       const votes = isQuota ? null : settings.quorum;
       return { do: "open", ...common, forMs, note, incident, votes, extend: isQuota };
     }
-    case "reset":
-      return { do: "reset", ...common, conditional: intent.conditional };
+    case "reset": {
+      const { conditional, why } = intent;
+      const reset = { do: "reset", ...common, conditional } as const;
+      return why === undefined ? reset : { ...reset, why: why.slice(0, LONGEST_NOTE) };
+    }
     case "result": {
       const { base: token, ok, forMs } = intent;
       return { do: "result", ...common, token, ok, forMs: Math.ceil(forMs) };

@@ -17,6 +17,14 @@ interface ResetIntent {
   readonly conditional: boolean;
   /** What happened here after the reset: it belongs to the epoch that the reset will begin. */
   readonly after: HoldIntent | null;
+  /** For the audit of the store. */
+  readonly why: string | undefined;
+}
+
+/** Who waits for a reset, and why it is made. */
+export interface ResetAsked {
+  readonly ticket: number | null;
+  readonly why?: string | undefined;
 }
 
 /** The probe of a lease ended. */

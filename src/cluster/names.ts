@@ -1,7 +1,7 @@
 import { cyrb53 } from "./hash.ts";
 import { incidentTold } from "./incident-told.ts";
 import { operationOf } from "./intended-operation.ts";
-import { again, compose, type HoldIntent, type Intent } from "./intent.ts";
+import { again, compose, type HoldIntent, type Intent, type ResetAsked } from "./intent.ts";
 import type { Evidence, LocalOpen, NamesHost } from "./names-host.ts";
 import type { Answer, Entry } from "./operation.ts";
 import {
@@ -188,7 +188,7 @@ export class Names {
   }
 
   /** The breaker was reset. */
-  reset(key: string, ticket: number | null, nowMs: number): void {
+  reset(key: string, { ticket, why }: ResetAsked, nowMs: number): void {
     const slot = this.slots.own(key);
     slot.fence++;
     slot.local = "free";
@@ -197,7 +197,7 @@ export class Names {
     slot.soloProbeMs = null;
     if (ticket !== null) slot.tickets.push(ticket);
     const base = { e: slot.known.e, v: slot.known.v };
-    this.#want(slot, { want: "reset", base, conditional: false, after: null }, nowMs);
+    this.#want(slot, { want: "reset", base, conditional: false, after: null, why }, nowMs);
   }
 
   /** A probe closed the breaker. */

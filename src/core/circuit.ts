@@ -296,7 +296,7 @@ export class Circuit implements Committed {
     if (reason !== "probe" && reason !== "peer") this.#attempts = null;
     this.incident = null;
     if (incident !== null) this.journal?.close({ ...left, reason, note, incident, peer }, nowMs);
-    if (reason !== "peer") this.fleet?.closed(reason);
+    if (reason !== "peer") this.fleet?.closed(reason, note);
   }
 
   disable(nowMs: number): void {

@@ -27,7 +27,7 @@ export function reset(circuit: Circuit, note: string | undefined, nowMs: number)
   commitTime(circuit, nowMs);
   if (circuit.incident === null) {
     circuit.startAfresh();
-    circuit.fleet?.closed("reset");
+    circuit.fleet?.closed("reset", note);
   } else circuit.close("reset", { note }, nowMs);
   circuit.deliver();
 }

@@ -19,7 +19,7 @@ export interface Fleet {
   /** Whether the next call may probe: one task of the fleet does at a time. */
   mayProbe(): boolean;
   opened(open: OwnOpen): void;
-  closed(reason: Exclude<CloseReason, "peer">): void;
+  closed(reason: Exclude<CloseReason, "peer">, note: string | undefined): void;
   enabled(): void;
 }
 

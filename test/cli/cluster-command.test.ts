@@ -154,13 +154,13 @@ describeWith("redis-server")("telltale cluster, against a real Redis", () => {
     expect(await printed("audit")).toBe("Nobody forced or reset anything in default.\n");
     await printed("force-open", "payments", "--why", "first");
     await until(() => breaker.state === "forced_open");
-    breaker.reset();
+    breaker.reset("mended");
     await until(async () => (await printed("audit")).includes("reset"));
     await printed("force-open", "search", "--why", "last", "--by", "ana");
     const rows = (await printed("audit")).trimEnd().split("\n").slice(1);
     expect(rows.map((row) => row.split(/ {2,}/).slice(1))).toEqual([
       ["force-open", "search", "ana", "last"],
-      ["reset", "payments", "a", "-"],
+      ["reset", "payments", "a", "mended"],
       ["force-open", "payments", expect.stringContaining(`@${hostname()}`), "first"],
     ]);
     expect((await printed("audit", "--limit", "1")).trimEnd().split("\n")).toHaveLength(2);

@@ -204,7 +204,7 @@ export class SimTask {
     this.#world.judge.resetAsked(this.id, key);
     this.act((nowMs) => {
       this.breaker(key).state = "free";
-      this.task.names.reset(key, null, nowMs);
+      this.task.names.reset(key, { ticket: null }, nowMs);
     });
   }
 
