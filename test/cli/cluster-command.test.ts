@@ -227,6 +227,28 @@ describeWith("redis-server")("telltale cluster, against a real Redis", () => {
     expect(foreign.stderr).toMatch(/^Cannot use Redis at .*: .*WRONGTYPE/);
   }, 60_000);
 
+  test("an operator needs the rights of docs/redis.md, and no others", async () => {
+    const rights = [
+      ...["resetkeys", "resetchannels", "~telltale:1:{shop}:*", "&telltale:1:{shop}:*", "-@all"],
+      ...["+eval", "+evalsha", "+hget", "+hmget", "+hset", "+hdel", "+hgetall", "+xadd", "+time"],
+      ...["+publish", "+spublish", "+hello", "+auth", "+ping", "+info", "+xrevrange"],
+    ];
+    await server.ask("ACL", "SETUSER", "operator", "on", ">pass", ...rights);
+    const env = { REDIS_URL: server.url.replace("//", "//operator:pass@") };
+    for (const args of [
+      ["force-open", "payments", "--why", "x", "--namespace", "shop"],
+      ["reset", "payments", "--why", "y", "--namespace", "shop"],
+      ["status", "--namespace", "shop"],
+      ["audit", "--namespace", "shop"],
+    ]) {
+      expect(await telltale(args, env)).toMatchObject({ code: 0, stderr: "" });
+    }
+    const elsewhere = await telltale(["status"], env);
+    expect(elsewhere.code).toBe(1);
+    expect(elsewhere.stderr).toMatch(/NOPERM|permission/i);
+    expect(elsewhere.stderr).not.toContain("pass@");
+  });
+
   test("the bundle has the client with it", async () => {
     const { code, stdout } = await telltale(["status"], { REDIS_URL: server.url }, BUNDLE);
     expect([code, stdout]).toEqual([
