@@ -9,7 +9,7 @@ import { UsageError } from "../usage-error.ts";
 
 const VERBS = ["status", "force-open", "reset", "audit"] as const;
 /** What an operator asks for. */
-export type Verb = (typeof VERBS)[number];
+type Verb = (typeof VERBS)[number];
 
 /** Where the cluster is. */
 export interface Place {
