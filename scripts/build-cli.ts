@@ -66,10 +66,17 @@ async function licences(inputs: readonly string[]): Promise<string> {
   const texts = new Set<string>();
   for (const directory of [...packages].sort()) {
     const at = join(root, directory);
-    const file = (await readdir(at)).find((name) => /^licen[cs]e/i.test(name));
-    if (file === undefined) throw new Error(`Cannot bundle ${directory}: it has no licence file`);
     const name = directory.slice(directory.lastIndexOf("node_modules/") + "node_modules/".length);
-    texts.add(`${name}\n\n${(await readFile(join(at, file), "utf8")).trim()}\n`);
+    const file = (await readdir(at)).find((found) => /^licen[cs]e/i.test(found));
+    const licence = file === undefined ? kept(name) : join(at, file);
+    texts.add(`${name}\n\n${(await readFile(licence, "utf8")).trim()}\n`);
   }
   return [...texts].join(`\n${"-".repeat(80)}\n\n`);
+}
+
+/** The licence of a package whose files on npm are without it, as its repository has it. */
+function kept(name: string): string {
+  if (/^(?:redis|@redis\/[a-z-]+)$/.test(name))
+    return join(root, "scripts/licences/node-redis.txt");
+  throw new Error(`Cannot bundle ${name}: it has no licence file`);
 }

@@ -319,7 +319,7 @@ export class CircuitBreaker implements BreakerView {
     return state === "open" || state === "forced_open";
   }
 
-  /** 0 when a call may be tried now; null when that is unknown (forced without an end, probes full). */
+  /** 0 when a call may be tried now, by state and `quota`; null when unknown (forced without an end, probes full). */
   get retryAfterMs(): number | null {
     const circuit = this.#circuit;
     return circuit.ask(() => retryAfterMs(circuit, this.#now()));

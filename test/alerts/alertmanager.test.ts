@@ -97,9 +97,15 @@ describeWith("prometheus-alertmanager")(
       }
     }
 
-    function labelsOf(alertname: string, breaker: string, others = {}): Record<string, string> {
+    function labelsOf(
+      alertname: string,
+      breaker: string,
+      others: Readonly<Record<string, string>> = {},
+    ): Record<string, string> {
       const severity = SEVERITY[alertname] ?? "";
-      return { alertname, severity, job: "checkout", circuit_breaker_name: breaker, ...others };
+      const labels = { job: "checkout", circuit_breaker_name: breaker, ...others };
+      // The alerts about money name a budget in the place of a breaker.
+      return { alertname, severity, ...labels, budget: labels.circuit_breaker_name };
     }
 
     async function post(alerts: readonly Readonly<Record<string, string>>[]): Promise<void> {
@@ -120,6 +126,7 @@ describeWith("prometheus-alertmanager")(
       ["CircuitBreakerForcedOpenStuck", "CircuitBreakerOpenTooLong"],
       ["CircuitBreakerOpenTooLong", "CircuitBreakerSkipRatioHigh"],
       ["CircuitBreakerErrorBudgetBurn", "CircuitBreakerSkipRatioHigh"],
+      ["CircuitBreakerBudgetEnd", "CircuitBreakerBudgetHigh"],
     ];
 
     const all = Object.keys(SEVERITY).flatMap((source) =>

@@ -134,7 +134,9 @@ describe("options with their values", () => {
 });
 
 describe("commands", () => {
-  const commands = [...new Set(words.map(({ word }) => word).filter(isCommand))];
+  const all = [...new Set(words.map(({ word }) => word).filter(isCommand))];
+  const ofCluster = all.filter((word) => word.startsWith("telltale cluster"));
+  const commands = all.filter((word) => !ofCluster.includes(word));
   const help = (...args: readonly string[]) =>
     execFileSync(process.execPath, [new URL("src/cli/main.ts", root).pathname, ...args], {
       encoding: "utf8",
@@ -153,6 +155,17 @@ describe("commands", () => {
       const args = argumentsOf(command.replace(/^telltale alerts /, ""));
       expect(help("alerts", ...args)).toContain("groups:");
     });
+  });
+
+  test("of telltale cluster name what it can do, and options that it has", () => {
+    expect(ofCluster.length).toBeGreaterThan(1);
+    const told = help("cluster", "--help");
+    for (const command of ofCluster) {
+      const [, , verb, ...rest] = command.split(" ");
+      if (verb !== undefined) expect(told).toMatch(new RegExp(`\\b${verb}\\b`));
+      for (const option of rest.filter((word) => word.startsWith("--")))
+        expect(told).toContain(`  ${option} `);
+    }
   });
 
   test("name alerts that exist", () => {
