@@ -9,7 +9,8 @@ const ROOT = new URL("../", import.meta.url);
 function read(...folders: string[]): Sources {
   const paths = folders.flatMap((folder) =>
     readdirSync(new URL(`${folder}/`, ROOT), { recursive: true, encoding: "utf8" })
-      .filter((name) => /\.tsx?$/.test(name))
+      // What a run of the benchmarks has built is not written by anybody.
+      .filter((name) => /\.tsx?$/.test(name) && !name.startsWith(".build"))
       .map((name) => `${folder}/${name.replaceAll("\\", "/")}`),
   );
   return new Map(paths.sort().map((path) => [path, readFileSync(new URL(path, ROOT), "utf8")]));
