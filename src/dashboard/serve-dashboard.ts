@@ -1,3 +1,4 @@
+import { describeError } from "../events/describe-error.ts";
 import {
   type EventEndpoint,
   type FetchRequest,
@@ -65,7 +66,10 @@ export function serveDashboard(source: DashboardSource, options: DashboardOption
     handle: (request, response) => {
       const [asked] = queryOf(request.url ?? "/");
       if (asked === "events") events.handle(request, response);
-      else void answer(asked, nodeRequest(request)).then((text) => send(response, text));
+      else
+        void answer(asked, nodeRequest(request))
+          .then((text) => send(response, text))
+          .catch(() => response.destroy());
     },
     respond: async (request) => {
       const [asked] = queryOf(request.url);
@@ -86,9 +90,15 @@ function answerer(settings: DashboardSettings) {
     hasOperators: settings.operators.length > 0,
   };
   return async (asked: string, request: PageRequest): Promise<TextAnswer> => {
-    if (asked !== "action") return pageAnswer(asked, request.method, config);
-    const { status, message } = await obey(request, settings);
-    return jsonAnswer(status, { message });
+    try {
+      if (asked !== "action") return await pageAnswer(asked, request.method, config);
+      const { status, message } = await obey(request, settings);
+      return jsonAnswer(status, { message });
+    } catch (error) {
+      // A page that cannot be shown must not end the service that shows it.
+      const { name, message } = describeError(error);
+      return jsonAnswer(500, { message: `${name}: ${message}` });
+    }
   };
 }
 

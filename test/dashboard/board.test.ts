@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { Board } from "../../src/dashboard/board/board.ts";
+import { viewOf } from "../../src/dashboard/board/board-view.ts";
 import { outlook, standingOf } from "../../src/dashboard/board/standing.ts";
 import { foldIncidents } from "../../src/report/index.ts";
 import { BOOM, fail, failTimes, succeed } from "../support/breaker.ts";
@@ -327,6 +329,23 @@ describe("the board", () => {
     const atMs = clock.epochMs();
     expect(source.presentMs(atMs + 30 * SECOND)).toBe(atMs + 30 * SECOND);
     expect(source.presentMs(atMs + 3_600 * SECOND)).toBe(atMs);
+  });
+
+  test("names the stream where there are several and they name no process", () => {
+    const board = new Board(["api.ndjson", "worker.ndjson"]);
+    const row = { breaker: "payments", state: "open" };
+    for (const source of [0, 1]) {
+      board.take(
+        source,
+        { name: "snapshot", data: JSON.stringify({ atMs: 1, breakers: [row] }) },
+        1,
+      );
+    }
+    const { rows } = viewOf(board, { search: "", standing: null }, 1);
+    expect(rows.map(({ label }) => label)).toEqual([
+      "payments @ api.ndjson",
+      "payments @ worker.ndjson",
+    ]);
   });
 
   test("names the process only where there are several", () => {

@@ -5,6 +5,8 @@ import { BreakerRegistry, CircuitBreaker, createEventBus } from "../../src/index
 import { wrong } from "../support/wrong-values.ts";
 import { listen, service } from "./dashboard-server.ts";
 
+const TOKEN = "0123456789abcdef";
+
 test("the page is one document that allows its own script and style and nothing else", async () => {
   const { url } = await service();
   const response = await fetch(url);
@@ -121,6 +123,33 @@ test("breakers of a registry that come later are on the page", async () => {
   await reader?.cancel();
 });
 
+test("a failure of the page is an answer, and ends nobody", async () => {
+  const breaker = new CircuitBreaker("payments");
+  const broken = {
+    ...{ bus: breaker.bus, get: () => breaker },
+    [Symbol.iterator]: () => {
+      throw new Error("the registry is gone");
+    },
+  };
+  const { respond, detach } = serveDashboard(wrong(broken), {
+    ...{ operators: { alice: TOKEN }, operatorsFrom: "anywhere" },
+  });
+  const headers = {
+    "content-type": "application/json",
+    "x-telltale-token": TOKEN,
+    origin: "https://example.com",
+    host: "example.com",
+  };
+  const body = '{"action":"reset","breaker":"payments","reason":"x"}';
+  const answer = await respond({
+    ...{ method: "POST", url: "https://example.com/?action", text: async () => body },
+    headers: { get: (name: string) => Reflect.get(headers, name) ?? null },
+  });
+  detach();
+  expect(answer.status).toBe(500);
+  expect(await answer.json()).toEqual({ message: "Error: the registry is gone" });
+});
+
 test("it works behind Express, at a path that is cut off", async () => {
   const { default: express } = await import("express");
   const app = express();
@@ -132,7 +161,6 @@ test("it works behind Express, at a path that is cut off", async () => {
 });
 
 const breaker = new CircuitBreaker("payments");
-const TOKEN = "0123456789abcdef";
 test.each([
   [
     () => serveDashboard(wrong(null)),

@@ -1,4 +1,5 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -60,9 +61,32 @@ test.each(NODES)("the bundled command line tunes with %s on several threads", as
   expect(stdout.length).toBeGreaterThan(500_000);
 });
 
+test.each(NODES)(
+  "the bundled command line serves the live page with %s, without esbuild",
+  async (node) => {
+    const file = join(directory, "events.ndjson");
+    await writeFile(file, "");
+    const child = spawn(node, [bin, "dashboard", file], { cwd: directory });
+    const [told] = await once(child.stdout, "data");
+    const [, address = ""] = /Dashboard (\S+)/.exec(String(told)) ?? [];
+    const page = await (await fetch(address)).text();
+    child.kill();
+    expect((await once(child, "close"))[0]).toBe(0);
+    expect(page).toContain("<title>Breakers</title>");
+    expect(page.length).toBeGreaterThan(50_000);
+  },
+);
+
 test("the bundle comes with the licences of what is in it", async () => {
   const licences = await readFile(join(directory, "dist", "THIRD-PARTY-LICENSES.txt"), "utf8");
-  for (const name of ["pino", "prom-client", "@opentelemetry/sdk-metrics", "echarts", "mustache"]) {
+  for (const name of [
+    "preact",
+    "pino",
+    "prom-client",
+    "@opentelemetry/sdk-metrics",
+    "echarts",
+    "mustache",
+  ]) {
     expect(licences.split("\n")).toContain(name);
   }
 });

@@ -102,6 +102,19 @@ describe("the packed package on the machine's own Node", () => {
     expect(stdout.trim()).toBe("urn:telltale:events:v1");
   });
 
+  test("the live page is part of it, and needs no esbuild", async () => {
+    const script = `
+      import { CircuitBreaker } from "telltale";
+      import { serveDashboard } from "telltale/http";
+      const { respond } = serveDashboard(new CircuitBreaker("payments"));
+      const response = await respond(new Request("http://127.0.0.1/"));
+      console.log(response.status, response.headers.get("content-security-policy"), (await response.text()).length);
+    `;
+    writeFileSync(join(folder, "page.mjs"), script);
+    const { stdout } = await run(machineNode(), [join(folder, "page.mjs")]);
+    expect(stdout).toMatch(/^200 default-src 'none'; script-src 'sha256-\S+'; .* \d{5,}\n$/);
+  });
+
   test("the command runs", async () => {
     const { stdout } = await run(machineNode(), [
       join(folder, "node_modules/telltale/dist/cli/main.js"),

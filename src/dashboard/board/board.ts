@@ -97,13 +97,16 @@ export class Board {
     return breakerSummary(incidents, { skipsOutside: 0, gaps: 0 });
   }
 
-  /** What a breaker is called, safe to show: with its process, where there are several. */
-  labelOf({ name, instance }: BreakerId): string {
+  /** What a breaker is called, safe to show: with its process, or else its stream, where there are several. */
+  labelOf({ name, instance, source }: BreakerId & { readonly source?: number }): string {
     const own = printable(name);
     const shown = own.trim() === "" ? "(no name)" : own;
-    return instance === null || this.#instances.size < 2
-      ? shown
-      : `${shown} @ ${printable(instance)}`;
+    if (instance !== null) {
+      return this.#instances.size < 2 ? shown : `${shown} @ ${printable(instance)}`;
+    }
+    const stream = source === undefined ? undefined : this.sources[source];
+    if (stream === undefined || this.sources.length < 2) return shown;
+    return `${shown} @ ${printable(stream.name)}`;
   }
 
   /** Of when it is what is known of a source, by its own clock. */

@@ -10,7 +10,7 @@ const HIGH = 20;
 const WIDE = 1_000;
 const NARROWEST = 3;
 
-/** The states of one breaker over the time that is shown; hatched where nobody knows. */
+/** The states of one breaker over the time that is shown; grey where nobody knows. */
 export function LaneOf({ breaker }: { readonly breaker: BoardBreaker }) {
   const nowMs = board.nowOf(breaker.source, now.value);
   const fromMs = nowMs - span.value.ms;

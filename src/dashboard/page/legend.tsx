@@ -28,7 +28,7 @@ export function Legend() {
         ))}
         <div class="row">
           <dt>
-            <i class="key unknown" /> hatched
+            <i class="key unknown" /> grey
           </dt>
           <dd>no connection: nobody knows</dd>
         </div>
