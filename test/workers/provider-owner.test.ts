@@ -12,11 +12,13 @@ const OPTIONS: OwnerOptions = {
 const REQUEST: OwnerRequest = {
   v: 1,
   probe: null,
+  reserve: null,
   calls: [],
   skips: [],
   quota: [],
   callbacks: [],
   spends: [],
+  releases: [],
 };
 const FAILURE: CallReport = {
   breaker: "chat",
@@ -223,6 +225,9 @@ describe("an owner", () => {
     ],
     [{ ...REQUEST, quota: [{ provider: "", forMs: null }] }, "request.quota[0].provider must be"],
     [{ ...REQUEST, spends: [{ provider: "openai" }] }, "request.spends[0].id must be a string"],
+    [{ ...REQUEST, releases: [7] }, "request.releases[0] must be a string, received 7"],
+    [{ ...REQUEST, reserve: 7 }, "request.reserve must be an object, received 7"],
+    [{ ...REQUEST, spends: [7] }, "request.spends[0] must be an object, received 7"],
     [{ ...REQUEST, probe: 7 }, "request.probe must be a string, received 7"],
     [null, "request must be an object, received null"],
   ])("refuses the whole of %o", (request, message) => {
