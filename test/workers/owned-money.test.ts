@@ -42,6 +42,20 @@ describe("quota and money of an owned provider", () => {
     expect((await one.ok("embed", options)).outcome).toBe("ok");
   });
 
+  test("the option quota of the owner's breaker refuses in every isolate", async () => {
+    let waitMs = 5_000;
+    const breakers = { chat: { quota: () => waitMs } };
+    const made = new OwnerWorld({ ...OPTIONS, breakers });
+    const one = new Isolate(made);
+    expect(await one.ok()).toMatchObject({ reason: "quota", retryAfterMs: 5_000 });
+    waitMs = Number.POSITIVE_INFINITY;
+    made.time.nowMs += 2_000;
+    expect(await one.ok()).toMatchObject({ reason: "quota", retryAfterMs: null });
+    waitMs = 0;
+    made.time.nowMs += 2_000;
+    expect((await one.ok()).outcome).toBe("ok");
+  });
+
   test("what a call cost is in the ledger, once, and survives a crash", async () => {
     const { world: made, one } = world();
     const spend = () => ({ ...SPEND, tokens: { output: 100_000 } });

@@ -306,6 +306,13 @@ describe("ownerClass refuses", () => {
   test.each([
     [{ breakers: {} }, "Cannot create owner: breakers must be an object of 1 to 64 breakers"],
     [{ breakers: { a: { cooldownMs: -1 } } }, 'Cannot create breaker "a": cooldownMs must be'],
+    [{ breakers: { a: 7 } }, "Cannot create owner: breakers.a must be an object, received 7"],
+    [
+      { breakers: { a: { classify: () => "error" } } },
+      "breakers.a.classify must be left out of the breakers of an owner, received a function",
+    ],
+    [{ breakers: { a: { inFlight: true } } }, "breakers.a.inFlight must be left out"],
+    [{ breakers: { a: { clock: {} } } }, "breakers.a.clock must be left out"],
     [{ ...OPTIONS, warmStart: {} }, "Cannot create owner: warmStart.write must be a function"],
     [{ ...OPTIONS, name: "" }, "Cannot create owner: name must be a string of 1 to 256"],
     [{ ...OPTIONS, clock: {} }, "Cannot create owner: clock.monotonicMs must be a function"],
