@@ -77,6 +77,17 @@ describe("quota and money of an owned provider", () => {
     expect(one.types()).toEqual(["owner.unreachable", "owner.unreachable", "owner.reachable"]);
   });
 
+  test("what one request is sending no other sends meanwhile", async () => {
+    const { world: made, one } = world();
+    await one.ok();
+    made.fates = ["hangs"];
+    const spend = (id: string) => one.within().spend({ ...SPEND, tokens: { output: 1 }, id });
+    void spend("a");
+    await made.time.pass(10);
+    expect(await made.time.until(spend("b"))).toBe(true);
+    expect(made.requests.at(-1)?.request.spends.map(({ id }) => id)).toEqual(["b"]);
+  });
+
   test("a spend that does not get through goes with the next report", async () => {
     const { world: made, one } = world();
     await one.ok();

@@ -114,6 +114,51 @@ describe("an owner", () => {
     expect(world.owner.status().spent?.nano).toBe(3_001_000);
   });
 
+  test.each(["", "."])("keeps ids of any text over a fold (%o)", (shift) => {
+    const { world } = heard();
+    const id = (n: number) => `${shift}${"😀".repeat(100)}${n}`;
+    const all = Array.from({ length: 3_000 }, (_, n) => spend(id(n), 1_000));
+    for (let n = 0; n < 3; n++) {
+      world.owner.exchange({ ...REQUEST, spends: all.slice(n * 1_000, (n + 1) * 1_000) });
+    }
+    expect(
+      [...world.rows().keys()].filter((key) => key.startsWith("ledger:")).length,
+    ).toBeGreaterThan(1);
+    world.crash();
+    for (let n = 0; n < 3; n++) {
+      world.owner.exchange({ ...REQUEST, spends: all.slice(n * 1_000, (n + 1) * 1_000) });
+    }
+    expect(world.owner.status().spent?.requests).toBe(3_000);
+  });
+
+  test("an unknown ledger is not folded, however long its log gets", () => {
+    const { world } = heard();
+    world.owner.exchange({ ...REQUEST, spends: [spend("a")] });
+    world.putRow("spend:000000000001", "{");
+    world.crash();
+    for (let n = 0; n < 3; n++) {
+      const spends = Array.from({ length: 500 }, (_, k) => spend(`${n}-${k}`, 1_000));
+      world.owner.exchange({ ...REQUEST, spends });
+    }
+    expect(world.rows().get("spend:000000000001")).toBe("{");
+    expect(world.owner.status().spent).toBeNull();
+  });
+
+  test("a permit settles once, also where a probe does not decide alone", () => {
+    const breakers = {
+      chat: { failureThreshold: 1, cooldownMs: 1_000, halfOpen: { successThreshold: 2 } },
+    };
+    const { world } = heard({ breakers });
+    world.owner.exchange({ ...REQUEST, calls: [FAILURE] });
+    world.time.nowMs += 1_000;
+    const { permit, breakers: verdicts } = world.owner.exchange({ ...REQUEST, probe: "chat" });
+    const generation = verdicts["chat"]?.generation ?? null;
+    const success: CallReport = { ...FAILURE, generation, permit, outcome: "success", error: null };
+    const report = () => world.owner.exchange({ ...REQUEST, calls: [success] });
+    expect(report().breakers["chat"]?.state).toBe("half_open");
+    expect(report().breakers["chat"]?.state).toBe("half_open");
+  });
+
   test("writes a row for each spend, and no snapshot", () => {
     const { world } = heard();
     world.owner.exchange({ ...REQUEST, spends: [spend("a")] });
