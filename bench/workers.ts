@@ -38,6 +38,8 @@ function namespaceOf(state: "closed" | "open"): OwnerNamespace {
       exhausted: [],
       denied: [],
       permit: null,
+      reservation: null,
+      unreserved: null,
       recorded: request.spends.map(({ id }) => ({
         id,
         counted: true,

@@ -13,11 +13,11 @@ export const OWNER_EVENTS = {
     when: "A Worker's isolate asked in vain and went on by itself; told at the 1st, 2nd, 4th, 8th time of a loss",
     fields: {
       owner,
-      asked: field.word(["verdicts", "probe", "report"], "What it was asked"),
+      asked: field.word(["verdicts", "probe", "reservation", "report"], "What it was asked"),
       reason: field.word(["deadline", "error"], "It took too long, or the request failed"),
       fallback: field.word(
-        ["cache", "snapshot", "closed", "none"],
-        "What the isolate went on by: its last answer, the stored one, closed breakers; none for a report, which waits",
+        ["cache", "snapshot", "closed", "refused", "unreserved", "none"],
+        "What the isolate went on by: its last answer, the stored one, closed breakers; a call that wants a reservation is refused or goes on without one; none for a report, which waits",
       ),
       ageMs: field.nullable(field.ms("How old that is; null when it is none")),
       waitedMs: field.ms("How long the request waited"),

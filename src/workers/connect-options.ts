@@ -24,6 +24,12 @@ export interface OwnerConnectionOptions {
    */
   readonly spendLimit?: number;
   /**
+   * What becomes of a call with an `estimate` when the owner cannot be asked to reserve it: `block` refuses it, with
+   * reason `quota`; `allow` lets it run, and what it costs is recorded later.
+   * @default "block"
+   */
+  readonly unreserved?: "block" | "allow";
+  /**
    * What a finished call counts as, as the option of a breaker: `classifyHttp`, for example.
    * @default thrown is `error`
    */
@@ -46,23 +52,32 @@ const KNOWN = [
   "cacheMs",
   "deadlineMs",
   "spendLimit",
+  "unreserved",
   "classify",
   "bus",
   "clock",
   "timers",
   "random",
 ];
-const DEFAULTS = Object.freeze({ cacheMs: 2_000, deadlineMs: 250, spendLimit: 1_000 });
+const DEFAULTS = Object.freeze({
+  cacheMs: 2_000,
+  deadlineMs: 250,
+  spendLimit: 1_000,
+  unreserved: "block",
+});
 
 /** @throws {TypeError|RangeError} naming the option that cannot be used */
 export function connectionSettings(options: OwnerConnectionOptions): ConnectionSettings {
   const check = new Check("connect owner");
   check.keys(check.object("options", options), KNOWN);
-  const { cacheMs, deadlineMs, spendLimit } = { ...DEFAULTS, ...options };
+  const { cacheMs, deadlineMs, spendLimit, unreserved } = { ...DEFAULTS, ...options };
   check.positiveMs("cacheMs", cacheMs);
   if (cacheMs < 1_000 || cacheMs > 5_000) check.range("cacheMs", "1000 to 5000", cacheMs);
   check.positiveMs("deadlineMs", deadlineMs);
   check.positiveInteger("spendLimit", spendLimit);
+  if (unreserved !== "block" && unreserved !== "allow") {
+    return check.range("unreserved", '"block" or "allow"', unreserved);
+  }
   const { classify, bus, clock = platformClock } = options;
   const { timers = platformTimers, random = platformRandom } = options;
   if (classify !== undefined) check.function("classify", classify);
@@ -77,6 +92,7 @@ export function connectionSettings(options: OwnerConnectionOptions): ConnectionS
   check.function("timers.start", start);
   check.function("timers.stop", stop);
   check.function("random", random);
-  const settings = { cacheMs, deadlineMs, spendLimit, classify, clock, timers, random };
+  const limits = { cacheMs, deadlineMs, spendLimit, unreserved };
+  const settings = { ...limits, classify, clock, timers, random };
   return bus === undefined ? settings : { ...settings, bus };
 }

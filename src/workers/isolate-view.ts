@@ -90,6 +90,8 @@ export class IsolateView {
       this.#refuse(wanted.breaker, verdict, { reason, retryAfterMs, cause, nowMs });
     const leftMs = this.#leftMs(verdict.retryAfterMs, nowMs);
     if (state !== "closed" && leftMs !== 0) return refusal(state, leftMs);
+    // A closed breaker would take the call: it is the breaker's own option `quota` that waits.
+    if (state === "closed" && leftMs !== 0) return refusal("quota", leftMs);
     const spent = this.#usedUp(answer, wanted, nowMs);
     if (spent !== null) return refusal("quota", spent.retryAfterMs, spent.cause);
     if (state !== "closed") return { kind: "probe", verdict };

@@ -2,11 +2,11 @@ import type { Clock } from "../core/clock.ts";
 import { own, SnapshotReader } from "../core/snapshot-reader.ts";
 import { describeError } from "../events/describe-error.ts";
 import type { EventBus } from "../events/event-bus.ts";
-import { CreditLedger } from "../quota/credit-ledger.ts";
+import { CreditLedger, type Reservation } from "../quota/credit-ledger.ts";
 import type { CreditLedgerOptions } from "../quota/ledger-options.ts";
 import { formatUsd } from "../quota/nano-usd.ts";
-import type { Spend } from "../quota/spend-input.ts";
-import type { RecordedSpend } from "./owner-answer.ts";
+import type { Spend, Usage } from "../quota/spend-input.ts";
+import type { DeniedModel, RecordedSpend } from "./owner-answer.ts";
 import type { RowTable } from "./row-table.ts";
 
 /** The pieces of a snapshot, and the spends since then, each in a row. */
@@ -14,6 +14,7 @@ const BASE = "ledger:";
 const LOG = "spend:";
 /** UTF-16 units of a piece: at three bytes each it fits into a row. */
 const PIECE = 250_000;
+const MOST_RESERVATIONS = 10_000;
 const LONGEST_ROW = 65_536;
 /** The log is folded into a new snapshot when it has so many spends, and is as long as the snapshot. */
 const FOLD_AT = 1_000;
@@ -29,6 +30,8 @@ export class LedgerLog {
   readonly ledger: CreditLedger;
   readonly #table: RowTable;
   readonly #clock: Pick<Clock, "epochMs">;
+  /** What calls under way may use. Held in memory: with the object they end, and what they used is recorded all the same. */
+  readonly #reservations = new Map<string, Reservation>();
   #telling = false;
   #seq = 0;
   #logged = { rows: 0, length: 0 };
@@ -67,6 +70,35 @@ export class LedgerLog {
     }
     const { counted, nanoUsd, priced } = recorded;
     return { id, counted, nanoUsd, priced, refused: null };
+  }
+
+  /**
+   * Holds what a call may use; the id of the reservation, or why it was refused.
+   * @throws {TypeError|RangeError} naming the field that cannot be used
+   */
+  reserve(usage: Usage): string | DeniedModel {
+    const reservation = this.ledger.reserve(usage);
+    const { provider, model } = usage;
+    if (!reservation.ok) {
+      const { reason, budget, retryAfterMs } = reservation;
+      return { provider, model, reason, budget, retryAfterMs };
+    }
+    const id = crypto.randomUUID();
+    this.#reservations.set(id, reservation);
+    // The ledger ends them by itself after `reservationMs`; what is kept here is only their names.
+    if (this.#reservations.size > MOST_RESERVATIONS) {
+      for (const oldest of this.#reservations.keys()) {
+        this.#reservations.delete(oldest);
+        break;
+      }
+    }
+    return id;
+  }
+
+  /** Gives back what a call had reserved: what it used is recorded. */
+  release(id: string): void {
+    this.#reservations.get(id)?.release();
+    this.#reservations.delete(id);
   }
 
   /** Puts a snapshot in the place of the log when that has become long. */

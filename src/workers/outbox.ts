@@ -7,6 +7,7 @@ import {
   MOST_REPORTED,
   MOST_SKIPS,
   type OwnerRequest,
+  QUESTION,
   type QuotaReport,
   type SkipReport,
 } from "./owner-request.ts";
@@ -29,6 +30,7 @@ export class Outbox {
   #calls: CallReport[] = [];
   #callbacks: CallbackReport[] = [];
   #quota: QuotaReport[] = [];
+  #releases: string[] = [];
   readonly #skips = new Map<string, SkipReport>();
   readonly #spends = new Map<string, WaitingSpend>();
   /** Since when something waits; Infinity when nothing does. */
@@ -66,6 +68,12 @@ export class Outbox {
     this.#wait(nowMs);
   }
 
+  /** A reservation is over: told as often as it takes, since it ends once. */
+  releaseReservation(id: string, nowMs: number): void {
+    if (this.#releases.length < MOST_REPORTED) this.#releases.push(id);
+    this.#wait(nowMs);
+  }
+
   skip(breaker: string, reason: SkipReason, nowMs: number): void {
     const key = `${reason} ${breaker}`;
     const count = (this.#skips.get(key)?.count ?? 0) + 1;
@@ -97,14 +105,16 @@ export class Outbox {
     for (const spend of spends) spend.busyUntilMs = busyUntilMs;
     const skips = this.#takeSkips();
     const [calls, callbacks, quota] = [this.#calls, this.#callbacks, this.#quota];
+    const releases = this.#releases;
+    this.#releases = [];
     this.#calls = [];
     this.#callbacks = [];
     this.#quota = [];
     this.#sinceMs = this.#skips.size > 0 ? nowMs : Number.POSITIVE_INFINITY;
-    const lists = [calls, callbacks, quota, skips, spends];
+    const lists = [calls, callbacks, quota, skips, spends, releases];
     if (lists.every(({ length }) => length === 0)) return null;
     const sent = spends.map(({ spend }) => spend);
-    return { v: 1, probe: null, calls, callbacks, quota, skips, spends: sent };
+    return { ...QUESTION, calls, callbacks, quota, skips, spends: sent, releases };
   }
 
   /** The owner has these spends, or refuses them for good. */
@@ -118,13 +128,14 @@ export class Outbox {
     return refused;
   }
 
-  /** Spends whose request has failed may be sent again. */
-  release(spends: readonly IdentifiedSpend[], nowMs: number): void {
+  /** A request has failed: what may be said twice is sent again. */
+  putBack({ spends, releases }: OwnerRequest, nowMs: number): void {
     for (const { id } of spends) {
       const waiting = this.#spends.get(id);
       if (waiting !== undefined) waiting.busyUntilMs = Number.NEGATIVE_INFINITY;
     }
-    if (spends.length > 0) this.#wait(nowMs);
+    this.#releases = [...releases, ...this.#releases].slice(0, MOST_REPORTED);
+    if (spends.length + releases.length > 0) this.#wait(nowMs);
   }
 
   #takeSkips(): SkipReport[] {

@@ -1,3 +1,4 @@
+import type { RefusalFacts } from "../core/circuit-open-error.ts";
 import { judge } from "../core/classification.ts";
 import { type ExecuteResult, RefusedResult } from "../core/execute-result.ts";
 import { Check } from "../events/check.ts";
@@ -11,10 +12,13 @@ import { type Admitted, admitOwned } from "./owner-admission.ts";
 import type { OwnerControl, OwnerStatus } from "./owner-control.ts";
 import type { OwnerLink, OwnerStub } from "./owner-link.ts";
 import { sendReports } from "./owner-reports.ts";
+import { reserveOwned } from "./owner-reservation.ts";
 
 /** One call, from its admission to its report. */
 interface OwnedCall<T> extends CheckedCall<T>, Admitted {
   readonly breaker: string;
+  /** Null when nothing is reserved. */
+  readonly reservation: string | null;
   readonly startMs: number;
 }
 
@@ -82,15 +86,20 @@ export class OwnedProvider {
     const { provider, model } = checked;
     const admission = await admitOwned(link, this.#scope, { breaker, provider, model });
     if (admission === undefined) return check.range("breaker", "one of the owner's", breaker);
-    if ("facts" in admission) {
-      const { facts, consecutiveFailures } = admission;
-      link.outbox.skip(breaker, facts.reason, link.nowMs);
-      this.#sendIfDue();
-      return new RefusedResult(facts, consecutiveFailures);
-    }
-    const call: OwnedCall<T> = { ...checked, ...admission, breaker, startMs: link.nowMs };
-    const ended = await run(fn);
-    return this.#finish(call, ended);
+    if ("facts" in admission) return this.#refuse(admission.facts, admission.consecutiveFailures);
+    const admitted: OwnedCall<T> = {
+      ...checked,
+      ...admission,
+      breaker,
+      reservation: null,
+      startMs: link.nowMs,
+    };
+    if (checked.estimate === null) return this.#finish(admitted, await run(fn));
+    const reserved = await reserveOwned(link, this.#scope, checked.estimate);
+    if (!reserved.ok) return this.#giveBack(admitted, reserved.facts);
+    const { reservation } = reserved;
+    const call: OwnedCall<T> = { ...admitted, reservation, startMs: link.nowMs };
+    return this.#finish(call, await run(fn));
   }
 
   /**
@@ -139,6 +148,43 @@ export class OwnedProvider {
     return this.#scope.namespace.getByName(this.#link.name);
   }
 
+  #refuse(facts: RefusalFacts, consecutiveFailures: number): RefusedResult {
+    const { outbox, nowMs } = this.#link;
+    outbox.skip(facts.breaker, facts.reason, nowMs);
+    this.#sendIfDue();
+    return new RefusedResult(facts, consecutiveFailures);
+  }
+
+  /** Refuses a call that the breaker had admitted and the ledger did not: a probe's slot is free again. */
+  #giveBack<T>(
+    call: OwnedCall<T>,
+    why: Pick<RefusalFacts, "retryAfterMs" | "cause">,
+  ): RefusedResult {
+    const { breaker, decision, permit, context } = call;
+    const { outbox, nowMs } = this.#link;
+    if (permit !== null) {
+      const report = {
+        breaker,
+        generation: decision.generation,
+        permit,
+        outcome: "unreached",
+      } as const;
+      const nothing = { latencyMs: 0, permanent: false, retryAfterMs: null, error: null };
+      outbox.call({ ...report, ...nothing, context: context ?? null }, nowMs);
+      this.#send();
+    }
+    const facts: RefusalFacts = {
+      breaker,
+      state: permit === null ? "closed" : "half_open",
+      reason: "quota",
+      openMs: 0,
+      skipsSinceOpened: 0,
+      incidentId: undefined,
+      ...why,
+    };
+    return this.#refuse(facts, decision.consecutiveFailures);
+  }
+
   #finish<T>(call: OwnedCall<T>, ended: Ended<T>): ExecuteResult<T> {
     const link = this.#link;
     const { breaker, decision, permit, context, signal } = call;
@@ -163,8 +209,10 @@ export class OwnedProvider {
     link.outbox.call({ ...report, error, context: context ?? null }, nowMs);
     const told = this.#mark(call, ended);
     const spent = ended.ok && this.#spent(call, ended.value);
+    if (call.reservation !== null) link.outbox.releaseReservation(call.reservation, nowMs);
     // A success that decides nothing waits for the next report.
-    if (outcome !== "success" || permit !== null || told || spent) this.#send();
+    const waits = outcome === "success" && permit === null && call.reservation === null;
+    if (!waits || told || spent) this.#send();
     else this.#sendIfDue();
     const latencyTripped = outcome === "latency";
     const measured = { latencyMs, consecutiveFailures, countedAs: outcome };

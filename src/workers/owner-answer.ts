@@ -26,7 +26,7 @@ export interface Exhausted {
   readonly forMs: number;
 }
 
-/** A model that no call may use now, because of a hard budget or a rate limit. */
+/** A model that a call may not use now, because of a hard budget or a rate limit. */
 export interface DeniedModel {
   readonly provider: string;
   readonly model: string;
@@ -59,6 +59,10 @@ export interface OwnerAnswer {
   readonly denied: readonly DeniedModel[];
   /** The permit of a probe that was asked for; null when none was free. */
   readonly permit: string | null;
+  /** The reservation that was asked for; null when it was refused, or none was asked for. */
+  readonly reservation: string | null;
+  /** Why a reservation was refused; null when it was not. */
+  readonly unreserved: DeniedModel | null;
   /** What became of the spends that were reported with the question. */
   readonly recorded: readonly RecordedSpend[];
 }
@@ -90,6 +94,7 @@ class AnswerReader {
 
   answer(head: SnapshotRecord): OwnerAnswer {
     const breakers = this.#reader.record("breakers", own(head, "breakers"));
+    const unreserved = own(head, "unreserved");
     return {
       kind: OWNER_KIND,
       v: 1,
@@ -105,14 +110,13 @@ class AnswerReader {
         provider: this.#name(one, path, "provider"),
         forMs: this.#reader.number(`${path}forMs`, own(one, "forMs")),
       })),
-      denied: this.#list(head, "denied", (one, path) => ({
-        provider: this.#name(one, path, "provider"),
-        model: this.#name(one, path, "model"),
-        reason: this.#name(one, path, "reason"),
-        budget: this.#textOrNull(one, path, "budget"),
-        retryAfterMs: this.#msOrNull(one, path, "retryAfterMs"),
-      })),
+      denied: this.#list(head, "denied", (one, path) => this.#denied(one, path)),
       permit: this.#textOrNull(head, "", "permit"),
+      reservation: this.#textOrNull(head, "", "reservation"),
+      unreserved:
+        unreserved === null
+          ? null
+          : this.#denied(this.#reader.record("unreserved", unreserved), "unreserved."),
       recorded: this.#list(head, "recorded", (one, path) => ({
         id: this.#name(one, path, "id"),
         counted: own(one, "counted") === true,
@@ -120,6 +124,16 @@ class AnswerReader {
         priced: own(one, "priced") === true,
         refused: this.#textOrNull(one, path, "refused"),
       })),
+    };
+  }
+
+  #denied(one: SnapshotRecord, path: string): DeniedModel {
+    return {
+      provider: this.#name(one, path, "provider"),
+      model: this.#name(one, path, "model"),
+      reason: this.#reader.text(`${path}reason`, own(one, "reason"), LONGEST_REASON),
+      budget: this.#textOrNull(one, path, "budget"),
+      retryAfterMs: this.#msOrNull(one, path, "retryAfterMs"),
     };
   }
 

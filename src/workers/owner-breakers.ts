@@ -86,8 +86,7 @@ export class OwnerBreakers {
     }
     settleRemote(breaker, {
       ...call,
-      // A probe whose permit is not known was admitted by an object that is gone: it decides nothing.
-      generation: permit === null ? call.generation : -1,
+      // One whose permit is not known any more is late: it has the generation of a half-open period.
       probe,
       thrown: error === null ? null : { value: error },
       context: context ?? undefined,

@@ -1,4 +1,5 @@
 import { describeError } from "../events/describe-error.ts";
+import type { EventOf } from "../events/event.ts";
 import type { Lifetime } from "./cloudflare.ts";
 import type { ConnectionSettings } from "./connect-options.ts";
 import { IsolateView } from "./isolate-view.ts";
@@ -34,7 +35,7 @@ export interface ConnectionStats {
 }
 
 /** What was asked, for events. */
-export type Asked = "verdicts" | "probe" | "report";
+export type Asked = EventOf<"owner.unreachable">["asked"];
 
 /** How a request to the owner ended. */
 export type Exchanged =
@@ -121,7 +122,7 @@ export class OwnerLink {
   failed(
     asked: Asked,
     { reason, waitedMs, thrown }: Extract<Exchanged, { ok: false }>,
-    fallback: "cache" | "snapshot" | "closed" | "none",
+    fallback: EventOf<"owner.unreachable">["fallback"],
   ): void {
     const { nowMs } = this;
     this.stats.failed++;
@@ -131,7 +132,8 @@ export class OwnerLink {
     // A line for each request of an outage would cost more than the outage.
     if (!Number.isInteger(Math.log2(count))) return;
     this.journal.tell("owner.unreachable", () => {
-      const ageMs = fallback === "none" ? null : this.view.ageMs(nowMs);
+      const goesByView = fallback === "cache" || fallback === "snapshot";
+      const ageMs = goesByView ? this.view.ageMs(nowMs) : null;
       const told = { asked, reason, fallback, ageMs, waitedMs, count };
       return reason === "error" ? { ...told, error: describeError(thrown) } : told;
     });

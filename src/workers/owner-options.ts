@@ -7,12 +7,16 @@ import type { ExhaustionRegistryOptions } from "../quota/exhaustion-registry.ts"
 import type { CreditLedgerOptions } from "../quota/ledger-options.ts";
 import type { StateStore } from "../state/store.ts";
 
+/** What is given for all of them, or has no meaning where calls do not run. */
+type NotOfBreakers = "bus" | "clock" | "classify" | "inFlight";
+
 /** Options of {@link ownerClass}: what one provider has. Unknown keys are refused. */
 export interface OwnerOptions {
   /**
-   * The breakers of the provider, by name: everything that a request may use of it.
+   * The breakers of the provider, by name: everything that a request may use of it. Their calls run in Workers, which
+   * classify them: `classify` is an option of `connectOwner`.
    */
-  readonly breakers: Readonly<Record<string, Omit<CircuitBreakerOptions, "bus" | "clock">>>;
+  readonly breakers: Readonly<Record<string, Omit<CircuitBreakerOptions, NotOfBreakers>>>;
   /**
    * The ledger of what is spent with the provider. A budget or a limit that covers several providers needs one owner for
    * all of them.
@@ -48,6 +52,12 @@ export interface OwnerOptions {
 export type CheckedOwnerOptions = OwnerOptions & Required<Pick<OwnerOptions, "name" | "clock">>;
 
 const KNOWN = ["breakers", "ledger", "quota", "warmStart", "bus", "name", "clock"];
+const NOT_OF_BREAKERS = [
+  "bus",
+  "clock",
+  "classify",
+  "inFlight",
+] as const satisfies readonly NotOfBreakers[];
 const MOST_BREAKERS = 64;
 
 /** @throws {TypeError|RangeError} naming the option that cannot be used */
@@ -60,6 +70,13 @@ export function checkedOwnerOptions(
   const names = Object.keys(check.object("breakers", options.breakers));
   if (names.length === 0 || names.length > MOST_BREAKERS) {
     check.range("breakers", `an object of 1 to ${MOST_BREAKERS} breakers`, names.length);
+  }
+  for (const [breaker, given] of Object.entries(options.breakers)) {
+    for (const option of NOT_OF_BREAKERS) {
+      const at = `breakers.${breaker}.${option}`;
+      const value = check.object(`breakers.${breaker}`, given)[option];
+      if (value !== undefined) check.type(at, "left out of the breakers of an owner", value);
+    }
   }
   const { warmStart, name = known, clock = platformClock } = options;
   if (warmStart !== undefined) {

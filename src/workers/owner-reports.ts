@@ -21,7 +21,7 @@ export async function sendReports(link: OwnerLink, scope: RequestScope): Promise
     if (request === null) return outbox.spends === 0;
     const exchanged = await link.exchange(scope, "report", { request, deadlineMs: DEADLINE_MS });
     if (exchanged.ok) continue;
-    outbox.release(request.spends, link.nowMs);
+    outbox.putBack(request, link.nowMs);
     link.failed("report", exchanged, "none");
     if (attempt < ATTEMPTS) await link.pause(PAUSE_MS * 2 ** attempt);
   }

@@ -1,7 +1,7 @@
 import { Check } from "../events/check.ts";
 import type { Scalar } from "../events/field.ts";
 import { OUTCOMES, type Outcome, SKIP_REASONS, type SkipReason } from "../events/vocabulary.ts";
-import type { Spend } from "../quota/spend-input.ts";
+import type { Spend, Usage } from "../quota/spend-input.ts";
 
 /** How a call ended that a Worker made. */
 export interface CallReport {
@@ -48,23 +48,29 @@ export interface OwnerRequest {
   readonly v: 1;
   /** The breaker that a probe is asked for; null for none. */
   readonly probe: string | null;
+  /** What a call may use, to be held until its reservation is released; null for nothing. */
+  readonly reserve: Usage | null;
   readonly calls: readonly CallReport[];
   readonly skips: readonly SkipReport[];
   readonly quota: readonly QuotaReport[];
   readonly callbacks: readonly CallbackReport[];
   /** Each with its id: one that comes again counts once. */
   readonly spends: readonly (Spend & { readonly id: string })[];
+  /** Reservations that are over, after what they were made for is in `spends`. */
+  readonly releases: readonly string[];
 }
 
 /** A request that only asks. */
 export const QUESTION: OwnerRequest = Object.freeze({
   v: 1,
   probe: null,
+  reserve: null,
   calls: [],
   skips: [],
   quota: [],
   callbacks: [],
   spends: [],
+  releases: [],
 });
 
 /** The most of each kind in one request. */
@@ -81,34 +87,44 @@ const CHECK = new Check("answer a Worker");
  */
 export function checkedRequest(given: unknown): OwnerRequest {
   const request = CHECK.object("request", given);
-  const { v, probe } = request;
+  const { v, probe, reserve } = request;
   if (v !== 1) CHECK.range("request.v", "1", v);
   // Checked field by field above and below; what it is made of is plain data.
-  const { calls, skips, quota, callbacks, spends } = request as unknown as OwnerRequest;
+  const { calls, skips, quota, callbacks, spends, releases } = request as unknown as OwnerRequest;
   return {
     v: 1,
     probe: probe === null ? null : CHECK.text("request.probe", probe, LONGEST_NAME),
+    // What it holds is checked by the ledger.
+    reserve:
+      reserve === null ? null : (CHECK.object("request.reserve", reserve) as object as Usage),
     calls: listOf("calls", calls, (call, at) => {
+      CHECK.object(at, call);
       nameOf(`${at}.breaker`, call.breaker);
       wordOf(`${at}.outcome`, call.outcome, OUTCOMES);
       CHECK.durationMs(`${at}.latencyMs`, call.latencyMs);
       if (call.retryAfterMs !== null) CHECK.durationMs(`${at}.retryAfterMs`, call.retryAfterMs);
     }),
     skips: listOf("skips", skips, (skip, at) => {
+      CHECK.object(at, skip);
       nameOf(`${at}.breaker`, skip.breaker);
       wordOf(`${at}.reason`, skip.reason, SKIP_REASONS);
       const count = CHECK.positiveInteger(`${at}.count`, skip.count);
       if (count > MOST_SKIPS) CHECK.range(`${at}.count`, `at most ${MOST_SKIPS}`, count);
     }),
     quota: listOf("quota", quota, (mark, at) => {
+      CHECK.object(at, mark);
       nameOf(`${at}.provider`, mark.provider);
       if (mark.forMs !== null) CHECK.positiveMs(`${at}.forMs`, mark.forMs);
     }),
     callbacks: listOf("callbacks", callbacks, (callback, at) => {
+      CHECK.object(at, callback);
       nameOf(`${at}.breaker`, callback.breaker);
       nameOf(`${at}.callback`, callback.callback);
     }),
-    spends: listOf("spends", spends, (spend, at) => nameOf(`${at}.id`, spend.id)),
+    spends: listOf("spends", spends, (spend, at) => {
+      nameOf(`${at}.id`, CHECK.object(at, spend)["id"]);
+    }),
+    releases: listOf("releases", releases, (id, at) => nameOf(at, id)),
   };
 }
 
@@ -120,10 +136,7 @@ function listOf<T>(
   const at = `request.${field}`;
   if (!Array.isArray(list)) return CHECK.type(at, "a list", list);
   if (list.length > MOST_REPORTED) CHECK.range(at, `a list of at most ${MOST_REPORTED}`, list);
-  for (const [n, one] of list.entries()) {
-    CHECK.object(`${at}[${n}]`, one);
-    check(one, `${at}[${n}]`);
-  }
+  for (const [n, one] of list.entries()) check(one, `${at}[${n}]`);
   return list;
 }
 

@@ -1,6 +1,7 @@
 import type { CircuitBreaker } from "../core/circuit-breaker.ts";
 import { isSnapshotError } from "../core/snapshot-error.ts";
 import { Check } from "../events/check.ts";
+import { describeError } from "../events/describe-error.ts";
 import { snapshotRejected } from "../events/snapshot-rejected.ts";
 import { ExhaustionRegistry } from "../quota/exhaustion-registry.ts";
 import type { DurableContext } from "./cloudflare.ts";
@@ -71,8 +72,10 @@ export class ProviderOwner {
       for (const skip of request.skips) this.#breakers.skip(skip);
       this.#mark(request);
       const recorded = request.spends.map((spend) => this.#record(spend));
+      for (const id of request.releases) this.#money?.release(id);
       const permit = request.probe === null ? null : this.#breakers.probe(request.probe);
-      return { ...this.#answer(), permit, recorded };
+      const reserved = this.#reserve(request);
+      return { ...this.#answer(), ...reserved, permit, recorded };
     });
   }
 
@@ -147,6 +150,8 @@ export class ProviderOwner {
         .map(({ provider, untilMs }) => ({ provider, forMs: untilMs - takenAtMs })),
       denied: this.#denied(),
       permit: null,
+      reservation: null,
+      unreserved: null,
       recorded: [],
     };
   }
@@ -168,6 +173,27 @@ export class ProviderOwner {
     if (this.#money !== null) return this.#money.record(spend);
     const refused = "the owner has no ledger";
     return { id: spend.id, counted: false, nanoUsd: 0, priced: false, refused };
+  }
+
+  #reserve({ reserve }: OwnerRequest): Pick<OwnerAnswer, "reservation" | "unreserved"> {
+    if (reserve === null) return { reservation: null, unreserved: null };
+    if (this.#money === null) {
+      const { provider, model } = reserve;
+      const denied = { provider, model, reason: "no ledger", budget: null, retryAfterMs: null };
+      return { reservation: null, unreserved: denied };
+    }
+    try {
+      const reserved = this.#money.reserve(reserve);
+      return typeof reserved === "string"
+        ? { reservation: reserved, unreserved: null }
+        : { reservation: null, unreserved: reserved };
+    } catch (thrown) {
+      // What else came with the request is done by now.
+      const { provider, model } = reserve;
+      const reason = describeError(thrown).message;
+      const denied = { provider, model, reason, budget: null, retryAfterMs: null };
+      return { reservation: null, unreserved: denied };
+    }
   }
 
   /** The models that a least use would not be admitted for. */

@@ -8,6 +8,7 @@ describe("connectOwner refuses", () => {
     [{ cacheMs: 5_001 }, "cacheMs must be 1000 to 5000, received 5001"],
     [{ deadlineMs: 0 }, "deadlineMs must be a positive number of milliseconds, received 0"],
     [{ spendLimit: 0 }, "spendLimit must be a positive integer, received 0"],
+    [{ unreserved: "maybe" }, 'unreserved must be "block" or "allow", received "maybe"'],
     [{ classify: 1 }, "classify must be a function, received 1"],
     [{ bus: {} }, "bus.emit must be a function"],
     [{ clock: {} }, "clock.monotonicMs must be a function"],
@@ -35,6 +36,10 @@ describe("connectOwner refuses", () => {
     const wrong = { modle: "x" } as object;
     await expect(calls.execute("chat", () => 1, wrong)).rejects.toThrow('did you mean "model"?');
     await expect(calls.execute("chat", () => 1, { model: "" })).rejects.toThrow("model must be a");
+    const estimate = { model: "gpt-5", tokens: { output: -1 } };
+    await expect(calls.execute("chat", () => 1, { estimate })).rejects.toThrow(
+      "tokens.output must be a whole number, 0 or more, received -1",
+    );
     await expect(calls.execute("chat", () => 1, { provider: "" })).rejects.toThrow("provider must");
   });
 });

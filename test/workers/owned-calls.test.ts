@@ -168,6 +168,42 @@ describe("a call of an owned provider", () => {
     expect(made.owner.status().breakers["chat"]?.state).toBe("closed");
   });
 
+  test("a failure of a closed period that is over does not count in the next one", async () => {
+    const { world: made, one, other } = world();
+    let fail = (_: unknown): void => {};
+    const running = new Promise<never>((_, reject) => {
+      fail = reject;
+    });
+    const slow = one.within().execute("chat", () => running);
+    await made.time.pass(0);
+    await other.fail();
+    await other.fail();
+    await made.settled();
+    await other.within().control({ breaker: "chat", action: "reset" });
+    fail(BOOM);
+    await made.time.until(slow);
+    await made.settled();
+    expect(made.owner.status().breakers["chat"]?.consecutiveFailures).toBe(0);
+    await one.fail();
+    await made.settled();
+    expect(made.owner.status().breakers["chat"]?.consecutiveFailures).toBe(1);
+  });
+
+  test("while one request asks, the others go by what the isolate has", async () => {
+    const { world: made, one } = world();
+    await one.ok();
+    await made.settled();
+    made.time.nowMs += 2_000;
+    made.fates = ["hangs"];
+    const asking = one.within().execute("chat", async () => "waited");
+    await made.time.pass(10);
+    const startMs = made.time.nowMs;
+    expect((await one.ok()).outcome).toBe("ok");
+    expect(made.time.nowMs).toBe(startMs);
+    expect((await made.time.until(asking)).outcome).toBe("ok");
+    expect(one.connection.stats).toMatchObject({ admissions: 3, waited: 2 });
+  });
+
   test("a slow call counts as latency, by the owner's limit", async () => {
     const { world: made, one } = world();
     await one.ok();

@@ -42,6 +42,20 @@ describe("quota and money of an owned provider", () => {
     expect((await one.ok("embed", options)).outcome).toBe("ok");
   });
 
+  test("the option quota of the owner's breaker refuses in every isolate", async () => {
+    let waitMs = 5_000;
+    const breakers = { chat: { quota: () => waitMs } };
+    const made = new OwnerWorld({ ...OPTIONS, breakers });
+    const one = new Isolate(made);
+    expect(await one.ok()).toMatchObject({ reason: "quota", retryAfterMs: 5_000 });
+    waitMs = Number.POSITIVE_INFINITY;
+    made.time.nowMs += 2_000;
+    expect(await one.ok()).toMatchObject({ reason: "quota", retryAfterMs: null });
+    waitMs = 0;
+    made.time.nowMs += 2_000;
+    expect((await one.ok()).outcome).toBe("ok");
+  });
+
   test("what a call cost is in the ledger, once, and survives a crash", async () => {
     const { world: made, one } = world();
     const spend = () => ({ ...SPEND, tokens: { output: 100_000 } });
@@ -61,6 +75,17 @@ describe("quota and money of an owned provider", () => {
     expect(made.requests.filter(({ method }) => method === "report")).toHaveLength(4);
     expect(made.owner.status().spent).toMatchObject({ nano: 100_000_000, requests: 1 });
     expect(one.types()).toEqual(["owner.unreachable", "owner.unreachable", "owner.reachable"]);
+  });
+
+  test("what one request is sending no other sends meanwhile", async () => {
+    const { world: made, one } = world();
+    await one.ok();
+    made.fates = ["hangs"];
+    const spend = (id: string) => one.within().spend({ ...SPEND, tokens: { output: 1 }, id });
+    void spend("a");
+    await made.time.pass(10);
+    expect(await made.time.until(spend("b"))).toBe(true);
+    expect(made.requests.at(-1)?.request.spends.map(({ id }) => id)).toEqual(["b"]);
   });
 
   test("a spend that does not get through goes with the next report", async () => {

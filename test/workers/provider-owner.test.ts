@@ -12,11 +12,13 @@ const OPTIONS: OwnerOptions = {
 const REQUEST: OwnerRequest = {
   v: 1,
   probe: null,
+  reserve: null,
   calls: [],
   skips: [],
   quota: [],
   callbacks: [],
   spends: [],
+  releases: [],
 };
 const FAILURE: CallReport = {
   breaker: "chat",
@@ -110,6 +112,51 @@ describe("an owner", () => {
     const { recorded } = world.owner.exchange({ ...REQUEST, spends: again });
     expect(recorded.map(({ counted }) => counted)).toEqual([false, false, true]);
     expect(world.owner.status().spent?.nano).toBe(3_001_000);
+  });
+
+  test.each(["", "."])("keeps ids of any text over a fold (%o)", (shift) => {
+    const { world } = heard();
+    const id = (n: number) => `${shift}${"😀".repeat(100)}${n}`;
+    const all = Array.from({ length: 3_000 }, (_, n) => spend(id(n), 1_000));
+    for (let n = 0; n < 3; n++) {
+      world.owner.exchange({ ...REQUEST, spends: all.slice(n * 1_000, (n + 1) * 1_000) });
+    }
+    expect(
+      [...world.rows().keys()].filter((key) => key.startsWith("ledger:")).length,
+    ).toBeGreaterThan(1);
+    world.crash();
+    for (let n = 0; n < 3; n++) {
+      world.owner.exchange({ ...REQUEST, spends: all.slice(n * 1_000, (n + 1) * 1_000) });
+    }
+    expect(world.owner.status().spent?.requests).toBe(3_000);
+  });
+
+  test("an unknown ledger is not folded, however long its log gets", () => {
+    const { world } = heard();
+    world.owner.exchange({ ...REQUEST, spends: [spend("a")] });
+    world.putRow("spend:000000000001", "{");
+    world.crash();
+    for (let n = 0; n < 3; n++) {
+      const spends = Array.from({ length: 500 }, (_, k) => spend(`${n}-${k}`, 1_000));
+      world.owner.exchange({ ...REQUEST, spends });
+    }
+    expect(world.rows().get("spend:000000000001")).toBe("{");
+    expect(world.owner.status().spent).toBeNull();
+  });
+
+  test("a permit settles once, also where a probe does not decide alone", () => {
+    const breakers = {
+      chat: { failureThreshold: 1, cooldownMs: 1_000, halfOpen: { successThreshold: 2 } },
+    };
+    const { world } = heard({ breakers });
+    world.owner.exchange({ ...REQUEST, calls: [FAILURE] });
+    world.time.nowMs += 1_000;
+    const { permit, breakers: verdicts } = world.owner.exchange({ ...REQUEST, probe: "chat" });
+    const generation = verdicts["chat"]?.generation ?? null;
+    const success: CallReport = { ...FAILURE, generation, permit, outcome: "success", error: null };
+    const report = () => world.owner.exchange({ ...REQUEST, calls: [success] });
+    expect(report().breakers["chat"]?.state).toBe("half_open");
+    expect(report().breakers["chat"]?.state).toBe("half_open");
   });
 
   test("writes a row for each spend, and no snapshot", () => {
@@ -223,6 +270,9 @@ describe("an owner", () => {
     ],
     [{ ...REQUEST, quota: [{ provider: "", forMs: null }] }, "request.quota[0].provider must be"],
     [{ ...REQUEST, spends: [{ provider: "openai" }] }, "request.spends[0].id must be a string"],
+    [{ ...REQUEST, releases: [7] }, "request.releases[0] must be a string, received 7"],
+    [{ ...REQUEST, reserve: 7 }, "request.reserve must be an object, received 7"],
+    [{ ...REQUEST, spends: [7] }, "request.spends[0] must be an object, received 7"],
     [{ ...REQUEST, probe: 7 }, "request.probe must be a string, received 7"],
     [null, "request must be an object, received null"],
   ])("refuses the whole of %o", (request, message) => {
@@ -301,6 +351,13 @@ describe("ownerClass refuses", () => {
   test.each([
     [{ breakers: {} }, "Cannot create owner: breakers must be an object of 1 to 64 breakers"],
     [{ breakers: { a: { cooldownMs: -1 } } }, 'Cannot create breaker "a": cooldownMs must be'],
+    [{ breakers: { a: 7 } }, "Cannot create owner: breakers.a must be an object, received 7"],
+    [
+      { breakers: { a: { classify: () => "error" } } },
+      "breakers.a.classify must be left out of the breakers of an owner, received a function",
+    ],
+    [{ breakers: { a: { inFlight: true } } }, "breakers.a.inFlight must be left out"],
+    [{ breakers: { a: { clock: {} } } }, "breakers.a.clock must be left out"],
     [{ ...OPTIONS, warmStart: {} }, "Cannot create owner: warmStart.write must be a function"],
     [{ ...OPTIONS, name: "" }, "Cannot create owner: name must be a string of 1 to 256"],
     [{ ...OPTIONS, clock: {} }, "Cannot create owner: clock.monotonicMs must be a function"],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createMemoryStore } from "../../src/state/index.ts";
 import { createKvStore } from "../../src/workers/index.ts";
+import { QUESTION } from "../../src/workers/owner-request.ts";
 import { OwnerWorld } from "../support/owner-world.ts";
 import { VirtualTime } from "../support/virtual-time.ts";
 import { Isolate, OPTIONS, world } from "./isolate.ts";
@@ -10,17 +11,8 @@ describe("an owner that does not answer", () => {
   const warm = async (made: OwnerWorld) => {
     const rows = new Map<string, string>();
     const store = createMemoryStore({ rows });
-    await store.write([["openai", JSON.stringify(made.owner.exchange({ ...QUESTION }))]]);
+    await store.write([["openai", JSON.stringify(made.owner.exchange(QUESTION))]]);
     return store;
-  };
-  const QUESTION = {
-    v: 1,
-    probe: null,
-    calls: [],
-    skips: [],
-    quota: [],
-    callbacks: [],
-    spends: [],
   };
 
   test("a cold isolate waits for deadlineMs, goes on closed, and says so", async () => {
