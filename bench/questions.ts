@@ -15,6 +15,7 @@ import { registryGet } from "./registry.ts";
 import { reportLogs, reportMemory } from "./report-logs.ts";
 import { scrape } from "./scrape.ts";
 import { fileStore } from "./stores.ts";
+import { tuneReplay } from "./tune.ts";
 import { ownedCalls, ownedWaits } from "./workers.ts";
 
 /** Everything that `npm run bench` asks, in the order of the report. */
@@ -42,6 +43,7 @@ export const QUESTIONS: readonly Question[] = [
   clusterSpread,
   clusterStopped,
   clusterIdle,
+  tuneReplay,
   bytes,
   idleMemory,
   idleCpu,
