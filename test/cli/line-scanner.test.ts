@@ -10,16 +10,19 @@ interface Scanned {
 }
 
 /** What a scanner makes of bytes that come in pieces. */
-function scanned(chunks: readonly Buffer[]): Scanned {
+function scanned(chunks: readonly Buffer[], isEvery = false): Scanned {
   const found: Scanned = { lines: [], ignored: 0, damaged: 0, overlong: 0 };
-  const scanner = new LineScanner({
-    line: (text, number) => found.lines.push([number, text]),
-    skipped(ignored, damaged, overlong) {
-      found.ignored += ignored;
-      found.damaged += damaged;
-      found.overlong += overlong;
+  const scanner = new LineScanner(
+    {
+      line: (text, number) => found.lines.push([number, text]),
+      skipped(ignored, damaged, overlong) {
+        found.ignored += ignored;
+        found.damaged += damaged;
+        found.overlong += overlong;
+      },
     },
-  });
+    isEvery,
+  );
   for (const chunk of chunks) {
     // The bytes are the scanner's only for the call.
     const lent = Buffer.from(chunk);
@@ -43,6 +46,21 @@ test("a scanner hands on lines that may hold an event, with their numbers, and c
     damaged: 1,
     overlong: 0,
   });
+});
+
+test("a scanner that is asked to hands on every line that is not empty, with its blanks", () => {
+  const bytes = Buffer.from('\u{feff}a\tb\r\n\n \t\n\tc\t\n{"atMs":1}\n{"cut":\nlast');
+  const lines = [
+    [1, "a\tb"],
+    [4, "\tc\t"],
+    [5, '{"atMs":1}'],
+    [6, '{"cut":'],
+    [7, "last"],
+  ];
+  const nothing = { ignored: 0, damaged: 0, overlong: 0 };
+  expect(scanned([bytes], true)).toEqual({ lines, ...nothing });
+  const pieces = [...bytes].map((byte) => Buffer.of(byte));
+  expect(scanned(pieces, true)).toEqual({ lines, ...nothing });
 });
 
 test("a scanner leaves out the mark at the beginning of a file, and a line that is too long", () => {

@@ -129,6 +129,13 @@ test("telltale tune around today's setting, when no grid is asked for", async ()
   expect(new Set(settings.map(({ setting }) => setting.failureRate === null)).size).toBe(2);
 });
 
+test("telltale tune says when the replay of today's setting is not what was recorded", async () => {
+  const told = "They differ: the breaker had another setting, which --current can name";
+  expect((await tune(recording, ...GRID)).stdout).not.toContain(told);
+  const { stdout } = await tune(recording, ...GRID, "--current", "cooldownMs=60s");
+  expect(stdout).toContain(told);
+});
+
 test("telltale tune --current, --slow-ms and --weigh change what is compared", async () => {
   const base = await json(recording, ...GRID);
   const { today } = await json(recording, ...GRID, "--current", "cooldownMs=2s");
@@ -246,6 +253,29 @@ test("telltale tune counts damaged and overlong lines, and lines of other applic
   expect(input.damaged).toBeGreaterThanOrEqual(3);
   expect(caveats).toContainEqual(
     expect.stringMatching(/lines could not be read, 1 of them too long/),
+  );
+});
+
+test("telltale tune keeps what a recording holds from acting on a terminal or a page", async () => {
+  const evil = "<b>\u001b[31m|x|\u202e\n# y";
+  const path = await file(
+    "evil.ndjson",
+    lines.map((line) => JSON.stringify({ ...JSON.parse(line), breaker: evil })).join("\n"),
+  );
+  const { stdout } = await tune(path, ...GRID);
+  for (const character of ["\u001b", "\u202e"]) expect(stdout).not.toContain(character);
+  expect(stdout.split("\n")[0]).toContain("<b>[31m|x| # y: ");
+  const { stdout: page } = await tune(path, ...GRID, "--format", "markdown");
+  expect(page.split("\n")[0]).toContain("&lt;b&gt;\\[31m\\|x\\|");
+});
+
+test("telltale tune refuses more calls than a replay holds, and says what to do", async () => {
+  const [first = "", ...rest] = lines;
+  const many = JSON.stringify({ ...JSON.parse(first), suppressed: 30_000_000 });
+  const { code, stderr } = await tune(await file("many.ndjson", [many, ...rest].join("\n")));
+  expect(code).toBe(1);
+  expect(stderr).toBe(
+    "Cannot tune: the recording has more than 20 million calls, which is as many as a replay holds: choose a part of it with --since, --until or --breaker\n",
   );
 });
 

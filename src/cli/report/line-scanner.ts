@@ -107,8 +107,11 @@ export class LineScanner {
     while (first <= last && isBlank(chunk[first])) first++;
     while (last > first && isBlank(chunk[last])) last--;
     if (first > last) return;
-    if (this.#isEvery) this.#taker.line(textOf(chunk, from, last + 1, this.#lines), this.#lines);
-    else if (last > first && chunk[first] === OPENING && chunk[last] !== CLOSING) this.#damaged++;
+    if (this.#isEvery) {
+      // Blanks are cells of a table, but for the half of a line break that is left.
+      const end = chunk[to - 1] === RETURN ? to - 1 : to;
+      this.#taker.line(textOf(chunk, from, end, this.#lines), this.#lines);
+    } else if (last > first && chunk[first] === OPENING && chunk[last] !== CLOSING) this.#damaged++;
     else this.#ignored++;
   }
 

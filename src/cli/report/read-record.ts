@@ -45,11 +45,14 @@ export async function readRecord(
   const total = isKnown ? sizes.reduce((sum: number, size) => sum + (size ?? 0), 0) : null;
   const bar = new ProgressBar(output, total);
   const faults: string[] = [];
-  for (const file of ordered) {
-    const fault = await readFile(file, fold, bar);
-    if (fault !== null) faults.push(fault);
+  try {
+    for (const file of ordered) {
+      const fault = await readFile(file, fold, bar);
+      if (fault !== null) faults.push(fault);
+    }
+  } finally {
+    bar.end();
   }
-  bar.end();
   return faults;
 }
 

@@ -160,6 +160,7 @@ export class EventCalls implements CallReader {
     { facts, process, endMs }: { facts: RecordedFacts; process: Process; endMs: number },
   ): void {
     const { suppressed = 0 } = record;
+    if (this.#calls + suppressed > MOST_CALLS) tooManyCalls();
     const idleMs = record.type === "circuit.half_open" ? (amount(record, "idleMs") ?? 0) : 0;
     const untilMs = endMs - idleMs;
     const fromMs = Math.min(process.lastAtMs, untilMs);

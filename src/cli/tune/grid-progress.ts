@@ -8,17 +8,19 @@ export class GridProgress {
   readonly #output: BarOutput;
   readonly #total: number;
   readonly #isShown: boolean;
+  readonly #nowMs: () => number;
   #drawnMs = Number.NEGATIVE_INFINITY;
 
-  constructor(output: BarOutput, total: number) {
+  constructor(output: BarOutput, total: number, nowMs: () => number = () => performance.now()) {
     this.#output = output;
+    this.#nowMs = nowMs;
     this.#total = total;
     this.#isShown = output.isTTY === true && process.env["TERM"] !== "dumb";
   }
 
   readonly show = (done: number): void => {
     if (!this.#isShown) return;
-    const nowMs = performance.now();
+    const nowMs = this.#nowMs();
     if (nowMs - this.#drawnMs < EVERY_MS) return;
     this.#drawnMs = nowMs;
     this.#output.write(`${ERASE_LINE}replaying  ${done} of ${this.#total} settings`);

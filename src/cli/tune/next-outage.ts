@@ -25,7 +25,7 @@ export interface NextOutage {
  * How much longer or shorter the cooldown is in the replays that show what chance does. Whether a probe runs just before
  * the dependency is back or just after is luck, and most of the difference between similar settings.
  */
-const FACTORS = [0.8, 0.85, 0.9, 0.95, 1.05, 1.1, 1.15, 1.2];
+const FACTORS = [0.8, 0.87, 0.93, 1.07, 1.13, 1.2];
 
 /** The same setting with the cooldowns that show what chance does. */
 export function variationsOf(setting: Setting): readonly Setting[] {

@@ -1,4 +1,5 @@
 import { printable } from "../../events/printable.ts";
+import { markdown } from "../../report/render-post-mortem.ts";
 import { counted } from "../../report/wording.ts";
 import { scatterText } from "./scatter-text.ts";
 import type { Tuning } from "./tuning.ts";
@@ -29,6 +30,7 @@ export function tuningText(tuning: Tuning): string {
     table: [line(head), ...table.map(line), ...left].join("\n"),
     code: (text) => `  ${text}`,
     chart: (text) => text,
+    safe: printable,
   }).join("\n\n")}\n`;
 }
 
@@ -45,6 +47,7 @@ export function tuningMarkdown(tuning: Tuning): string {
     ),
     code: (text) => `\`\`\`ts\n${text}\n\`\`\``,
     chart: (text) => `\`\`\`text\n${text}\n\`\`\``,
+    safe: markdown,
   }).join("\n\n")}\n`;
 }
 
@@ -53,13 +56,15 @@ interface Form {
   heading(text: string): string;
   code(text: string): string;
   chart(text: string): string;
+  /** Text that may hold some of the recording. */
+  safe(text: string): string;
 }
 
-function sections(tuning: Tuning, { heading, table, code, chart }: Form): readonly string[] {
+function sections(tuning: Tuning, { heading, table, code, chart, safe }: Form): readonly string[] {
   const { today, best, caveats } = tuning;
   const check = checkText(tuning);
   return [
-    printable(headText(tuning)),
+    safe(headText(tuning)),
     heading("Settings"),
     table,
     chart(scatterText(tuning)),
@@ -73,7 +78,7 @@ function sections(tuning: Tuning, { heading, table, code, chart }: Form): readon
     ].join("\n"),
     heading("What this rests on"),
     [...(check === null ? [] : [check]), ...caveats]
-      .map((caveat) => `- ${printable(caveat)}`)
+      .map((caveat) => `- ${safe(caveat)}`)
       .join("\n"),
   ];
 }

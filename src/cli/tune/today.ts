@@ -24,6 +24,11 @@ export function todayOf({ facts }: Recording, given: readonly string[]): Today {
     if (failureThreshold !== undefined) setting = { ...setting, failureThreshold };
     if (cooldownMs !== undefined && cooldownMs > 0) setting = { ...setting, cooldownMs };
     if (latencyTripMs !== undefined) setting = { ...setting, latencyTripMs };
+    if (failureThreshold === undefined && !said("failureThreshold")) {
+      notes.push(
+        "The recording does not tell one failureThreshold: the default of the library is taken for today's. Give yours with --current.",
+      );
+    }
     if (cooldownMs === undefined && !said("cooldownMs")) {
       notes.push(
         "The recording does not tell one cooldownMs: the default of the library is taken for today's. Give yours with --current.",

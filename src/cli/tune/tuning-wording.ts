@@ -55,7 +55,7 @@ export function rowsOf({ today, best, front }: Tuning): {
   readonly left: number;
 } {
   const step = Math.max(1, (front.length - 1) / (MOST_ROWS - 1));
-  const chosen = new Set<SettingResult>([best]);
+  const chosen = new Set([best, ...front.slice(-1)]);
   for (let at = 0; at < front.length && chosen.size < MOST_ROWS; at += step) {
     const result = front[Math.round(at)];
     if (result !== undefined) chosen.add(result);
@@ -126,8 +126,17 @@ export function checkText({ check, today }: Tuning): string | null {
     (at) =>
       `${counted(check.incidents[at] ?? 0, "incident")}, ${counted(check.refused[at] ?? 0, "refusal")}, a recovery of ${time(check.recoveryMs[at] ?? null)}`,
   );
-  return `The recording has ${recorded}; its replay with ${today.text} has ${replayed}.`;
+  const far = isFar(check.incidents, 0) || isFar(check.refused, FAR);
+  return `The recording has ${recorded}; its replay with ${today.text} has ${replayed}.${far ? DIFFERS : ""}`;
 }
+
+/** A replay that is off by a larger share than this is not of what was recorded. */
+const FAR = 0.1;
+const DIFFERS =
+  " They differ: the breaker had another setting, which --current can name, changed it meanwhile, or not all of its events were recorded.";
+
+const isFar = ([recorded, replayed]: readonly [number, number], share: number): boolean =>
+  Math.abs(recorded - replayed) > share * recorded;
 
 /** A setting as the options of a breaker. */
 export function optionsText(setting: Setting): string {

@@ -105,7 +105,7 @@ export interface Replayed {
 }
 
 /** Settings with the lowest costs that the luck of the recorded outage is taken out of. */
-const MOST_CANDIDATES = 30;
+const MOST_CANDIDATES = 15;
 
 /** The places of the settings of which the next outage is foretold: today's, the front, the lowest costs. */
 export function candidatesOf({

@@ -237,6 +237,7 @@ test("todayOf() says when another rule was at work, and when there was no cooldo
   const well = logged();
   well.call(10);
   expect(todayOf(recordingOf(read(well.lines)).recording, []).notes).toEqual([
+    expect.stringContaining("does not tell one failureThreshold"),
     expect.stringContaining("does not tell one cooldownMs"),
     expect.stringContaining("today's latencyTripMs does not show: it is taken to be off"),
   ]);
