@@ -67,8 +67,13 @@ async function* resumed(
   first: Buffer,
   rest: AsyncGenerator<Buffer, void, undefined>,
 ): AsyncGenerator<Buffer, void, undefined> {
-  yield first;
-  yield* rest;
+  try {
+    yield first;
+    yield* rest;
+  } finally {
+    // Whoever wants no more after the first chunk ends this before the rest has a loop that would close it.
+    await rest.return();
+  }
 }
 
 async function* gunzipped(chunks: Chunks): AsyncGenerator<Buffer, void, undefined> {

@@ -1,0 +1,43 @@
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { bytesOf } from "../../src/cli/report/byte-source.ts";
+
+/** Only Linux has it. */
+const OPEN_FILES = "/proc/self/fd";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "telltale-bytes-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Whether this process has the file open. */
+const isOpen = (path: string): boolean =>
+  readdirSync(OPEN_FILES).some((name) => {
+    const link = join(OPEN_FILES, name);
+    // The listing itself was open when it was made.
+    return existsSync(link) && readlinkSync(link) === path;
+  });
+
+test.skipIf(!existsSync(OPEN_FILES)).each([
+  ["plain", 1, false],
+  ["plain and large", 1_000_000, false],
+  ["gzip", 1, true],
+  ["gzip and large", 1_000_000, true],
+])(
+  "bytesOf() closes a file that is %s, when nobody wants more than its first bytes",
+  async (name, size, isPacked) => {
+    const path = join(folder, name);
+    const content = Buffer.from("line\n".repeat(size));
+    await writeFile(path, isPacked ? gzipSync(content) : content);
+    for await (const chunk of bytesOf(path)) {
+      expect(chunk.length).toBeGreaterThan(0);
+      break;
+    }
+    await expect.poll(() => isOpen(path), { timeout: 10_000 }).toBe(false);
+  },
+);
