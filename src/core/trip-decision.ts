@@ -120,7 +120,8 @@ function causeOf(circuit: Circuit, { run, evidence }: Speaking, nowMs: number): 
   const countedMs = evidence.firstFailureMs ?? (onlyOverdue ? null : (run?.firstMs ?? null));
   const firstFailureMs =
     countedMs === null ? firstOverdueMs : Math.min(countedMs, firstOverdueMs ?? countedMs);
-  if (run !== null && evidence.firstFailureMs === null && firstFailureMs === run.firstMs) {
+  const isOfRun = countedMs !== null && evidence.firstFailureMs === null;
+  if (run !== null && isOfRun && firstFailureMs === run.firstMs) {
     return { ...told, firstFailureAtMs: run.firstAtMs, firstFailureMs };
   }
   const firstFailureAtMs =

@@ -1,9 +1,9 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
-import { consecutive, exponentialCooldown, slowRate } from "../../src/index.ts";
+import { CircuitBreaker, consecutive, exponentialCooldown, slowRate } from "../../src/index.ts";
 import { BOOM, failTimes, watch } from "../support/breaker.ts";
-import { START_AT_MS } from "../support/fake-clock.ts";
+import { FakeClock, START_AT_MS } from "../support/fake-clock.ts";
 import { HALF, hang, LIMIT_MS, permits, watchHanging } from "../support/hanging.ts";
 import { permitOf } from "../support/states.ts";
 
@@ -334,4 +334,31 @@ test("an admission tells what calls that hang brought about before its own call 
   });
   expect(heard).toEqual(["would_open", "progress"]);
   expect(told()).toEqual(["success"]);
+});
+
+test("the first failure of a trip by hung calls alone is told by the present wall clock, whatever failed at that moment", () => {
+  const clock = new FakeClock();
+  const breaker = new CircuitBreaker("search", {
+    clock,
+    latencyTripMs: 10_000,
+    inFlight: true,
+    failureThreshold: 10,
+    trip: slowRate({
+      latencyMs: 10,
+      threshold: 0.5,
+      window: { durationMs: 1_000 },
+      minimumCalls: 1,
+    }),
+  });
+  const told: unknown[] = [];
+  breaker.on("circuit.open", ({ firstFailureAtMs, detectMs }) =>
+    told.push({ firstFailureAtMs, detectMs }),
+  );
+  breaker.admit();
+  clock.advance(10);
+  breaker.recordFailure(new Error("fast"), 1);
+  clock.jumpWall(-3);
+  clock.advance(90);
+  breaker.catchUp();
+  expect(told).toEqual([{ firstFailureAtMs: START_AT_MS - 3 + 10, detectMs: 90 }]);
 });
