@@ -1,10 +1,9 @@
+import type { MetricDefinition, MetricFamily } from "../../src/events/metric-definition.ts";
 import {
   BREAKER_METRIC_NAMES,
   instrumentName,
   METRIC_NAMES,
   METRICS,
-  type MetricDefinition,
-  type MetricFamily,
   type MetricName,
   measuredNames,
 } from "../../src/events/metrics.ts";

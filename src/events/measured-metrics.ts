@@ -1,5 +1,5 @@
 import { CLUSTER_EVENTS } from "./cluster-events.ts";
-import type { MetricDefinition } from "./metrics.ts";
+import type { MetricDefinition } from "./metric-definition.ts";
 
 type Values = MetricDefinition["values"];
 

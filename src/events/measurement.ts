@@ -1,4 +1,5 @@
-import type { MeasuredName, MetricFamily } from "./metrics.ts";
+import type { MetricFamily } from "./metric-definition.ts";
+import type { MeasuredName } from "./metrics.ts";
 
 /** One number of something that is no breaker, at one moment. */
 export interface Measurement {

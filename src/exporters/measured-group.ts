@@ -1,13 +1,7 @@
 import type { Check } from "../events/check.ts";
 import { MEASURES, type MeasuredSource, type Measurement } from "../events/measurement.ts";
-import {
-  METRICS,
-  type MeasuredName,
-  type MetricDefinition,
-  type MetricFamily,
-  measuredNames,
-  OTHER,
-} from "../events/metrics.ts";
+import type { MetricDefinition, MetricFamily } from "../events/metric-definition.ts";
+import { METRICS, type MeasuredName, measuredNames, OTHER } from "../events/metrics.ts";
 import { COMBINE, type Labels, labelsOf } from "./metric-reading.ts";
 
 /** Names of a metric that get series of their own. */

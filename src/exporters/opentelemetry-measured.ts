@@ -1,12 +1,8 @@
 import type { BatchObservableResult, Meter, Observable } from "@opentelemetry/api";
 import { Check } from "../events/check.ts";
 import { MEASURES, type MeasuredSource } from "../events/measurement.ts";
-import {
-  instrumentName,
-  METRICS,
-  type MeasuredName,
-  type MetricFamily,
-} from "../events/metrics.ts";
+import type { MetricFamily } from "../events/metric-definition.ts";
+import { instrumentName, METRICS, type MeasuredName } from "../events/metrics.ts";
 import { MeasuredGroup, type MeasuredSample } from "./measured-group.ts";
 
 const CHECK = new Check("export to OpenTelemetry");

@@ -1,9 +1,10 @@
 import { Check } from "../events/check.ts";
 import { MEASURES, type MeasuredSource } from "../events/measurement.ts";
-import type { MeasuredName, MetricFamily } from "../events/metrics.ts";
+import type { MetricFamily } from "../events/metric-definition.ts";
+import type { MeasuredName } from "../events/metrics.ts";
 import { MeasuredGroup, type MeasuredReading } from "./measured-group.ts";
-import type { PrometheusRegistry } from "./prometheus.ts";
 import { described, type PrintedSample, PulledMetric } from "./prometheus-metric.ts";
+import type { PrometheusRegistry } from "./prometheus-registry.ts";
 
 const CHECK = new Check("export to Prometheus");
 const NO_LABELS = Object.freeze({});

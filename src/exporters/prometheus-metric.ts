@@ -1,4 +1,5 @@
-import { type Combine, METRICS, type MetricName } from "../events/metrics.ts";
+import type { Combine } from "../events/metric-definition.ts";
+import { METRICS, type MetricName } from "../events/metrics.ts";
 import type { Labels } from "./metric-reading.ts";
 
 /** One number of a metric, in the shape in which prom-client prints it. */

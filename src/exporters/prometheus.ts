@@ -1,10 +1,6 @@
 import { Check, hasMethods } from "../events/check.ts";
-import {
-  BREAKER_METRIC_NAMES,
-  METRICS,
-  type MetricDefinition,
-  type MetricName,
-} from "../events/metrics.ts";
+import type { MetricDefinition } from "../events/metric-definition.ts";
+import { BREAKER_METRIC_NAMES, METRICS, type MetricName } from "../events/metrics.ts";
 import { BreakerGroup, type HistogramName, type LabelledRow } from "./breaker-group.ts";
 import { type ExemplarSource, Exemplars, isExemplarSource } from "./exemplars.ts";
 import { HistogramSet } from "./histogram-set.ts";
@@ -20,18 +16,11 @@ import {
 } from "./metric-arguments.ts";
 import { PrometheusMeasured } from "./prometheus-measured.ts";
 import { described, type PrintedSample, PulledMetric } from "./prometheus-metric.ts";
+import type { PrometheusRegistry } from "./prometheus-registry.ts";
 
 export type { ActiveSpans, ExemplarSource } from "./exemplars.ts";
 export type { MetricOptions, MetricSource } from "./metric-arguments.ts";
-
-/** What the exporter uses of a registry: prom-client's has it. */
-export interface PrometheusRegistry {
-  registerMetric(metric: object): void;
-  getSingleMetric(name: string): unknown;
-  removeSingleMetric(name: string): void;
-  /** Tells whether it prints the OpenMetrics format, in which names and exemplars differ. */
-  readonly contentType?: unknown;
-}
+export type { PrometheusRegistry } from "./prometheus-registry.ts";
 
 /** Options of {@link exportToPrometheus}. Unknown keys are refused. */
 export interface PrometheusOptions extends MetricOptions {

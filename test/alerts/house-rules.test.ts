@@ -1,7 +1,8 @@
 import type { SyntaxNode } from "@lezer/common";
 import { parser } from "@prometheus-io/lezer-promql";
 import { describe, expect, test } from "vitest";
-import { METRICS, type MetricDefinition } from "../../src/events/metrics.ts";
+import type { MetricDefinition } from "../../src/events/metric-definition.ts";
+import { METRICS } from "../../src/events/metrics.ts";
 import { committedRules, nameOf, type Rule, rulesOf } from "./rules-document.ts";
 
 const rules = rulesOf(committedRules());

@@ -1,10 +1,6 @@
 import { expect, test } from "vitest";
-import {
-  instrumentName,
-  METRIC_NAMES,
-  METRICS,
-  type MetricDefinition,
-} from "../../src/events/metrics.ts";
+import type { MetricDefinition } from "../../src/events/metric-definition.ts";
+import { instrumentName, METRIC_NAMES, METRICS } from "../../src/events/metrics.ts";
 import { EVENTS, type EventMetric } from "../../src/index.ts";
 
 const definition = (name: string): MetricDefinition | undefined =>

@@ -1,11 +1,7 @@
 import type { Tree } from "@lezer/common";
 import { parser } from "@prometheus-io/lezer-promql";
-import {
-  BREAKER_LABEL,
-  METRICS,
-  type MetricDefinition,
-  type MetricName,
-} from "../../src/events/metrics.ts";
+import type { MetricDefinition } from "../../src/events/metric-definition.ts";
+import { BREAKER_LABEL, METRICS, type MetricName } from "../../src/events/metrics.ts";
 
 /** One condition on a label, such as `state=~"open|forced_open"`. */
 interface Matcher {

@@ -1,11 +1,7 @@
 import type { EventMetric } from "../../events/event-definition.ts";
 import type { Fields } from "../../events/field.ts";
-import {
-  BREAKER_LABEL,
-  METRICS,
-  type MetricDefinition,
-  type MetricName,
-} from "../../events/metrics.ts";
+import type { MetricDefinition } from "../../events/metric-definition.ts";
+import { BREAKER_LABEL, METRICS, type MetricName } from "../../events/metrics.ts";
 
 /** How an event is found where it ends up. */
 export interface EventFilters {
