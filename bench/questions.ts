@@ -14,6 +14,7 @@ import { refused } from "./refused.ts";
 import { registryGet } from "./registry.ts";
 import { reportLogs, reportMemory } from "./report-logs.ts";
 import { scrape } from "./scrape.ts";
+import { snapshots } from "./snapshots.ts";
 import { fileStore } from "./stores.ts";
 import { tuneReplay } from "./tune.ts";
 import { ownedCalls, ownedWaits } from "./workers.ts";
@@ -36,6 +37,7 @@ export const QUESTIONS: readonly Question[] = [
   ownedCalls,
   ownedWaits,
   fileStore,
+  snapshots,
   scrape,
   reportLogs,
   reportMemory,

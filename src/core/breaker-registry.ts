@@ -218,7 +218,7 @@ export class BreakerRegistry implements RegistryView, Iterable<CircuitBreaker> {
     const read = readRows(check, rows, {
       size: this.size,
       limit: this.limit,
-      circuitOf: (name) => this.#circuitOf(name),
+      circuitOf: (name) => this.#circuitOf(check, name),
       rejected: (fault) => {
         const atMs = new Circuit("registry", this.#layers.shared).wallMs();
         this.#journal.rejected({ source, ...fault }, atMs);
@@ -347,10 +347,9 @@ export class BreakerRegistry implements RegistryView, Iterable<CircuitBreaker> {
     }
   }
 
-  #circuitOf(name: string): RowCircuit {
+  #circuitOf(check: Check, name: string): RowCircuit {
     const known = this.#entries.get(name);
     if (known !== undefined) return { circuit: known.circuit, own: null };
-    const check = new Check(`restore breaker ${shown(name)}`);
     const own = this.#layers.ownOf(check, name, undefined);
     const settings = this.#layers.settingsOf(check, name, own.layer);
     return { circuit: new Circuit(name, settings, this.bus), own };

@@ -22,6 +22,7 @@ import type { TripRule } from "./trip-rule.ts";
 
 /** The longest that a restored open may still wait, whatever it says: a day. */
 const LONGEST_WAIT_MS = 86_400_000;
+const NO_METERS: readonly LoadedMeter[] = [];
 
 /** A snapshot that can be used, with everything that could fail behind it. */
 export interface Restorable {
@@ -52,7 +53,10 @@ export function restorable(
       of: { readonly meters: readonly SavedMeter[] } | null,
       path: string,
       under: readonly TripRule[],
-    ) => loadedMeters(reader, { saved: of?.meters ?? [], path, rules: under, savedMs });
+    ) =>
+      of === null || of.meters.length === 0
+        ? NO_METERS
+        : loadedMeters(reader, { saved: of.meters, path, rules: under, savedMs });
     return {
       read,
       savedMs,

@@ -12,6 +12,7 @@ import { UnsavedBreakers } from "./unsaved-breakers.ts";
 const BREAKERS = "breaker:";
 const PARTS = "part:";
 const LONGEST_SOURCE = 64;
+const MOST_ROWS = 500;
 const CHECK = new Check("keep a row");
 
 /** Told of at once; what else changes waits for the next batch. */
@@ -28,6 +29,7 @@ interface Batch {
   readonly names: readonly string[];
   readonly gone: readonly string[];
   readonly rows: readonly StateRow[];
+  readonly partRows: readonly StateRow[];
   readonly stale: readonly string[];
   readonly kept: readonly (() => void)[];
 }
@@ -230,16 +232,21 @@ export class StateKeeper {
 
   async #writeOnce(): Promise<boolean> {
     const batch = await this.#batch();
-    const { rows, gone, stale, names, kept } = batch;
+    const { rows, partRows, gone, stale, names, kept } = batch;
     const { prefix } = this.#settings;
     try {
-      if (rows.length > 0) await this.#timed("write", () => this.#store.write(rows));
+      // Stores look at all rows of a write in one step: not at more than take them a moment.
+      for (let from = 0; from < rows.length; from += MOST_ROWS) {
+        await this.#write(rows.slice(from, from + MOST_ROWS));
+      }
+      // The rows of a part belong together.
+      if (partRows.length > 0) await this.#write(partRows);
       const keys = [...gone.map((name) => `${BREAKERS}${name}`), ...stale];
       if (keys.length > 0) {
         const removed = keys.map((key) => `${prefix}${key}`);
         await this.#timed("write", () => this.#store.remove(removed));
       }
-      if (rows.length + keys.length > 0) this.#health.worked("write");
+      if (rows.length + partRows.length + keys.length > 0) this.#health.worked("write");
       for (const keep of kept) keep();
       return true;
     } catch (error) {
@@ -247,6 +254,10 @@ export class StateKeeper {
       this.#health.failed("write", error);
       return false;
     }
+  }
+
+  #write(rows: readonly StateRow[]): Promise<void> {
+    return this.#timed("write", () => this.#store.write(rows));
   }
 
   /** The rows as of now. */
@@ -260,6 +271,7 @@ export class StateKeeper {
       if (text !== null) this.#addRow(rows, key, text);
       if (turns.isOverAfter(text?.length ?? 0)) await turns.next();
     }
+    const partRows: StateRow[] = [];
     const stale: string[] = [];
     const kept: (() => void)[] = [];
     for (const part of this.#parts) {
@@ -268,12 +280,12 @@ export class StateKeeper {
       if (write === null) continue;
       if ("code" in write) this.#health.rejected(`${this.#settings.prefix}${key}`, write);
       else {
-        for (const [piece, text] of write.rows) this.#addRow(rows, `${PARTS}${piece}`, text);
+        for (const [piece, text] of write.rows) this.#addRow(partRows, `${PARTS}${piece}`, text);
         stale.push(...write.stale.map((piece) => `${PARTS}${piece}`));
         kept.push(write.kept);
       }
     }
-    return { names: [...names], gone: [...gone], rows, stale, kept };
+    return { names: [...names], gone: [...gone], rows, partRows, stale, kept };
   }
 
   /** Asks for what is to be written; a part or a rule of the user's making may throw instead. */
