@@ -12,7 +12,7 @@ import { UnsavedBreakers } from "./unsaved-breakers.ts";
 const BREAKERS = "breaker:";
 const PARTS = "part:";
 const LONGEST_SOURCE = 64;
-const MOST_ROWS = 500;
+const MOST_ROWS = 250;
 const CHECK = new Check("keep a row");
 
 /** Told of at once; what else changes waits for the next batch. */

@@ -1,7 +1,7 @@
 import { platformClock, platformTimers } from "../platform.ts";
 
 /** The longest that work goes on before the event loop has its turn, in milliseconds: well under what is noticed. */
-const LONGEST_MS = 2;
+const LONGEST_MS = 1;
 /** Pieces of work between two looks at the clock, which costs more than a small piece. */
 const PIECES = 32;
 /** Characters that count as one piece. */
