@@ -7,8 +7,8 @@ export interface Settings {
   readonly OPENAI_KEY: string;
   readonly ANTHROPIC_URL: string;
   readonly ANTHROPIC_KEY: string;
-  /** Who has it may look at `/status` and act by `/control`. */
-  readonly ADMIN_TOKEN: string;
+  /** Who has it may look at `/status` and act by `/control`; without it nobody may. */
+  readonly ADMIN_TOKEN?: string;
 }
 
 /** What a provider answered. */

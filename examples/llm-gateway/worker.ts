@@ -17,13 +17,14 @@ import { ownerOptions, PROVIDERS, type Provider, type Settings } from "./provide
 
 interface Env extends Settings {
   readonly PROVIDERS: DurableObjectNamespace<ProviderObject>;
-  readonly STATE: KVNamespace;
+  /** Only warms new isolates up: may be left out. */
+  readonly STATE?: KVNamespace;
 }
 
 /** The Durable Object of a provider: `openai` and `anthropic` are one each. */
 export class ProviderObject extends ownerClass(DurableObject<Env>, (env, name) => ({
   ...ownerOptions(name === "anthropic" ? "anthropic" : "openai"),
-  warmStart: createKvStore(env.STATE),
+  ...warmStart(env),
   bus: told,
 })) {}
 
@@ -41,19 +42,24 @@ const connections = new Map<Provider["name"], OwnerConnection>(
   PROVIDERS.map(({ name }) => [name, connectOwner(name, { classify: classifyHttp, bus: told })]),
 );
 
+const warmStart = ({ STATE }: Env) =>
+  STATE === undefined ? {} : { warmStart: createKvStore(STATE) };
+
 function within(name: Provider["name"], env: Env, lifetime: ExecutionContext): OwnedProvider {
   const connection = connections.get(name);
   if (connection === undefined) throw new Error(`There is no provider ${name}`);
   return connection.within({
     namespace: env.PROVIDERS,
     lifetime,
-    warmStart: createKvStore(env.STATE),
+    ...warmStart(env),
   });
 }
 
 /** Asks the providers in turn, until one answers. */
 async function chat(request: Request, env: Env, lifetime: ExecutionContext): Promise<Response> {
-  const { prompt } = await request.json<{ prompt?: unknown }>();
+  // What is no JSON has no prompt.
+  const body = await request.json<{ prompt?: unknown } | null>().catch(() => null);
+  const prompt = body?.prompt;
   if (typeof prompt !== "string") return new Response("prompt is missing", { status: 400 });
   const waits: number[] = [];
   for (const provider of PROVIDERS) {
@@ -102,7 +108,10 @@ async function status(env: Env, lifetime: ExecutionContext): Promise<Response> {
 /** An operator: `{ "provider": "openai", "breaker": "chat", "action": "forceOpen", "reason": "maintenance" }`. */
 async function control(request: Request, env: Env, lifetime: ExecutionContext): Promise<Response> {
   // The owner checks what it is asked for.
-  const { provider, ...asked } = await request.json<OwnerControl & { provider?: unknown }>();
+  type Asked = OwnerControl & { provider?: unknown };
+  const body = await request.json<Asked | null>().catch(() => null);
+  if (body === null) return new Response("no JSON", { status: 400 });
+  const { provider, ...asked } = body;
   const known = PROVIDERS.find(({ name }) => name === provider);
   if (known === undefined) return new Response("no such provider", { status: 404 });
   try {
@@ -116,7 +125,9 @@ export default {
   async fetch(request: Request, env: Env, lifetime: ExecutionContext): Promise<Response> {
     const { pathname } = new URL(request.url);
     if (pathname === "/chat" && request.method === "POST") return chat(request, env, lifetime);
-    if (request.headers.get("authorization") !== `Bearer ${env.ADMIN_TOKEN}`) {
+    // A secret that was never put is undefined, and lets nobody in.
+    const isOperator = request.headers.get("authorization") === `Bearer ${env.ADMIN_TOKEN}`;
+    if (!env.ADMIN_TOKEN || !isOperator) {
       return new Response("not found", { status: 404 });
     }
     if (pathname === "/status") return status(env, lifetime);

@@ -237,23 +237,27 @@ export class ExhaustionRegistry {
 
   /**
    * Takes in a snapshot, or its JSON text, of this registry or of another: of two marks of a provider the later end
-   * holds. What is over is left out, and no end is further away than `maximumMs`. Marks that come in are not told again.
+   * holds. What is over is left out, and no end is further away than it was when the snapshot was taken, whatever the
+   * wall clock did since, nor than `maximumMs`. Marks that come in are not told again.
    *
    * @throws {SnapshotError} when it cannot be used; nothing of it is then
    */
   restore(snapshot: unknown): void {
     const reader = new SnapshotReader("restore exhaustion registry");
     const nowMs = this.#clock.epochMs();
-    const marks = reader.read(() => {
+    const { atMs, marks } = reader.read(() => {
       const head = reader.head(reader.parsed(snapshot, LONGEST_JSON), KIND, []);
-      reader.number("atMs", own(head, "atMs"));
-      return reader
-        .list("providers", own(head, "providers"), MOST_PROVIDERS)
-        .map((one, n) => markOf(reader, `providers[${n}]`, one));
+      return {
+        atMs: reader.number("atMs", own(head, "atMs")),
+        marks: reader
+          .list("providers", own(head, "providers"), MOST_PROVIDERS)
+          .map((one, n) => markOf(reader, `providers[${n}]`, one)),
+      };
     });
     this.#settle(nowMs);
     for (const mark of marks) {
-      const untilMs = Math.min(mark.untilMs, nowMs + this.#maximumMs);
+      const longestMs = Math.min(mark.untilMs - atMs, this.#maximumMs);
+      const untilMs = Math.min(mark.untilMs, nowMs + longestMs);
       const known = this.#marks.get(mark.provider);
       if (untilMs <= nowMs || (known !== undefined && known.untilMs >= untilMs)) continue;
       const sinceMs = Math.min(mark.sinceMs, nowMs, known?.sinceMs ?? nowMs);

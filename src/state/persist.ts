@@ -32,7 +32,7 @@ export interface Persistence {
  * @throws {TypeError|RangeError} as a rejection, naming the argument that cannot be used
  * @example
  * const registry = new BreakerRegistry();
- * const state = await persist(registry, createFileStore({ path: "/var/lib/shop/state" }));
+ * const state = await persist(registry, createFileStore("/var/lib/shop/state"));
  * process.once("SIGTERM", () => state.close().then(() => process.exit()));
  */
 export async function persist(

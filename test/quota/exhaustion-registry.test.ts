@@ -280,6 +280,17 @@ test("restore() leaves out what is over, clamps what is too far away, and takes 
   expect(clock.epochMs()).toBe(START_AT_MS);
 });
 
+test("restore() after the wall clock was set back waits no longer than was left", () => {
+  const { registry, clock } = registryOf();
+  registry.mark("openai", { forMs: 300_000 });
+  clock.advance(200_000);
+  const text = registry.serialize();
+  const early = registryOf();
+  early.clock.advance(-3_600_000);
+  early.registry.restore(text);
+  expect(early.registry.retryAfterMs("openai")).toBe(100_000);
+});
+
 test("restore() of a text with any byte flipped or cut neither crashes nor half-applies", () => {
   const { registry, clock } = filled();
   const text = JSON.stringify(registry.snapshot());

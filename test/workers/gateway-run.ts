@@ -41,6 +41,8 @@ export interface RunOptions {
   readonly folder?: string;
   readonly className: string;
   readonly bindings?: Readonly<Record<string, string>>;
+  /** @default ["STATE"] */
+  readonly kvNamespaces?: string[];
 }
 
 /** A running workerd. */
@@ -53,7 +55,8 @@ export class WorkerdRun {
     this.#pids = pids;
   }
 
-  static async start({ script, isolates, folder, className, bindings = {} }: RunOptions) {
+  static async start(options: RunOptions) {
+    const { script, isolates, folder, className, bindings = {}, kvNamespaces } = options;
     const before = workerdProcesses();
     const workers = Array.from({ length: isolates }, (_, n): WorkerOptions => {
       const owner = n === 0 ? { className } : { className, scriptName: "isolate-0" };
@@ -61,7 +64,7 @@ export class WorkerdRun {
         ...workerOptions(`isolate-${n}`, script),
         bindings,
         durableObjects: { PROVIDERS: { ...owner, useSQLite: true } },
-        kvNamespaces: ["STATE"],
+        kvNamespaces: kvNamespaces ?? ["STATE"],
       };
     });
     const kept = folder === undefined ? {} : { durableObjectsPersist: folder, kvPersist: folder };

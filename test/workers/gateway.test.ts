@@ -184,4 +184,31 @@ describe("the gateway", SLOW, () => {
     const worker = await run.miniflare.getWorker("isolate-0");
     expect((await worker.fetch("http://gateway/status")).status).toBe(404);
   });
+
+  test("what was not deployed is not needed: no KV, and no token lets nobody in", async () => {
+    const { ADMIN_TOKEN: _, ...bindings } = providers.settings;
+    run = await WorkerdRun.start({
+      script,
+      isolates: 1,
+      className: "ProviderObject",
+      bindings,
+      kvNamespaces: [],
+    });
+    expect(await chat()).toBe("openai");
+    const worker = await run.miniflare.getWorker("isolate-0");
+    for (const token of ["undefined", "", "null"]) {
+      const headers = { authorization: `Bearer ${token}` };
+      expect((await worker.fetch("http://gateway/status", { headers })).status).toBe(404);
+    }
+  });
+
+  test("a request that is no JSON, or has no prompt, is refused and reaches no provider", async () => {
+    await start(script, 1);
+    const worker = await run.miniflare.getWorker("isolate-0");
+    for (const body of ["{", "null", "{}", "[]"]) {
+      const init = { method: "POST", body };
+      expect((await worker.fetch("http://gateway/chat", init)).status).toBe(400);
+    }
+    expect(providers.calls).toEqual({ openai: 0, anthropic: 0 });
+  });
 });
