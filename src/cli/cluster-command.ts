@@ -13,8 +13,8 @@ stream and tells the tasks; one that is cut off has it when it is back.
 The password belongs into REDIS_URL and not on the command line, which others can
 see. Tasks whose messages are signed (secret) need it in TELLTALE_CLUSTER_SECRET.`,
   operands: {
-    value: "status|force-open|reset|audit [BREAKER ...]",
-    doc: "what to do, and with which breakers; status and audit take all without a name",
+    value: "ACTION [BREAKER ...]",
+    doc: "status, force-open, reset or audit, and for which breakers; status and audit take all without a name",
   },
   options: {
     redis: {

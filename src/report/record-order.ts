@@ -7,6 +7,9 @@ import type { CircuitRecord } from "./event-record.ts";
  */
 export type Step = "begins" | "follows" | "gap" | "restart" | "restart with a gap";
 
+/** What an event and the same event once more have in common, whichever sinks wrote them. */
+const SAME = ["seq", "type", "atMs", "state", "incidentId"] as const;
+
 /** Whether a new process begins. */
 export const isAnew = (step: Step): boolean => step.startsWith("restart");
 
@@ -20,10 +23,15 @@ export function stepBetween(last: CircuitRecord | null, next: CircuitRecord): St
     return (prevSeq ?? next.seq - 1) > last.seq ? "gap" : "follows";
   }
   // Lower numbers at a later time are a new process; otherwise the same events come once more, from another file.
-  if (next.atMs < last.atMs || (next.seq === last.seq && next.type === last.type)) return "follows";
+  if (next.atMs < last.atMs || isSame(last, next)) return "follows";
   // A process that was restored from a snapshot goes on with the numbers of the one that wrote it.
   const isFirst =
     prevSeq === null ||
     (prevSeq === undefined && (next.seq === 1 || next.type === "circuit.restore"));
   return isFirst ? "restart" : "restart with a gap";
+}
+
+/** Whether the record holds an event once more. The first event of a new process may share all but its time or incident. */
+function isSame(last: CircuitRecord, next: CircuitRecord): boolean {
+  return SAME.every((field) => next[field] === last[field]);
 }

@@ -3,9 +3,11 @@ import { CircuitBreaker, createEventBus, type TelltaleEvent } from "../../src/in
 import { createReplay, type ReplayedBreaker, replay } from "../../src/report/index.ts";
 import { BOOM, fail, failTimes, succeed, watch } from "../support/breaker.ts";
 import { broadRun } from "../support/broad-run.ts";
-import { START_AT_MS } from "../support/fake-clock.ts";
+import { FakeClock, START_AT_MS } from "../support/fake-clock.ts";
 import { COOLDOWN_MS, permitOf, refusalOf, watchIn } from "../support/states.ts";
 import { outage, record, skips } from "./recorded.ts";
+
+const incidentOf = ({ incident }: ReplayedBreaker) => ({ incidentId: incident?.incidentId });
 
 /** The one breaker of a record, as of its end. */
 function last(entries: Iterable<unknown>): ReplayedBreaker {
@@ -182,6 +184,20 @@ test("a new process begins again, closed and with no counts", async () => {
   const replayed = last([...first.events, ...second.events]);
   expect(replayed).toMatchObject({ restarts: 1, state: "closed", incident: null, events: 1 });
   expect(replayed.stats.calls).toEqual(two.stats.calls);
+});
+
+test("a new process whose first event is like the last of the one before begins again", () => {
+  const clock = new FakeClock();
+  const lives = [1, 2].map(() => {
+    const recorded = record({ clock });
+    const breaker = recorded.breaker("payments");
+    breaker.forceOpen();
+    clock.advance(5_000);
+    return recorded.events;
+  });
+  const replayed = last(lives.flat());
+  expect(replayed).toMatchObject({ restarts: 1, state: "forced_open", events: 1 });
+  expect(lives[1]).toEqual([expect.objectContaining(incidentOf(replayed))]);
 });
 
 test("events that are missing are counted, and the next event sets the state right", async () => {
