@@ -80,6 +80,24 @@ export function admitRemoteProbe(breaker: CircuitBreaker): Probe | null {
 }
 
 /**
+ * The slot of a probe that was admitted before the breaker was restored: null when its incident is over, when the
+ * breaker has opened again since, or when others have its slot by now.
+ */
+export function resumeRemoteProbe(
+  breaker: CircuitBreaker,
+  { incidentId, agoMs }: { readonly incidentId: string; readonly agoMs: number },
+): Probe | null {
+  const circuit = circuitOf(breaker);
+  const { incident } = circuit;
+  if (incident === null || incident.id !== incidentId) return null;
+  if (incident.openMs(circuit.begin()) <= agoMs) return null;
+  const probe = admitRemoteProbe(breaker);
+  // It was counted when it was admitted first.
+  if (probe !== null) incident.probes--;
+  return probe;
+}
+
+/**
  * Takes the result of a call that ran elsewhere. It counts in its own generation, and never as a probe that it was not:
  * one that was under way when the breaker opened is late, whatever the breaker waits for now.
  */

@@ -1,5 +1,4 @@
 import { CircuitBreaker } from "../core/circuit-breaker.ts";
-import type { Probe } from "../core/period.ts";
 import {
   admitRemoteProbe,
   callbackFailedRemote,
@@ -8,16 +7,16 @@ import {
   viewRemote,
 } from "../core/remote-calls.ts";
 import { isSnapshotError } from "../core/snapshot-error.ts";
+import { platformClock } from "../platform.ts";
 import type { BreakerVerdict } from "./owner-answer.ts";
 import type { OwnerOptions } from "./owner-options.ts";
 import type { CallbackReport, CallReport, SkipReport } from "./owner-request.ts";
+import { ProbePermits } from "./probe-permits.ts";
 import type { RowTable } from "./row-table.ts";
 
 const ROW = "breaker:";
 /** Where a restored breaker says that it comes from. */
 const SOURCE = "durable object";
-/** Permits of probes that nobody has settled yet. */
-const MOST_PERMITS = 1_000;
 
 /** The breakers of an owner, fed by calls that run elsewhere; each has a row. */
 export class OwnerBreakers {
@@ -25,7 +24,7 @@ export class OwnerBreakers {
   readonly #breakers = new Map<string, CircuitBreaker>();
   /** What was last written of each. */
   readonly #generations = new Map<string, number>();
-  readonly #permits = new Map<string, Probe>();
+  readonly #permits: ProbePermits;
   /** Who was acted upon since the last `save`. */
   readonly #touched = new Set<CircuitBreaker>();
 
@@ -35,6 +34,7 @@ export class OwnerBreakers {
     shared: Pick<OwnerOptions, "bus" | "clock">,
   ) {
     this.#table = table;
+    this.#permits = new ProbePermits(table, shared.clock ?? platformClock);
     for (const [name, options] of Object.entries(breakers)) {
       const breaker = new CircuitBreaker(name, { ...options, ...shared });
       this.#breakers.set(name, breaker);
@@ -63,27 +63,14 @@ export class OwnerBreakers {
     const probe = breaker === undefined ? null : admitRemoteProbe(breaker);
     if (breaker === undefined || probe === null) return null;
     this.#touched.add(breaker);
-    // A permit is for one settlement by one caller: that it cannot be guessed keeps a stale caller from using it.
-    const id = crypto.randomUUID();
-    this.#permits.set(id, probe);
-    if (this.#permits.size > MOST_PERMITS) {
-      for (const oldest of this.#permits.keys()) {
-        this.#permits.delete(oldest);
-        break;
-      }
-    }
-    return id;
+    return this.#permits.give(breaker, probe);
   }
 
   settle({ breaker: name, permit, error, context, ...call }: CallReport): void {
     const breaker = this.#breakers.get(name);
     if (breaker === undefined) return;
     this.#touched.add(breaker);
-    let probe: Probe | null = null;
-    if (permit !== null) {
-      probe = this.#permits.get(permit) ?? null;
-      this.#permits.delete(permit);
-    }
+    const probe = permit === null ? null : this.#permits.take(breaker, permit);
     settleRemote(breaker, {
       ...call,
       // One whose permit is not known any more is late: it has the generation of a half-open period.
