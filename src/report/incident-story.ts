@@ -1,3 +1,4 @@
+import type { EventType } from "../events/event.ts";
 import { amount, type CircuitRecord, text } from "./event-record.ts";
 import { beginsIncident } from "./incident-record.ts";
 import type {
@@ -7,7 +8,13 @@ import type {
   TripNumbers,
 } from "./post-mortem-report.ts";
 import type { RecordSource, SourcedRecord } from "./record-queue.ts";
-import { skipsText, timelineText, tripNumbers, tripText } from "./timeline-text.ts";
+import {
+  lateResultsText,
+  skipsText,
+  timelineText,
+  tripNumbers,
+  tripText,
+} from "./timeline-text.ts";
 
 /** Room for entries of timelines, shared by all incidents of a report. */
 export interface TimelineRoom {
@@ -24,12 +31,20 @@ const CLOCK_TOLERANCE_MS = 1_000;
 const ESSENTIAL: ReadonlySet<string> = new Set(["circuit.open", "circuit.close", "gap"]);
 const FAILED_PROBES = ["error", "latency", "expired"];
 
-interface Skips {
+/** Events of one kind with nothing but events of such kinds between them: one entry of the timeline. */
+interface Run {
   readonly fromMs: number;
   readonly source: RecordSource | null;
   calls: number;
   toMs: number;
 }
+
+const RUN_TEXTS = {
+  "circuit.skip": skipsText,
+  "circuit.late": lateResultsText,
+} satisfies Partial<Record<EventType, (calls: number, overMs: number) => string>>;
+type RunType = keyof typeof RUN_TEXTS;
+const isRunType = (type: string): type is RunType => Object.hasOwn(RUN_TEXTS, type);
 
 type Written = { -readonly [K in keyof Stretch]: Stretch[K] };
 
@@ -40,7 +55,7 @@ export class IncidentStory {
   readonly #first: TimelineEntry[] = [];
   #last: TimelineEntry[] = [];
   #leftOut = 0;
-  #skips: Skips | null = null;
+  readonly #runs = new Map<RunType, Run>();
   readonly #stretches: Written[] = [];
   readonly #spentMs = new Map<string, number>();
   readonly #outcomes = new Map<string, number>();
@@ -57,11 +72,14 @@ export class IncidentStory {
   /** Takes an event of the incident that is new. */
   take({ record, source }: SourcedRecord): void {
     const { atMs, type } = record;
-    if (type === "circuit.skip") {
-      this.#takeSkip(record, source);
+    const suppressed = amount(record, "suppressed") ?? 0;
+    if (isRunType(type)) {
+      const skips = suppressed + (type === "circuit.skip" ? 1 : 0);
+      this.#goOn("circuit.skip", skips, { record, source });
+      if (type !== "circuit.skip") this.#goOn(type, 1, { record, source });
       return;
     }
-    this.#endSkips(amount(record, "suppressed") ?? 0, atMs);
+    this.#endRuns(suppressed, atMs);
     switch (type) {
       case "circuit.open":
         this.#takeOpen(record);
@@ -98,7 +116,7 @@ export class IncidentStory {
 
   /** `endMs`: until when the incident is known to have lasted, when the record has no close of it. */
   data(endMs: number): IncidentStoryData {
-    this.#endSkips(0, endMs);
+    this.#endRuns(0, endMs);
     this.#trim();
     const spent = new Map(this.#spentMs);
     const present = this.#stretches.at(-1);
@@ -125,25 +143,28 @@ export class IncidentStory {
     };
   }
 
-  #takeSkip(record: CircuitRecord, source: RecordSource | null): void {
-    const calls = 1 + (amount(record, "suppressed") ?? 0);
-    this.#skips ??= { fromMs: record.atMs, source, calls: 0, toMs: record.atMs };
-    this.#skips.calls += calls;
-    this.#skips.toMs = record.atMs;
+  /** Refused calls and late results come by the hundred, and mixed: as entries they would crowd out all others. */
+  #goOn(type: RunType, calls: number, { record, source }: SourcedRecord): void {
+    if (calls === 0) return;
+    const { atMs } = record;
+    const run = this.#runs.get(type) ?? { fromMs: atMs, source, calls: 0, toMs: atMs };
+    run.calls += calls;
+    run.toMs = atMs;
+    this.#runs.set(type, run);
   }
 
-  #endSkips(suppressed: number, atMs: number): void {
-    const skips = this.#skips;
-    if (skips === null) return;
-    this.#skips = null;
-    const { fromMs, source, toMs } = skips;
-    const overMs = (suppressed > 0 ? atMs : toMs) - fromMs;
-    this.add({
-      atMs: fromMs,
-      type: "circuit.skip",
-      text: skipsText(skips.calls + suppressed, overMs),
-      source,
-    });
+  /** `suppressed`: refused calls that were not written, up to `atMs`. */
+  #endRuns(suppressed: number, atMs: number): void {
+    const skips = this.#runs.get("circuit.skip");
+    if (skips !== undefined && suppressed > 0) {
+      skips.calls += suppressed;
+      skips.toMs = atMs;
+    }
+    const runs = [...this.#runs].sort(([, a], [, b]) => a.fromMs - b.fromMs);
+    this.#runs.clear();
+    for (const [type, { fromMs, source, calls, toMs }] of runs) {
+      this.add({ atMs: fromMs, type, text: RUN_TEXTS[type](calls, toMs - fromMs), source });
+    }
   }
 
   #takeOpen(record: CircuitRecord): void {

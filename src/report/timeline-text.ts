@@ -58,6 +58,10 @@ export function tripText(record: CircuitRecord): string {
 export const skipsText = (calls: number, overMs: number): string =>
   `${counted(calls, "call")} refused${overMs >= 1_000 ? ` in ${duration(overMs)}` : ""}`;
 
+/** Answers to calls of before the last change of state, as one entry. */
+export const lateResultsText = (calls: number, overMs: number): string =>
+  `${counted(calls, "late result")} dropped${overMs >= 1_000 ? ` in ${duration(overMs)}` : ""}`;
+
 /** Events that the record does not have. */
 export function gapText(afterSeq: number | null, beforeSeq: number): string {
   if (afterSeq === null)

@@ -96,6 +96,22 @@ describe("a breaker of the board", () => {
     expect(of("payments").incident?.skips).toBe(32);
   });
 
+  test("has refused no fewer calls than its incidents did, also between two readings", async () => {
+    const { clock, breaker, of, read, view } = told();
+    const payments = breaker("payments", { failureThreshold: 1 });
+    for (let n = 1; n <= 2; n++) {
+      read();
+      await payments.execute(fail);
+      for (let call = 0; call < 40; call++) payments.admit();
+      expect([of("payments").incident?.skips, view().skips]).toEqual([40, n * 40]);
+      clock.advance(10 * SECOND);
+      await payments.execute(succeed);
+      expect([of("payments").incident, view().skips]).toEqual([null, n * 40]);
+    }
+    read();
+    expect(of("payments").skips).toBe(80);
+  });
+
   test("that was open before the stream began says at least", () => {
     const { tell, of, clock } = told();
     const openedAtMs = clock.epochMs() - 5_000;

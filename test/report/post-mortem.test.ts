@@ -319,3 +319,34 @@ test("an incident of very many events keeps the beginning and the end of its tim
   expect(incident?.timelineLeftOut).toBeGreaterThan(1_000);
   expect(incident).toMatchObject({ failedProbes: 500, reopens: 500, cooldownFloorMs: 501_000 });
 });
+
+test("a timeline joins late results, however they mix with refused calls, and leaves nothing out for them", async () => {
+  const recorded = record({ instance: "api-1" });
+  const breaker = recorded.breaker("payments", { cooldownMs: 10_000 });
+  const answers: (() => void)[] = [];
+  const slow = (): Promise<void> => new Promise((resolve) => answers.push(resolve));
+  const calls = Array.from({ length: 300 }, () => breaker.execute(slow));
+  await breaker.execute(fail);
+  for (const [at, answer] of answers.entries()) {
+    answer();
+    await calls[at];
+    await skips(breaker, 2);
+    recorded.clock.advance(10);
+  }
+  recorded.clock.advance(10_000);
+  await breaker.execute(succeed);
+  recorded.detach();
+  const [incident] = postMortem({ "app.log": recorded.events }).incidents;
+  expect(incident?.timelineLeftOut).toBe(0);
+  expect(incident?.timeline.map(({ type, text }) => `${type}: ${text}`)).toEqual([
+    expect.stringContaining("circuit.failure: call failed"),
+    expect.stringContaining("circuit.open: OPEN"),
+    "circuit.late: 300 late results dropped in 2.99 s",
+    "circuit.skip: 600 calls refused in 2.99 s",
+    expect.stringContaining("circuit.half_open: HALF OPEN"),
+    "circuit.probe: probe ended: success, took 0 ms",
+    expect.stringContaining("circuit.close: CLOSED by probe"),
+  ]);
+  const late = incident?.timeline.find(({ type }) => type === "circuit.late");
+  expect(recorded.events[(late?.source?.line ?? 0) - 1]?.type).toBe("circuit.late");
+});

@@ -1,4 +1,5 @@
 import { counted, duration, grouped, utc } from "../../report/wording.ts";
+import { totalCost } from "./front.ts";
 import type { Span } from "./next-outage.ts";
 import { KEYS, type Setting, USUAL } from "./setting.ts";
 import type { Figure, SettingResult, Tuning } from "./tuning.ts";
@@ -87,7 +88,8 @@ export function headText(tuning: Tuning): string {
 }
 
 /** What the best setting changes, and how sure that is. */
-export function gainText({ gain, today, best }: Tuning): string {
+export function gainText(tuning: Tuning): string {
+  const { gain, today, best } = tuning;
   if (best === today)
     return "No setting that was tried is to be expected to cost less than today's.";
   const change = (count: number, what: string): string =>
@@ -95,7 +97,18 @@ export function gainText({ gain, today, best }: Tuning): string {
       ? `as many ${what}`
       : `${whole(Math.abs(count))} ${count > 0 ? "fewer" : "more"} ${what}`;
   const text = `With ${best.text} there would have been ${change(gain.badPassed, "bad calls let through")} and ${change(gain.goodRefused, "good calls refused")} than with today's ${today.text}.`;
-  return [text, HOLDS[gain.holds], gain.mayReverse ? MAY_REVERSE : STANDS].join(" ");
+  return [text, HOLDS[gain.holds], gain.mayReverse ? MAY_REVERSE : STANDS, luckText(tuning)]
+    .filter((sentence) => sentence !== "")
+    .join(" ");
+}
+
+/** Why the best is not the one that is cheapest in the table. */
+function luckText({ front, best, weight }: Tuning): string {
+  const cost = ({ badPassed, goodRefused }: SettingResult): number =>
+    totalCost({ badPassed: badPassed.value, goodRefused: goodRefused.value }, weight);
+  const cheapest = front.reduce((least, each) => (cost(each) < cost(least) ? each : least), best);
+  if (cost(cheapest) >= cost(best)) return "";
+  return `In this recording ${cheapest.text} costs less still, by luck: on the mean of replays with cooldowns a little shorter and longer it costs no less.`;
 }
 
 const HOLDS: Readonly<Record<Tuning["gain"]["holds"], string>> = {

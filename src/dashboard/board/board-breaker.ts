@@ -62,13 +62,13 @@ export class BoardBreaker {
   probesInFlight = 0;
   /** When a probe may run; null when that is unknown, or none is waited for. */
   retryAtMs: number | null = null;
-  /** Finished and refused calls since the breaker was made, or since the stream began when it has no readings. */
+  /** Finished calls since the breaker was made, or since the stream began when it has no readings. */
   calls = 0;
-  skips = 0;
   readonly lane = new Lane();
   readonly #record: BreakerRecord;
   /** When incidents were lost sight of that never closed, by id. */
   readonly #lost = new Map<string, number>();
+  #skips = 0;
   #incidentId: string | null = null;
   #last: CircuitRecord | null = null;
   #openedAtMs: number | null = null;
@@ -101,8 +101,8 @@ export class BoardBreaker {
   get incident(): PresentIncident | null {
     const openedAtMs = this.#openedAtMs;
     if (openedAtMs === null) return null;
-    const since = this.#skipsThen === null ? 0 : this.skips - this.#skipsThen;
-    const sinceBefore = this.#skipsBefore === null ? 0 : this.skips - this.#skipsBefore;
+    const since = this.#skipsThen === null ? 0 : this.#skips - this.#skipsThen;
+    const sinceBefore = this.#skipsBefore === null ? 0 : this.#skips - this.#skipsBefore;
     return {
       openedAtMs,
       skips: Math.max(this.#incidentSkips + Math.max(0, since), sinceBefore),
@@ -111,6 +111,11 @@ export class BoardBreaker {
       reason: this.#reason,
       reopens: this.#reopens,
     };
+  }
+
+  /** Refused calls, counted from when `calls` are; never fewer than those of its incident, which events tell sooner. */
+  get skips(): number {
+    return this.#withIncident(this.incident?.skips ?? 0);
   }
 
   /** Places where events of it are missing. */
@@ -168,7 +173,7 @@ export class BoardBreaker {
     this.retryAtMs = levels.retryAtMs;
     this.#isOpenToAll = levels.state === "closed" && levels.trafficShare === 1;
     this.calls = levels.calls;
-    this.skips = levels.skips;
+    this.#skips = levels.skips;
     this.#hasLevels = true;
     if (levels.openedAtMs === null) this.#loseIncident(atMs);
     else if (this.#openedAtMs === null) {
@@ -184,9 +189,13 @@ export class BoardBreaker {
     this.#last = null;
   }
 
+  #withIncident(incidentSkips: number): number {
+    return Math.max(this.#skips, (this.#skipsBefore ?? 0) + incidentSkips);
+  }
+
   #beginAnew(atMs: number): void {
     this.calls = 0;
-    this.skips = 0;
+    this.#skips = 0;
     this.#hasLevels = false;
     this.#loseIncident(atMs);
   }
@@ -243,7 +252,7 @@ export class BoardBreaker {
     }
     if (this.#hasLevels) return;
     const isSkip = record.type === "circuit.skip";
-    this.skips += (isSkip ? 1 : 0) + (record.suppressed ?? 0);
+    this.#skips += (isSkip ? 1 : 0) + (record.suppressed ?? 0);
     if (["circuit.success", "circuit.failure", "circuit.ignored"].includes(record.type))
       this.calls++;
   }
@@ -251,7 +260,10 @@ export class BoardBreaker {
   #takeIncident(record: CircuitRecord): void {
     if (record.type === "circuit.close" || record.incidentId === undefined) {
       // Events of one incident name it; one that names none comes after its end.
-      if (this.state === "closed" || this.state === "disabled") this.#endIncident();
+      if (this.state !== "closed" && this.state !== "disabled") return;
+      const ended = this.incident?.skips ?? 0;
+      this.#skips = this.#withIncident(amount(record, "skipsInIncident") ?? ended);
+      this.#endIncident();
       return;
     }
     const begins = this.#openedAtMs === null;
@@ -263,7 +275,7 @@ export class BoardBreaker {
     this.#incidentIsWhole = summary.reason !== null || amount(record, "skipsInIncident") !== null;
     this.#reason = summary.reason;
     this.#reopens = summary.reopens;
-    if (begins && this.#hasLevels && this.#isOpenToAll) this.#skipsBefore = this.skips;
+    if (begins && this.#hasLevels && this.#isOpenToAll) this.#skipsBefore = this.#skips;
     const counted = summary.skips;
     if (begins || counted > this.#incidentSkips) {
       this.#incidentSkips = counted;

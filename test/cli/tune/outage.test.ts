@@ -11,6 +11,7 @@ import { replayAll } from "../../../src/cli/tune/replay-all.ts";
 import { optionsOf, settingText, USUAL } from "../../../src/cli/tune/setting.ts";
 import { todayOf } from "../../../src/cli/tune/today.ts";
 import { candidatesOf, type Tuning, tuningOf } from "../../../src/cli/tune/tuning.ts";
+import { gainText } from "../../../src/cli/tune/tuning-wording.ts";
 import { callsTo, type Health, simulate } from "./simulated.ts";
 
 const SLOW_MS = 500;
@@ -166,4 +167,16 @@ test("telltale tune: the calls of several processes count together", async () =>
   expect(both.incidents.value).toBe(2 * single.incidents.value);
   expect(both.badPassed.value).toBe(2 * single.badPassed.value);
   expect(both.recoveryMs?.value).toBeCloseTo(single.recoveryMs?.value ?? 0);
+});
+
+test("telltale tune says so when another setting was cheaper than the best in the recording, by luck", async () => {
+  const calls = callsTo(health, { ...TRAFFIC, seed: 1 });
+  const { lines } = await simulate(calls, today, { slowMs: SLOW_MS });
+  const tuning = tuned(lines);
+  expect(gainText({ ...tuning, front: [tuning.best] })).not.toContain("by luck:");
+  const none = { value: 0, low: 0, high: 0 };
+  const lucky = { ...tuning.best, text: "cooldownMs=7s", badPassed: none, goodRefused: none };
+  expect(gainText({ ...tuning, front: [tuning.best, lucky] })).toContain(
+    "In this recording cooldownMs=7s costs less still, by luck: on the mean",
+  );
 });
