@@ -144,12 +144,14 @@ const KNOWN = [
   "clock",
   "random",
 ];
+/** How long an estimate is held. */
+export const RESERVATION_MS = 600_000;
 const DEFAULTS = Object.freeze({
   timeZone: "UTC",
   thresholds: Object.freeze([0.8, 0.9, 0.95]),
   depletionDays: Object.freeze([7, 3, 1]),
   onUnknown: "block",
-  reservationMs: 600_000,
+  reservationMs: RESERVATION_MS,
   idWindowMs: 86_400_000,
   idLimit: 100_000,
   keepMonths: 13,

@@ -3,7 +3,7 @@ import { own, SnapshotReader } from "../core/snapshot-reader.ts";
 import { describeError } from "../events/describe-error.ts";
 import type { EventBus } from "../events/event-bus.ts";
 import { CreditLedger, type Reservation } from "../quota/credit-ledger.ts";
-import type { CreditLedgerOptions } from "../quota/ledger-options.ts";
+import { type CreditLedgerOptions, RESERVATION_MS } from "../quota/ledger-options.ts";
 import { formatUsd } from "../quota/nano-usd.ts";
 import type { Spend, Usage } from "../quota/spend-input.ts";
 import type { DeniedModel, RecordedSpend } from "./owner-answer.ts";
@@ -12,6 +12,8 @@ import type { RowTable } from "./row-table.ts";
 /** The pieces of a snapshot, and the spends since then, each in a row. */
 const BASE = "ledger:";
 const LOG = "spend:";
+/** Each reservation that is not over. */
+const HELD = "held:";
 /** UTF-16 units of a piece: at three bytes each it fits into a row. */
 const PIECE = 250_000;
 const MOST_RESERVATIONS = 10_000;
@@ -30,8 +32,9 @@ export class LedgerLog {
   readonly ledger: CreditLedger;
   readonly #table: RowTable;
   readonly #clock: Pick<Clock, "epochMs">;
-  /** What calls under way may use. Held in memory: with the object they end, and what they used is recorded all the same. */
+  /** What calls under way may use. Each has a row: an object that nobody asks for ten seconds is put out of memory. */
   readonly #reservations = new Map<string, Reservation>();
+  readonly #reservationMs: number;
   #telling = false;
   #seq = 0;
   #logged = { rows: 0, length: 0 };
@@ -40,6 +43,7 @@ export class LedgerLog {
   constructor(table: RowTable, options: LedgerOptions, bus: EventBus | undefined) {
     this.#table = table;
     this.#clock = options.clock;
+    this.#reservationMs = options.reservationMs ?? RESERVATION_MS;
     // One object at a time has the storage, and goes on from all of it: it may keep its name.
     const named = { ...options, writer: "owner" };
     this.ledger = new CreditLedger(bus === undefined ? named : { ...named, bus: this.#gate(bus) });
@@ -85,10 +89,13 @@ export class LedgerLog {
     }
     const id = crypto.randomUUID();
     this.#reservations.set(id, reservation);
+    const atMs = this.#clock.epochMs();
+    const held = { usage: { ...usage, usd: formatUsd(reservation.nanoUsd) }, atMs };
+    this.#table.put(`${HELD}${id}`, JSON.stringify(held));
     // The ledger ends them by itself after `reservationMs`; what is kept here is only their names.
     if (this.#reservations.size > MOST_RESERVATIONS) {
       for (const oldest of this.#reservations.keys()) {
-        this.#reservations.delete(oldest);
+        this.#forget(oldest);
         break;
       }
     }
@@ -97,8 +104,15 @@ export class LedgerLog {
 
   /** Gives back what a call had reserved: what it used is recorded. */
   release(id: string): void {
-    this.#reservations.get(id)?.release();
+    const reservation = this.#reservations.get(id);
+    if (reservation === undefined) return;
+    reservation.release();
+    this.#forget(id);
+  }
+
+  #forget(id: string): void {
     this.#reservations.delete(id);
+    this.#table.delete(`${HELD}${id}`);
   }
 
   /** Puts a snapshot in the place of the log when that has become long. */
@@ -137,7 +151,26 @@ export class LedgerLog {
       };
       read(() => void this.ledger.record(spendOf(text)));
     }
+    this.#loadReservations();
     if (!known) this.ledger.markUnknown();
+  }
+
+  /** Holds again what calls that are still under way may use; what is over, damaged or does not fit holds nothing. */
+  #loadReservations(): void {
+    const nowMs = this.#clock.epochMs();
+    for (const [key, text] of [...this.#table.beginningWith(HELD)]) {
+      try {
+        const { usage, atMs } = heldOf(text);
+        const reservation = nowMs - atMs < this.#reservationMs ? this.ledger.reserve(usage) : null;
+        if (reservation?.ok === true) {
+          this.#reservations.set(key.slice(HELD.length), reservation);
+          continue;
+        }
+      } catch {
+        // Damaged: what the call uses is recorded all the same.
+      }
+      this.#table.delete(key);
+    }
   }
 
   /** Spends that are recorded again after a restart were told before it. */
@@ -159,6 +192,15 @@ function spendOf(text: string): Spend {
   reader.text("usd", own(spend, "usd"), LONGEST_ROW);
   // The ledger checks every field of what it records.
   return spend as unknown as Spend;
+}
+
+/** @throws {SnapshotError} when the row is damaged; the ledger checks the usage */
+function heldOf(text: string): { readonly usage: Usage; readonly atMs: number } {
+  const reader = new SnapshotReader("restore reservation");
+  const held = reader.record("", reader.parsed(text, LONGEST_ROW));
+  const usage = reader.record("usage", own(held, "usage"));
+  // The ledger checks every field of what it reserves.
+  return { usage: usage as unknown as Usage, atMs: reader.number("atMs", own(held, "atMs")) };
 }
 
 function pieces(text: string): string[] {

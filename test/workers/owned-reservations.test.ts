@@ -52,6 +52,40 @@ describe("a call with an estimate", () => {
     expect(made.owner.status().budgets).toMatchObject([{ reservedNanoUsd: 0 }]);
   });
 
+  test("is held for longer than its object stays in memory, and no longer than its time", async () => {
+    const { world: made, one, other } = world();
+    const { result, end } = underWay(one, "0.4");
+    await made.time.pass(0);
+    made.crash();
+    made.time.nowMs += 15_000;
+    expect((await other.ok("chat", { estimate })).outcome).toBe("ok");
+    await made.settled();
+    const reserved = () => made.owner.status().budgets?.[0]?.reservedNanoUsd;
+    expect(reserved()).toBe(400_000_000);
+    made.crash();
+    expect(reserved()).toBe(400_000_000);
+    const more = { estimate: { model: "gpt-5", usd: "0.7" } };
+    expect(await other.ok("chat", more)).toMatchObject({
+      outcome: "circuit-open",
+      reason: "quota",
+    });
+    end();
+    await made.time.until(result);
+    await made.settled();
+    expect(reserved()).toBe(0);
+    const rows = () => [...made.rows().keys()].filter((key) => key.startsWith("held:"));
+    expect(rows()).toEqual([]);
+
+    underWay(one, "0.4");
+    await made.time.pass(0);
+    made.putRow("held:damaged", '{"usage":');
+    expect(rows()).toHaveLength(2);
+    made.crash();
+    made.time.nowMs += 600_000;
+    expect(reserved()).toBe(0);
+    expect(rows()).toEqual([]);
+  });
+
   test("is recorded when the object that had reserved it is gone", async () => {
     const { world: made, one } = world();
     const { result, end } = underWay(one, "0.4");
