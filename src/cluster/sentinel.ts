@@ -7,7 +7,8 @@ import type { Cluster } from "./cluster.ts";
 export interface SentinelOptions {
   /**
    * Asks the dependency itself whether it is well: true, or a promise of it. It must not go through the breaker: what
-   * a breaker refuses says nothing of the dependency and is not counted.
+   * a breaker refuses says nothing of the dependency and is not counted. No answer within `intervalMs` is an unhealthy
+   * one, and is waited for no longer.
    */
   readonly probe: () => boolean | PromiseLike<boolean>;
   /**
@@ -77,7 +78,7 @@ export function startSentinel(
   const { intervalMs = 10_000, healthyProbes = 3 } = options;
   check.positiveMs("intervalMs", intervalMs);
   check.positiveInteger("healthyProbes", healthyProbes);
-  const watch = new Sentinel(cluster, name, { probe, intervalMs, healthyProbes });
+  const watch = new Sentinel(cluster, name, { probe, intervalMs, healthyProbes, timers });
   let timer: unknown;
   let ended = false;
   const plan = (): void => {
@@ -92,7 +93,9 @@ export function startSentinel(
   };
 }
 
-type Watching = Required<Pick<SentinelOptions, "probe" | "intervalMs" | "healthyProbes">>;
+type Watching = Required<
+  Pick<SentinelOptions, "probe" | "intervalMs" | "healthyProbes" | "timers">
+>;
 
 /** What a sentinel has seen. */
 class Sentinel {
@@ -100,6 +103,8 @@ class Sentinel {
   readonly #name: string;
   readonly #options: Watching;
   #healthy = 0;
+  /** What the healthy probes are evidence of: a reset takes their force. */
+  #fence = 0;
 
   constructor(cluster: Cluster, name: string, options: Watching) {
     this.#cluster = cluster;
@@ -120,12 +125,35 @@ class Sentinel {
       this.#healthy = 0;
       return;
     }
-    const healthy = await this.#ask();
-    if (healthy === null) return;
+    this.#forgetOlder();
+    const healthy = await this.#answer();
+    // An answer that was asked for before a reset says nothing of what was forced after it.
+    if (this.#forgetOlder() || healthy === null) return;
     this.#healthy = healthy ? this.#healthy + 1 : 0;
     if (this.#healthy < healthyProbes || !this.#isForced) return;
     this.#healthy = 0;
     await this.#cluster.reset(this.#name, `sentinel: ${healthyProbes} healthy probes`);
+  }
+
+  /** Begins to count again when a reset came since the last look; whether one did. */
+  #forgetOlder(): boolean {
+    const { fence } = this.#cluster.evidence(this.#name);
+    if (fence === this.#fence) return false;
+    this.#fence = fence;
+    this.#healthy = 0;
+    return true;
+  }
+
+  /** A probe that never ends must not end the watch: then nothing would reset the breaker any more. */
+  #answer(): Promise<boolean | null> {
+    const { timers, intervalMs } = this.#options;
+    return new Promise((resolve) => {
+      const limit = timers.start(() => resolve(false), intervalMs);
+      void this.#ask().then((healthy) => {
+        timers.stop(limit);
+        resolve(healthy);
+      });
+    });
   }
 
   get #isForced(): boolean {

@@ -169,6 +169,18 @@ describeWith("redis-server")("telltale cluster, against a real Redis", () => {
     ]);
   });
 
+  test("audit of a breaker finds it behind more entries of others than the limit", async () => {
+    const why = ["--why", "drill"];
+    await printed("reset", "payments", ...why);
+    await printed("reset", "search", "mail", ...why);
+    const rows = (await printed("audit", "payments", "--limit", "1"))
+      .trimEnd()
+      .split("\n")
+      .slice(1);
+    expect(rows).toEqual([expect.stringMatching(/ reset +payments .*drill$/)]);
+    expect(await printed("audit", "billing")).toBe("Nobody forced or reset billing in default.\n");
+  });
+
   test("reset says why in the audit, and names several breakers at once", async () => {
     const told = await printed("reset", "payments", "search", "--why", "both", "--by", "ana");
     expect(told.trimEnd().split("\n")).toHaveLength(2);

@@ -64,6 +64,44 @@ test("startSentinel() begins to count again after an unhealthy probe or one that
   expect(breaker.state).toBe("forced_open");
 });
 
+test("startSentinel() goes on after a probe that never ends, which is an unhealthy one", async () => {
+  let asked = 0;
+  const { time, breaker } = await watched(
+    () => (++asked <= 4 ? new Promise<boolean>(() => {}) : true),
+    { healthyProbes: 2 },
+  );
+  breaker.forceOpen();
+  await time.pass(20_000);
+  expect(breaker.state).toBe("closed");
+});
+
+test("startSentinel() counts nothing that it saw before a reset for what is forced after it", async () => {
+  const { time, breaker } = await watched(() => true);
+  breaker.forceOpen("the first");
+  await time.pass(2_500);
+  breaker.reset();
+  breaker.forceOpen("the second");
+  await time.pass(2_000);
+  expect(breaker.state).toBe("forced_open");
+  await time.pass(1_000);
+  expect(breaker.state).toBe("closed");
+});
+
+test("startSentinel() takes an answer that was asked for before a reset for none", async () => {
+  let answer: (healthy: boolean) => void = () => {};
+  const { time, breaker } = await watched(
+    () => new Promise<boolean>((resolve) => (answer = resolve)),
+    { healthyProbes: 1 },
+  );
+  breaker.forceOpen("the first");
+  await time.pass(1_200);
+  breaker.reset();
+  breaker.forceOpen("the second");
+  answer(true);
+  await time.pass(100);
+  expect(breaker.state).toBe("forced_open");
+});
+
 test("startSentinel() takes what a breaker says for no evidence", async () => {
   // The mistake of the incident: a probe that goes through the breaker it is there for.
   const task: { get?: () => Promise<unknown> } = {};

@@ -77,8 +77,14 @@ export function statusText(shown: readonly Shown[], namespace: string): string {
 }
 
 /** A table of who did what. */
-export function auditText(entries: readonly AuditEntry[], namespace: string): string {
-  if (entries.length === 0) return `Nobody forced or reset anything in ${namespace}.\n`;
+export function auditText(
+  entries: readonly AuditEntry[],
+  { namespace, names }: { readonly namespace: string; readonly names: readonly string[] },
+): string {
+  if (entries.length === 0) {
+    const what = names.length === 0 ? "anything" : names.map(printable).join(", ");
+    return `Nobody forced or reset ${what} in ${namespace}.\n`;
+  }
   const rows = entries.map(({ atMs, did, key, by, why }) => [
     moment(atMs),
     did === "force" ? "force-open" : did,

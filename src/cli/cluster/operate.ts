@@ -8,6 +8,9 @@ import { auditText, inOrder, moment, type Shown, shownOf, statusText } from "./c
 import { type GivenOperation, givenOperation } from "./given-operation.ts";
 import { Operator, OperatorError } from "./operator.ts";
 
+/** More than the script keeps, which Redis cuts at about a thousand. */
+const WHOLE_AUDIT = 10_000;
+
 /** Runs `telltale cluster`; the exit code. */
 export async function operate(given: Given, operands: readonly string[]): Promise<number> {
   const asked = givenOperation(given, operands);
@@ -60,8 +63,11 @@ async function status(operator: Operator, asked: GivenOperation): Promise<number
 }
 
 async function audit(operator: Operator, { names, limit, format, place }: GivenOperation) {
-  const all = await operator.audit(limit);
-  const entries = all.filter(({ key }) => names.length === 0 || names.includes(nameOf(key).name));
+  // Of some breakers the newest may lie behind many of others.
+  const all = await operator.audit(names.length === 0 ? limit : WHOLE_AUDIT);
+  const entries = all
+    .filter(({ key }) => names.length === 0 || names.includes(nameOf(key).name))
+    .slice(0, limit);
   await print(
     format === "json"
       ? `${JSON.stringify(
@@ -69,7 +75,7 @@ async function audit(operator: Operator, { names, limit, format, place }: GivenO
           null,
           2,
         )}\n`
-      : auditText(entries, place.namespace),
+      : auditText(entries, { namespace: place.namespace, names }),
   );
   return EXIT.done;
 }
