@@ -10,6 +10,7 @@ import { exportToOpenTelemetry } from "../../../src/exporters/opentelemetry.ts";
 import { exportToPrometheus } from "../../../src/exporters/prometheus.ts";
 import { CircuitBreaker, createEventBus } from "../../../src/index.ts";
 import type { Behaviour } from "./behaviour.ts";
+import { besideBreakers } from "./beside-breakers.ts";
 
 const [pipeline = "", portText = ""] = process.argv.slice(2);
 const port = Number(portText);
@@ -33,18 +34,24 @@ bus.on("circuit.open", () => {
 });
 
 const options = { callDurations: true };
+const beside = await besideBreakers();
 if (pipeline === "prom-client") {
   const registry = new Registry();
   exportToPrometheus(breaker, registry, options);
+  for (const source of beside.sources) exportToPrometheus(source, registry);
+  // A provider that was seen once reads 0 from then on.
+  await registry.metrics();
+  beside.recover();
   createServer(async (_, response) => {
     response.writeHead(200, { "content-type": registry.contentType }).end(await registry.metrics());
   }).listen(port, "127.0.0.1");
 } else {
   const exporter = new PrometheusExporter({ port, host: "127.0.0.1" });
-  exportToOpenTelemetry(breaker, {
-    ...options,
-    meterProvider: new MeterProvider({ readers: [exporter] }),
-  });
+  const meterProvider = new MeterProvider({ readers: [exporter] });
+  exportToOpenTelemetry(breaker, { ...options, meterProvider });
+  for (const source of beside.sources) exportToOpenTelemetry(source, { meterProvider });
+  await exporter.collect();
+  beside.recover();
 }
 
 // Its parent changes it while a call is under way.
