@@ -358,3 +358,18 @@ test.each([
   expect(join).toThrow(kind);
   expect(join).toThrow(message);
 });
+
+test.each([
+  [{ formMs: 500 }, TypeError, 'unknown option "formMs", did you mean "forMs"'],
+  [{ forMs: 0 }, RangeError, "forMs must be a positive number of milliseconds"],
+  [{ evidence: 7 }, TypeError, "evidence must be an object"],
+])("cluster.forceOpen() refuses %j, and forces nothing", async (options, kind, message) => {
+  const { tasks } = await joined(1);
+  const task = nth(tasks, 0);
+  const breaker = task.get("payments");
+  // Wrong on purpose.
+  const force = () => task.cluster.forceOpen("payments", "typing at night", options as object);
+  expect(force).toThrow(kind);
+  expect(force).toThrow(message);
+  expect(breaker.state).toBe("closed");
+});
