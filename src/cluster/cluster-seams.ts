@@ -29,7 +29,7 @@ export interface ControlResult {
 /** Options of {@link Cluster.forceOpen}. */
 export interface ClusterForceOptions {
   /**
-   * After this many milliseconds a probe may run.
+   * After this many milliseconds a probe may run; in the other tasks after a day at the latest.
    * @default until `reset`
    */
   readonly forMs?: number;
