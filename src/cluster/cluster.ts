@@ -193,7 +193,7 @@ export class Cluster {
     return new Promise((resolve) => {
       this.#tickets.set(ticket, ({ scope, e }) => resolve({ scope, epoch: e }));
       begin(ticket);
-      // A disabled breaker does not open, and says so by doing nothing; a task that is alone has nobody to wait for.
+      // A task that is alone has nobody to wait for.
       const { phase } = this.#task;
       if (phase !== "up") this.#act(() => this.#task.names.settleAll());
     });
