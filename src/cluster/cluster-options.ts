@@ -57,7 +57,8 @@ export interface ClusterOptions {
    */
   readonly probeLeaseMs?: number;
   /**
-   * The longest open window that is taken from a peer, in milliseconds; at most a day.
+   * The longest open window after failures that is taken from a peer, in milliseconds; at most a day. What is forced
+   * open keeps its end, which the store puts no further than a day ahead.
    * @default 3_600_000
    */
   readonly longestOpenMs?: number;

@@ -1,4 +1,5 @@
 import type { CircuitBreaker } from "../core/circuit-breaker.ts";
+import { Check } from "../events/check.ts";
 import type { EventBus } from "../events/event-bus.ts";
 import type { Rejection } from "./message.ts";
 import type { Evidence } from "./names-host.ts";
@@ -28,7 +29,7 @@ export interface ControlResult {
 /** Options of {@link Cluster.forceOpen}. */
 export interface ClusterForceOptions {
   /**
-   * After this many milliseconds a probe may run.
+   * After this many milliseconds a probe may run; in the other tasks after a day at the latest.
    * @default until `reset`
    */
   readonly forMs?: number;
@@ -37,6 +38,16 @@ export interface ClusterForceOptions {
    * @default what is known now
    */
   readonly evidence?: Evidence;
+}
+
+/** @throws {TypeError|RangeError} when an option is unknown, of the wrong type or outside its range */
+export function checkedForce(options: ClusterForceOptions): ClusterForceOptions {
+  const check = new Check("force open");
+  check.keys(check.object("options", options) && options, ["forMs", "evidence"]);
+  const { forMs, evidence } = options;
+  if (forMs !== undefined) check.positiveMs("forMs", forMs);
+  if (evidence !== undefined) check.object("evidence", evidence);
+  return options;
 }
 
 /** The state of this task's part in the cluster. */

@@ -7,11 +7,12 @@ import type { Backplane } from "./backplane.ts";
 import { ClusterJournal } from "./cluster-journal.ts";
 import { clusterMeasures } from "./cluster-measures.ts";
 import type { ClusterSettings } from "./cluster-options.ts";
-import type {
-  ClusterForceOptions,
-  ClusterRegistry,
-  ClusterStatus,
-  ControlResult,
+import {
+  type ClusterForceOptions,
+  type ClusterRegistry,
+  type ClusterStatus,
+  type ControlResult,
+  checkedForce,
 } from "./cluster-seams.ts";
 import { ClusterTask } from "./cluster-task.ts";
 import type { Effect, Settled } from "./effect.ts";
@@ -23,7 +24,6 @@ import { LONGEST_NOTE } from "./wire.ts";
 
 /** How long leaving waits for what is under way. */
 const LEAVE_MS = 1_000;
-const NO_ANSWER = null;
 
 /** A task's place in a cluster. Made by `joinCluster`. */
 export class Cluster {
@@ -94,18 +94,18 @@ export class Cluster {
   forceOpen(
     name: string,
     reason?: string,
-    { forMs, evidence }: ClusterForceOptions = {},
+    options: ClusterForceOptions = {},
   ): Promise<ControlResult> {
     const key = this.#checkedKey("force open", name, reason);
-    if (forMs !== undefined) new Check("force open").positiveMs("forMs", forMs);
+    const { forMs, evidence } = checkedForce(options);
     if (evidence !== undefined && this.#task.names.isStale(key, evidence)) {
       return Promise.resolve({ scope: "stale", epoch: this.#task.slot(key)?.known.e ?? 0 });
     }
     return this.#settled((ticket) => {
       const breaker = this.#breakers.get(name);
       if (breaker !== undefined) {
-        const options = forMs === undefined ? {} : { forMs };
-        this.#withTicket(ticket, () => breaker.forceOpen(reason, options));
+        const given = forMs === undefined ? {} : { forMs };
+        this.#withTicket(ticket, () => breaker.forceOpen(reason, given));
         return;
       }
       const open = { forMs: forMs ?? Number.POSITIVE_INFINITY, note: noteOf(reason ?? "forced") };
@@ -193,7 +193,7 @@ export class Cluster {
     return new Promise((resolve) => {
       this.#tickets.set(ticket, ({ scope, e }) => resolve({ scope, epoch: e }));
       begin(ticket);
-      // A disabled breaker does not open, and says so by doing nothing; a task that is alone has nobody to wait for.
+      // A task that is alone has nobody to wait for.
       const { phase } = this.#task;
       if (phase !== "up") this.#act(() => this.#task.names.settleAll());
     });
@@ -347,7 +347,7 @@ export class Cluster {
   #run(id: number, operation: Operation): void {
     void this.#try(() => this.#backplane.run(operation)).then((ran) => {
       // Nothing is no answer either.
-      const raw = ran.ok ? (ran.value ?? NO_ANSWER) : NO_ANSWER;
+      const raw = ran.ok ? (ran.value ?? null) : null;
       if (ran.ok) this.#fault = undefined;
       this.#act((nowMs) => this.#task.answered(id, raw, nowMs));
     });

@@ -129,9 +129,10 @@ export class Names {
 
   #hold(slot: Slot, nowMs: number, afresh: boolean): void {
     const { key, known: record } = slot;
-    // When a quota is there again is a fact, and no guess of a breaker: only the store bounds it.
-    const isQuota = nameOf(key).kind === "quota";
-    const longestOpenMs = isQuota ? LONGEST_OPEN_MS : this.#host.settings.longestOpenMs;
+    // When a quota is there again is a fact, the end of a force a decision, and neither the guess of a breaker: only the
+    // store bounds them.
+    const isGuess = nameOf(key).kind === "breaker" && record.f === 0;
+    const longestOpenMs = isGuess ? this.#host.settings.longestOpenMs : LONGEST_OPEN_MS;
     const serverMs = this.#host.serverMs(nowMs);
     const leftMs = Math.min(Math.max(0, record.ou - serverMs), longestOpenMs);
     const remainingMs = isEndless(record) ? Number.POSITIVE_INFINITY : leftMs;

@@ -2,6 +2,7 @@ import { isCircuitOpenError } from "../core/circuit-open-error.ts";
 import { Check } from "../events/check.ts";
 import { platformRandom, platformTimers, type Timers } from "../platform.ts";
 import type { Cluster } from "./cluster.ts";
+import { cyrb53 } from "./hash.ts";
 
 /** Options of {@link startSentinel}. */
 export interface SentinelOptions {
@@ -48,6 +49,8 @@ const KEYS = [
 ] as const satisfies readonly (keyof SentinelOptions)[];
 /** The lease outlasts a late probe of whoever has it. */
 const LEASE_INTERVALS = 2.5;
+/** How much of a name is in the name of its lease. */
+const LONGEST_PART = 200;
 
 /**
  * Watches over a breaker that is forced open: asks the dependency at intervals, one task of the fleet at a time, and
@@ -97,6 +100,13 @@ type Watching = Required<
   Pick<SentinelOptions, "probe" | "intervalMs" | "healthyProbes" | "timers">
 >;
 
+/** The lease of the sentinels of a name, which may be as long as a name of a lease itself. */
+function leaseOf(name: string): string {
+  const part =
+    name.length <= LONGEST_PART ? name : `${name.slice(0, LONGEST_PART)}/${cyrb53(name)}`;
+  return `sentinel/${part}`;
+}
+
 /** What a sentinel has seen. */
 class Sentinel {
   readonly #cluster: Cluster;
@@ -119,7 +129,7 @@ class Sentinel {
       this.#healthy = 0;
       return;
     }
-    const given = await this.#cluster.lease(`sentinel/${this.#name}`, intervalMs * LEASE_INTERVALS);
+    const given = await this.#cluster.lease(leaseOf(this.#name), intervalMs * LEASE_INTERVALS);
     // Another task asks. With the store out of reach each asks for itself.
     if (given === false) {
       this.#healthy = 0;

@@ -271,7 +271,7 @@ describeWith("redis-server")("telltale cluster, against a real Redis", () => {
 });
 
 describeWith("redis-server")("telltale cluster, against a Redis Cluster", () => {
-  test("finds the node that has the keys", async () => {
+  test("finds the node that has the keys, and says of one URL that there must be two", async () => {
     const servers = await startRedisCluster();
     try {
       const urls = servers.nodes.map(({ url }) => url).join(",");
@@ -279,6 +279,14 @@ describeWith("redis-server")("telltale cluster, against a Redis Cluster", () => 
       expect(forced).toMatchObject({ code: 0, stderr: "" });
       const status = await telltale(["status", "--redis", urls]);
       expect(status.stdout).toMatch(/payments +forced_open/);
+      // Of one node alone: it has the keys, or says what to do.
+      const each = await Promise.all(
+        servers.nodes.map(({ url }) => telltale(["status", "--redis", url])),
+      );
+      expect(each.map(({ code }) => code).toSorted()).toEqual([0, 1, 1]);
+      for (const { stderr } of each.filter(({ code }) => code === 1)) {
+        expect(stderr).toMatch(/MOVED .*name two of its nodes, separated by a comma/);
+      }
     } finally {
       await servers.stop();
     }

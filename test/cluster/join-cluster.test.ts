@@ -129,6 +129,26 @@ test("a forced open with an end lets one task probe, and its success closes the 
   expect(states(tasks)).toEqual(["closed", "closed"]);
 });
 
+test("longestOpenMs: bounds what a peer opened after failures, and not what somebody forced", async () => {
+  const options = { longestOpenMs: 60_000 };
+  const { time, fleet, tasks } = await joined(2, {
+    options,
+    breakerOptions: { cooldownMs: 600_000 },
+  });
+  const [here, there] = [nth(tasks, 0), nth(tasks, 1)];
+  for (const name of ["tripped", "forced"]) there.get(name);
+  here.get("tripped").recordFailure();
+  here.get("tripped").recordFailure();
+  here.get("forced").forceOpen("a night's maintenance", { forMs: 12 * 3_600_000 });
+  await time.pass(100);
+  fleet.stalled.add("b");
+  await time.pass(70_000);
+  // On its own, the task has nothing but what it took over.
+  expect(there.get("tripped").state).toBe("half_open");
+  expect(there.get("forced").state).toBe("forced_open");
+  expect(there.get("forced").retryAfterMs).toBeGreaterThan(11 * 3_600_000);
+});
+
 test("trap 49: with the store out of reach no call fails or waits, and a reset acts here and travels later", async () => {
   const { fleet, time, tasks } = await joined(2);
   const [a, b] = [nth(tasks, 0), nth(tasks, 1)];
@@ -357,4 +377,19 @@ test.each([
   const join = () => joinCluster(nth(tasks, 0), fleet.store.backplane(), options as object);
   expect(join).toThrow(kind);
   expect(join).toThrow(message);
+});
+
+test.each([
+  [{ formMs: 500 }, TypeError, 'unknown option "formMs", did you mean "forMs"'],
+  [{ forMs: 0 }, RangeError, "forMs must be a positive number of milliseconds"],
+  [{ evidence: 7 }, TypeError, "evidence must be an object"],
+])("cluster.forceOpen() refuses %j, and forces nothing", async (options, kind, message) => {
+  const { tasks } = await joined(1);
+  const task = nth(tasks, 0);
+  const breaker = task.get("payments");
+  // Wrong on purpose.
+  const force = () => task.cluster.forceOpen("payments", "typing at night", options as object);
+  expect(force).toThrow(kind);
+  expect(force).toThrow(message);
+  expect(breaker.state).toBe("closed");
 });

@@ -139,6 +139,20 @@ test("startSentinel() ends when it is told to", async () => {
   expect(breaker.state).toBe("forced_open");
 });
 
+test("startSentinel() watches over breakers of the longest names, each for itself", async () => {
+  const { time, tasks } = await joined(1);
+  const task = nth(tasks, 0);
+  const names = ["a", "b"].map((end) => "n".repeat(255) + end);
+  for (const [index, name] of names.entries()) {
+    task.get(name).forceOpen();
+    const probe = () => index === 0;
+    const shared = { timers: time, random: () => 0.5, intervalMs: 1_000, healthyProbes: 1 };
+    startSentinel(task.cluster, name, { probe, ...shared });
+  }
+  await time.pass(1_500);
+  expect(names.map((name) => task.get(name).state)).toEqual(["closed", "forced_open"]);
+});
+
 test("startSentinel() spreads its probes by jitter", async () => {
   const { time, breaker } = await watched(() => true, {
     jitter: 1,

@@ -17,6 +17,8 @@ import type { Place } from "./given-operation.ts";
 
 /** How long Redis may take to be there, and to answer. */
 const DEADLINE_MS = 5_000;
+/** What one URL of a Redis Cluster leads to, unless its node happens to have the keys. */
+const OF_A_CLUSTER = "it is a node of a Redis Cluster: name two of its nodes, separated by a comma";
 
 /** One line of the audit stream. */
 export interface AuditEntry {
@@ -172,7 +174,8 @@ function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
   if (!(error instanceof Error)) return String(error);
   if (error.message === "" && error.cause !== undefined) return reasonOf(error.cause);
-  return error.message === "" ? error.name : error.message;
+  const reason = error.message === "" ? error.name : error.message;
+  return reason.startsWith("MOVED ") ? `${reason}; ${OF_A_CLUSTER}` : reason;
 }
 
 function auditEntry(row: unknown): AuditEntry {
