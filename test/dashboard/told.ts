@@ -57,10 +57,11 @@ export function told(instance = "api-1") {
 
 /** A message as it would be if the endpoint had the fake clock, too. */
 function at<T extends { atMs: number }>(clock: FakeClock, message: T): T {
-  const offMs = clock.epochMs() - message.atMs;
-  const text = JSON.stringify(message, (key, value: unknown) =>
-    (key === "atMs" || key === "retryAtMs") && typeof value === "number" ? value + offMs : value,
-  );
+  const text = JSON.stringify(message, (key, value: unknown) => {
+    if ((key !== "atMs" && key !== "retryAtMs") || typeof value !== "number") return value;
+    // The endpoint reads its clock more than once; under the fake one all is said in whole seconds, at one moment.
+    return clock.epochMs() + Math.round((value - message.atMs) / 1_000) * 1_000;
+  });
   // Only numbers were moved.
   return JSON.parse(text) as T;
 }
