@@ -32,7 +32,7 @@ export class ProviderObject extends ownerClass(DurableObject<Env>, (env, name) =
 
 /** What breakers and budgets do, as lines of the Worker's log. */
 const told = createEventBus();
-for (const family of ["circuit.*", "quota.*", "budget.*", "owner.*"] as const) {
+for (const family of ["circuit.*", "quota.*", "budget.*", "owner.*", "state.*"] as const) {
   told.on(family, (event) => {
     if (event.type !== "circuit.success") console.log(JSON.stringify(event));
   });

@@ -1,7 +1,9 @@
 import type { Clock } from "../core/clock.ts";
+import { isSnapshotError } from "../core/snapshot-error.ts";
 import { own, SnapshotReader } from "../core/snapshot-reader.ts";
 import { describeError } from "../events/describe-error.ts";
 import type { EventBus } from "../events/event-bus.ts";
+import { snapshotRejected } from "../events/snapshot-rejected.ts";
 import { CreditLedger, type Reservation } from "../quota/credit-ledger.ts";
 import { type CreditLedgerOptions, RESERVATION_MS } from "../quota/ledger-options.ts";
 import { formatUsd } from "../quota/nano-usd.ts";
@@ -47,7 +49,7 @@ export class LedgerLog {
     // One object at a time has the storage, and goes on from all of it: it may keep its name.
     const named = { ...options, writer: "owner" };
     this.ledger = new CreditLedger(bus === undefined ? named : { ...named, bus: this.#gate(bus) });
-    this.#load();
+    this.#load(bus);
     this.#telling = true;
   }
 
@@ -129,30 +131,40 @@ export class LedgerLog {
     this.#baseLength = text.length;
   }
 
-  /** What cannot be read leaves the ledger unknown, and the rows as they are. */
-  #load(): void {
+  /** What cannot be read leaves the ledger unknown, which is told once, and the rows as they are. */
+  #load(bus: EventBus | undefined): void {
     let base = "";
     for (const [, piece] of this.#table.beginningWith(BASE)) base += piece;
     this.#baseLength = base.length;
     let known = true;
-    const read = (body: () => void): void => {
+    const read = (subject: string, body: () => void): void => {
       try {
         body();
-      } catch {
+      } catch (thrown) {
+        if (known) this.#tellRejected(bus, subject, thrown);
         known = false;
       }
     };
-    if (base !== "") read(() => this.ledger.restore(base));
+    if (base !== "") read("ledger", () => this.ledger.restore(base));
     for (const [key, text] of this.#table.beginningWith(LOG)) {
       this.#seq = Number(key.slice(LOG.length));
       this.#logged = {
         rows: this.#logged.rows + 1,
         length: this.#logged.length + text.length,
       };
-      read(() => void this.ledger.record(spendOf(text)));
+      read(key, () => void this.ledger.record(spendOf(text)));
     }
     this.#loadReservations();
     if (!known) this.ledger.markUnknown();
+  }
+
+  #tellRejected(bus: EventBus | undefined, subject: string, thrown: unknown): void {
+    if (bus?.has("state.rejected") !== true) return;
+    const { code, path } = isSnapshotError(thrown)
+      ? thrown
+      : { code: "ERR_SNAPSHOT_FORM", path: "" };
+    const told = { atMs: this.#clock.epochMs(), instance: bus.instance };
+    bus.emit(snapshotRejected({ source: "durable object", subject, code, path }, told));
   }
 
   /** Holds again what calls that are still under way may use; what is over, damaged or does not fit holds nothing. */

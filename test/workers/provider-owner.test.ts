@@ -176,16 +176,22 @@ describe("an owner", () => {
     expect(world.storage.statements).toEqual([]);
   });
 
-  test.each(["ledger:000000", "spend:000000000002"])(
-    "a damaged row %s leaves the ledger unknown, and the rows as they are",
-    (key) => {
+  test.each([
+    ["ledger:000000", "ledger"],
+    ["spend:000000000002", "spend:000000000002"],
+  ])(
+    "a damaged row %s leaves the ledger unknown, is told, and the rows as they are",
+    (key, subject) => {
       const options = { ...OPTIONS.ledger, prices: OPTIONS.ledger?.prices ?? {} };
       const budgets = [{ name: "month", usdPerMonth: 100, hard: true }];
-      const { world } = heard({ ledger: { ...options, budgets } });
+      const { world, events } = heard({ ledger: { ...options, budgets } });
       world.owner.exchange({ ...REQUEST, spends: [spend("a"), spend("b")] });
       world.putRow(key, '{"usd":');
       world.crash();
       expect(world.owner.status().spent).toBeNull();
+      expect(events.filter(({ type }) => type === "state.rejected")).toMatchObject([
+        { source: "durable object", subject, code: "ERR_SNAPSHOT_JSON", path: "" },
+      ]);
       const { denied } = world.owner.exchange({ ...REQUEST, spends: [spend("c")] });
       expect(denied).toMatchObject([{ model: "gpt-5", reason: "unknown" }]);
       expect(world.rows().get(key)).toBe('{"usd":');
