@@ -222,7 +222,14 @@ function countSeries(chart: BreakerChart, palette: Palette): object[] {
       },
     },
   });
-  const near = bins.filter(({ nearest }) => nearest !== null);
+  const near = bins.flatMap(({ fromMs, nearest, last }) => {
+    const points = [
+      { atMs: middle(fromMs), share: nearest },
+      // What fell again within the stretch must not look as if it had stayed.
+      ...(last === nearest ? [] : [{ atMs: fromMs + binMs, share: last }]),
+    ];
+    return points.filter(({ share }) => share !== null);
+  });
   return [
     bar("refused", palette.skips, (at) => bins[at]?.skips ?? 0),
     bar("error", palette.error, (at) => bins[at]?.error ?? 0),
@@ -230,14 +237,14 @@ function countSeries(chart: BreakerChart, palette: Palette): object[] {
     {
       ...{ type: "line", name: "nearest to the trip", step: "end", xAxisIndex: 2, yAxisIndex: 2 },
       ...{ symbol: "circle", symbolSize: 6, color: palette.nearest, lineStyle: { width: 1.5 } },
-      data: near.map(({ fromMs, nearest }) => [middle(fromMs), nearest]),
+      data: near.map(({ atMs, share }) => [atMs, share]),
       tooltip: {
         formatter(given: { dataIndex: number }) {
-          const bin = near[given.dataIndex];
-          if (bin === undefined) return "";
+          const point = near[given.dataIndex];
+          if (point === undefined) return "";
           return textLines([
-            `${utc(bin.fromMs)} UTC`,
-            `${Math.round((bin.nearest ?? 0) * 100)} % of the way to a trip`,
+            `${utc(point.atMs)} UTC`,
+            `${Math.round((point.share ?? 0) * 100)} % of the way to a trip`,
           ]);
         },
       },
