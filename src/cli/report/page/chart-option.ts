@@ -54,6 +54,8 @@ export function optionOf(
     splitLine: { show: true, lineStyle: { color: palette.line, opacity: 0.5 } },
     axisLabel: { color: palette.faint, fontSize: 12, hideOverlap: true, formatter: MOMENTS },
   };
+  // Without a filter: a state that lasts longer than what is shown is a part of it.
+  const zoom = { xAxisIndex: [0, 1, 2], startValue, endValue, filterMode: "none" };
   const tops = [TOP_PX, TOP_PX + lanesPx(chart) + GAP_PX];
   const lowest = (tops[1] ?? 0) + COUNTS_PX + GAP_PX;
   const heights = [lanesPx(chart), COUNTS_PX, NEAREST_PX];
@@ -86,9 +88,9 @@ export function optionOf(
       textStyle: { color: palette.text, fontSize: 12 },
     },
     dataZoom: [
-      { type: "inside", xAxisIndex: [0, 1, 2], startValue, endValue, zoomOnMouseWheel: "ctrl" },
+      { ...zoom, type: "inside", zoomOnMouseWheel: "ctrl" },
       {
-        ...{ type: "slider", xAxisIndex: [0, 1, 2], startValue, endValue, bottom: 8, height: 22 },
+        ...{ ...zoom, type: "slider", bottom: 8, height: 22 },
         textStyle: { color: palette.faint },
         borderColor: palette.line,
         labelFormatter: (value: number) => utc(value).slice(11, 19),
