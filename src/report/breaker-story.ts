@@ -46,6 +46,8 @@ export class BreakerStory {
   #lifeBefore = 0;
   #last: CircuitRecord | null = null;
   #gap: Gap | null = null;
+  /** What was told last of the way to a trip is a row of failures, which a success ends. */
+  #isInRow = false;
 
   constructor(breaker: string, instance: string | null, commons: StoryCommons) {
     this.#commons = commons;
@@ -122,9 +124,18 @@ export class BreakerStory {
         const isNearer = record["state"] === "closed" && limit !== null && limit > 0;
         const nearest = Math.min(1, (failures ?? 0) / (limit ?? 1));
         this.bins.add(atMs, { [reason]: 1, ...(isNearer ? { nearest } : {}) });
+        this.#isInRow ||= isNearer;
         break;
       }
+      case "circuit.success":
+        // With degradation some failures still count after it; then the success says how many.
+        if (this.#isInRow && amount(record, "consecutiveFailures") === null) {
+          this.#isInRow = false;
+          this.bins.add(atMs, { nearest: 0 });
+        }
+        break;
       case "circuit.progress":
+        this.#isInRow = text(record, "rule") === "consecutive";
         this.bins.add(atMs, { nearest: Math.min(1, amount(record, "ratio") ?? 0) });
         break;
       case "circuit.open":

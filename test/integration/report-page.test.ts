@@ -100,6 +100,8 @@ describeWith("chromium")("the page of telltale report in a browser", () => {
     await tab.mouse.move(chart.x + chart.width / 2 + 160, bar, { steps: 4 });
     await tab.mouse.up();
     await expect.poll(axis).not.toBe(byWheel);
+    // The lane of each instance reaches beyond what is shown now, and is still drawn.
+    expect(await lanes(tab, "#58b27c")).toBe(5);
     expect(faults).toEqual([]);
     await tab.close();
   });

@@ -350,3 +350,30 @@ test("a timeline joins late results, however they mix with refused calls, and le
   const late = incident?.timeline.find(({ type }) => type === "circuit.late");
   expect(recorded.events[(late?.source?.line ?? 0) - 1]?.type).toBe("circuit.late");
 });
+
+test("the way to a trip is told back to its beginning by a success and by a close, however wide the bins are", async () => {
+  const recorded = record();
+  const { clock } = recorded;
+  const breaker = recorded.breaker("payments", { failureThreshold: 5, cooldownMs: 20 });
+  for (let n = 0; n < 3; n++) await breaker.execute(fail);
+  await breaker.execute(succeed);
+  clock.advance(1_000);
+  for (let n = 0; n < 5; n++) await breaker.execute(fail);
+  clock.advance(20);
+  await breaker.execute(succeed);
+  const near = ({ breakers }: PostMortem) =>
+    breakers["payments"]?.bins.map(({ nearest, last }) => [nearest, last]);
+  expect(near(postMortem({ "app.log": recorded.events }))).toEqual([
+    [0.6, 0],
+    [1, 0],
+  ]);
+  // A failure in each minute of a day makes the bins so wide that all of that is in one.
+  for (let n = 0; n < 1_440; n++) {
+    clock.advance(60_000);
+    await breaker.execute(fail);
+    await breaker.execute(succeed);
+  }
+  const [first, ...others] = near(postMortem({ "app.log": recorded.events })) ?? [];
+  expect(first).toEqual([1, 0]);
+  expect(new Set(others.map(String))).toEqual(new Set(["0.2,0"]));
+});

@@ -1,7 +1,7 @@
 /** The looks of the page: light and dark by the reader's choice, and for paper. */
 export const PAGE_STYLE = `
-:root { --text: #1d232b; --faint: #5c6672; --line: #dde2e8; --page: #f5f7f9; --panel: #fff; --bad: #b3202c; --good: #1c7c45; --half: #a86600; --forced: #7b4bb7; --closed: #cfe6d6; --open: #c62f3b; --half-fill: #d98a00; --gap: #fff3d6; }
-@media (prefers-color-scheme: dark) { :root { --text: #e4e8ee; --faint: #98a3b1; --line: #333c48; --page: #12161b; --panel: #1a2028; --bad: #ff8088; --good: #66cf92; --half: #f2b144; --forced: #b68cf0; --closed: #24402f; --open: #f0616b; --half-fill: #f2b144; --gap: #3b3015; } }
+:root { --text: #1d232b; --faint: #5c6672; --line: #dde2e8; --page: #f5f7f9; --panel: #fff; --bad: #b3202c; --good: #1c7c45; --half: #a86600; --forced: #7b4bb7; --closed: #58b27c; --open: #c62f3b; --half-fill: #d98a00; --gap: #fff3d6; }
+@media (prefers-color-scheme: dark) { :root { --text: #e4e8ee; --faint: #98a3b1; --line: #333c48; --page: #12161b; --panel: #1a2028; --bad: #ff8088; --good: #66cf92; --half: #f2b144; --forced: #b68cf0; --closed: #2f7a4e; --open: #f0616b; --half-fill: #f2b144; --gap: #3b3015; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 main { max-width: 1120px; margin: 0 auto; padding: 24px 16px 64px; }
@@ -38,9 +38,16 @@ th { font-weight: 600; }
 .timeline .half td:nth-child(2) { color: var(--half); font-weight: 600; }
 tr.gap th, tr.gap td { background: var(--gap); }
 .tip { font: 12px/1.5 system-ui, sans-serif; white-space: normal; max-width: 360px; overflow-wrap: anywhere; }
-@media (max-width: 640px) { .timeline td:first-child { width: auto; white-space: normal; } }
+@media screen and (max-width: 640px) {
+  section { padding: 14px 12px; }
+  .facts th { width: 96px; }
+  .timeline thead { display: none; }
+  .timeline tr { display: block; padding: 6px 0; border-bottom: 1px solid var(--line); }
+  .timeline td, .timeline td:first-child, .timeline td:last-child { display: block; width: auto; padding: 0; border: 0; }
+  .timeline td:first-child { color: var(--faint); font-size: 12px; }
+}
 @media print {
-  :root { --text: #000; --faint: #444; --line: #bbb; --page: #fff; --panel: #fff; --bad: #b3202c; --good: #1c7c45; --half: #a86600; --forced: #7b4bb7; --closed: #cfe6d6; --open: #c62f3b; --half-fill: #d98a00; --gap: #fff3d6; }
+  :root { --text: #000; --faint: #444; --line: #bbb; --page: #fff; --panel: #fff; --bad: #b3202c; --good: #1c7c45; --half: #a86600; --forced: #7b4bb7; --closed: #58b27c; --open: #c62f3b; --half-fill: #d98a00; --gap: #fff3d6; }
   body { font-size: 11px; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   main { max-width: none; padding: 0; }
   section { border: 0; padding: 0; }

@@ -24,6 +24,7 @@ const OWN_STYLE = `
 .settings tr.best td { font-weight: 600; color: var(--good); }
 .settings tr.today td { color: var(--bad); }
 .wide { overflow-x: auto; }
+@media screen and (max-width: 640px) { .settings { width: 860px; } }
 .lead { overflow-wrap: anywhere; }
 pre { overflow-x: auto; padding: 10px; border: 1px solid var(--line); border-radius: 6px; font-size: 13px; }
 `;

@@ -54,6 +54,8 @@ export function optionOf(
     splitLine: { show: true, lineStyle: { color: palette.line, opacity: 0.5 } },
     axisLabel: { color: palette.faint, fontSize: 12, hideOverlap: true, formatter: MOMENTS },
   };
+  // Without a filter: a state that lasts longer than what is shown is a part of it.
+  const zoom = { xAxisIndex: [0, 1, 2], startValue, endValue, filterMode: "none" };
   const tops = [TOP_PX, TOP_PX + lanesPx(chart) + GAP_PX];
   const lowest = (tops[1] ?? 0) + COUNTS_PX + GAP_PX;
   const heights = [lanesPx(chart), COUNTS_PX, NEAREST_PX];
@@ -86,9 +88,9 @@ export function optionOf(
       textStyle: { color: palette.text, fontSize: 12 },
     },
     dataZoom: [
-      { type: "inside", xAxisIndex: [0, 1, 2], startValue, endValue, zoomOnMouseWheel: "ctrl" },
+      { ...zoom, type: "inside", zoomOnMouseWheel: "ctrl" },
       {
-        ...{ type: "slider", xAxisIndex: [0, 1, 2], startValue, endValue, bottom: 8, height: 22 },
+        ...{ ...zoom, type: "slider", bottom: 8, height: 22 },
         textStyle: { color: palette.faint },
         borderColor: palette.line,
         labelFormatter: (value: number) => utc(value).slice(11, 19),
@@ -222,7 +224,14 @@ function countSeries(chart: BreakerChart, palette: Palette): object[] {
       },
     },
   });
-  const near = bins.filter(({ nearest }) => nearest !== null);
+  const near = bins.flatMap(({ fromMs, nearest, last }) => {
+    const points = [
+      { atMs: middle(fromMs), share: nearest },
+      // What fell again within the stretch must not look as if it had stayed.
+      ...(last === nearest ? [] : [{ atMs: fromMs + binMs, share: last }]),
+    ];
+    return points.filter(({ share }) => share !== null);
+  });
   return [
     bar("refused", palette.skips, (at) => bins[at]?.skips ?? 0),
     bar("error", palette.error, (at) => bins[at]?.error ?? 0),
@@ -230,14 +239,14 @@ function countSeries(chart: BreakerChart, palette: Palette): object[] {
     {
       ...{ type: "line", name: "nearest to the trip", step: "end", xAxisIndex: 2, yAxisIndex: 2 },
       ...{ symbol: "circle", symbolSize: 6, color: palette.nearest, lineStyle: { width: 1.5 } },
-      data: near.map(({ fromMs, nearest }) => [middle(fromMs), nearest]),
+      data: near.map(({ atMs, share }) => [atMs, share]),
       tooltip: {
         formatter(given: { dataIndex: number }) {
-          const bin = near[given.dataIndex];
-          if (bin === undefined) return "";
+          const point = near[given.dataIndex];
+          if (point === undefined) return "";
           return textLines([
-            `${utc(bin.fromMs)} UTC`,
-            `${Math.round((bin.nearest ?? 0) * 100)} % of the way to a trip`,
+            `${utc(point.atMs)} UTC`,
+            `${Math.round((point.share ?? 0) * 100)} % of the way to a trip`,
           ]);
         },
       },
