@@ -13,12 +13,22 @@ const keyOf = (name: string, n: number): string => (n === 0 ? name : `${name}:${
 
 /** A part as rows that belong together: each says how many there are, and of which writing. */
 export function partRows(name: string, text: string, atMs: number): StateRow[] {
-  const of = Math.max(1, Math.ceil(text.length / PIECE));
   const id = incidentIdOf(atMs, platformRandom());
-  return Array.from({ length: of }, (_, n) => [
-    keyOf(name, n),
-    `${id} ${n} ${of}\n${text.slice(n * PIECE, (n + 1) * PIECE)}`,
-  ]);
+  const cut = pieces(text);
+  return cut.map((piece, n) => [keyOf(name, n), `${id} ${n} ${cut.length}\n${piece}`]);
+}
+
+function pieces(text: string): string[] {
+  const cut: string[] = [];
+  let from = 0;
+  do {
+    let to = Math.min(text.length, from + PIECE);
+    // Not between the halves of a surrogate pair, which no store could keep.
+    if (to < text.length && /[\uD800-\uDBFF]/.test(text[to - 1] ?? "")) to--;
+    cut.push(text.slice(from, to));
+    from = to;
+  } while (from < text.length);
+  return cut;
 }
 
 /** The keys of the pieces from one on up to another. */

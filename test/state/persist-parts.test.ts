@@ -118,6 +118,28 @@ test("persist() keeps a part that is larger than a row in several, and takes non
   expect((await read()).text).toBe("short");
 });
 
+test.each(["", "."])(
+  "persist() cuts a part nowhere that a store could not keep (%o)",
+  async (shift) => {
+    const store = new FlakyStore();
+    const time = new VirtualTime();
+    let held = `${shift}${"😀".repeat(400_000)}`;
+    const part = {
+      snapshot: () => held,
+      restore(text: unknown) {
+        held = JSON.parse(String(text));
+      },
+    };
+    const first = await processOf(store, { parts: { part } }, {}, time);
+    await time.until((await first.persisting).close());
+    const written = held;
+    held = "";
+    const second = await processOf(store, { parts: { part } }, {}, time);
+    expect(held === written).toBe(true);
+    await time.until((await second.persisting).close());
+  },
+);
+
 test("persist() keeps no part in several rows of a store that may tear them, and says so", async () => {
   const store = new FlakyStore(new Map(), { atomic: false });
   const parts = { notes: textPart("x".repeat(400_000)) };
