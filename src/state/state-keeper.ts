@@ -6,7 +6,7 @@ import type { PersistSettings } from "./persist-options.ts";
 import type { StateRow, StateStore } from "./store.ts";
 import { StoreHealth, type StoreOperation } from "./store-health.ts";
 import { checkedRows } from "./store-rows.ts";
-import { Turns } from "./turns.ts";
+import { PIECE_LENGTH, Turns } from "./turns.ts";
 import { UnsavedBreakers } from "./unsaved-breakers.ts";
 
 const BREAKERS = "breaker:";
@@ -236,8 +236,12 @@ export class StateKeeper {
     const { prefix } = this.#settings;
     try {
       // Stores look at all rows of a write in one step: not at more than take them a moment.
+      const turns = new Turns();
       for (let from = 0; from < rows.length; from += MOST_ROWS) {
         await this.#write(rows.slice(from, from + MOST_ROWS));
+        // A store in memory has answered without giving anybody else a turn.
+        const isLast = from + MOST_ROWS >= rows.length;
+        if (!isLast && turns.isOverAfter(MOST_ROWS * PIECE_LENGTH)) await turns.next();
       }
       // The rows of a part belong together.
       if (partRows.length > 0) await this.#write(partRows);
