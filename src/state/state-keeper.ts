@@ -6,7 +6,7 @@ import type { PersistSettings } from "./persist-options.ts";
 import type { StateRow, StateStore } from "./store.ts";
 import { StoreHealth, type StoreOperation } from "./store-health.ts";
 import { checkedRows } from "./store-rows.ts";
-import { PIECE_LENGTH, Turns } from "./turns.ts";
+import { Turns } from "./turns.ts";
 import { UnsavedBreakers } from "./unsaved-breakers.ts";
 
 const BREAKERS = "breaker:";
@@ -24,12 +24,10 @@ const CHANGES = [
   "circuit.enable",
 ] as const;
 
-/** What is written in one go. */
-interface Batch {
-  readonly names: readonly string[];
-  readonly gone: readonly string[];
+/** What is written of the parts in one go. */
+interface PartWrites {
   readonly rows: readonly StateRow[];
-  readonly partRows: readonly StateRow[];
+  /** Keys of rows that they no longer have. */
   readonly stale: readonly string[];
   readonly kept: readonly (() => void)[];
 }
@@ -231,26 +229,20 @@ export class StateKeeper {
   }
 
   async #writeOnce(): Promise<boolean> {
-    const batch = await this.#batch();
-    const { rows, partRows, gone, stale, names, kept } = batch;
+    const { names, gone } = this.#unsaved.take();
     const { prefix } = this.#settings;
     try {
-      // Stores look at all rows of a write in one step: not at more than take them a moment.
-      const turns = new Turns();
-      for (let from = 0; from < rows.length; from += MOST_ROWS) {
-        await this.#write(rows.slice(from, from + MOST_ROWS));
-        // A store in memory has answered without giving anybody else a turn.
-        const isLast = from + MOST_ROWS >= rows.length;
-        if (!isLast && turns.isOverAfter(MOST_ROWS * PIECE_LENGTH)) await turns.next();
-      }
+      let changes = await this.#writeBreakers(names);
+      const { rows, stale, kept } = this.#partWrites();
       // The rows of a part belong together.
-      if (partRows.length > 0) await this.#write(partRows);
-      const keys = [...gone.map((name) => `${BREAKERS}${name}`), ...stale];
+      if (rows.length > 0) await this.#write(rows);
+      const keys = [...[...gone].map((name) => `${BREAKERS}${name}`), ...stale];
       if (keys.length > 0) {
         const removed = keys.map((key) => `${prefix}${key}`);
         await this.#timed("write", () => this.#store.remove(removed));
       }
-      if (rows.length + partRows.length + keys.length > 0) this.#health.worked("write");
+      changes += rows.length + keys.length;
+      if (changes > 0) this.#health.worked("write");
       for (const keep of kept) keep();
       return true;
     } catch (error) {
@@ -260,22 +252,36 @@ export class StateKeeper {
     }
   }
 
-  #write(rows: readonly StateRow[]): Promise<void> {
-    return this.#timed("write", () => this.#store.write(rows));
-  }
-
-  /** The rows as of now. */
-  async #batch(): Promise<Batch> {
-    const { names, gone } = this.#unsaved.take();
+  /**
+   * Writes the rows of breakers, a few at a time: stores look at all rows of a write in one step, and rows that wait for
+   * others are memory that the collector has to walk through. How many were written.
+   */
+  async #writeBreakers(names: Iterable<string>): Promise<number> {
     const turns = new Turns();
-    const rows: StateRow[] = [];
+    let rows: StateRow[] = [];
+    let written = 0;
     for (const name of names) {
+      if (rows.length === MOST_ROWS) {
+        await this.#write(rows);
+        written += rows.length;
+        rows = [];
+      }
       const key = `${BREAKERS}${name}`;
       const text = this.#asked(key, () => this.#unsaved.rowOf(name));
       if (text !== null) this.#addRow(rows, key, text);
       if (turns.isOverAfter(text?.length ?? 0)) await turns.next();
     }
-    const partRows: StateRow[] = [];
+    if (rows.length > 0) await this.#write(rows);
+    return written + rows.length;
+  }
+
+  #write(rows: readonly StateRow[]): Promise<void> {
+    return this.#timed("write", () => this.#store.write(rows));
+  }
+
+  /** The rows of the parts as of now. */
+  #partWrites(): PartWrites {
+    const rows: StateRow[] = [];
     const stale: string[] = [];
     const kept: (() => void)[] = [];
     for (const part of this.#parts) {
@@ -284,12 +290,12 @@ export class StateKeeper {
       if (write === null) continue;
       if ("code" in write) this.#health.rejected(`${this.#settings.prefix}${key}`, write);
       else {
-        for (const [piece, text] of write.rows) this.#addRow(partRows, `${PARTS}${piece}`, text);
+        for (const [piece, text] of write.rows) this.#addRow(rows, `${PARTS}${piece}`, text);
         stale.push(...write.stale.map((piece) => `${PARTS}${piece}`));
         kept.push(write.kept);
       }
     }
-    return { names: [...names], gone: [...gone], rows, partRows, stale, kept };
+    return { rows, stale, kept };
   }
 
   /** Asks for what is to be written; a part or a rule of the user's making may throw instead. */

@@ -5,7 +5,7 @@ const LONGEST_MS = 1;
 /** Pieces of work between two looks at the clock, which costs more than a small piece. */
 const PIECES = 32;
 /** Characters that count as one piece. */
-export const PIECE_LENGTH = 1_024;
+const PIECE_LENGTH = 1_024;
 
 /** Work in slices: between them whatever waits has its turn. */
 export class Turns {
