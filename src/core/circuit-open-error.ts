@@ -1,3 +1,4 @@
+import { hasBrand } from "../events/brand.ts";
 import type { CircuitState, SkipReason } from "../events/vocabulary.ts";
 import { stackless } from "./stackless.ts";
 
@@ -169,11 +170,5 @@ export function toldRefusal(breaker: string | undefined, thrown: unknown): Circu
 
 /** Whether a thrown value says that the call was refused inside this process. */
 export function isRefusal(value: unknown): boolean {
-  try {
-    if (typeof value !== "object" || value === null) return false;
-    const { [BRAND]: brand }: { readonly [BRAND]?: unknown } = value;
-    return brand === true;
-  } catch {
-    return false;
-  }
+  return hasBrand(value, BRAND);
 }

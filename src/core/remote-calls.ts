@@ -33,13 +33,17 @@ export interface RemoteResult {
 export interface RemoteView {
   readonly state: CircuitState;
   readonly generation: number;
+  /** When a call may be tried; 0 for now, null when that is unknown. */
   readonly retryAfterMs: number | null;
+  /** The share of the calls that pass while closed, and why it is not 1. */
   readonly trafficShare: number;
   readonly shedAs: "degraded" | "ramping";
+  /** Since the last open; 0 when closed. */
   readonly openMs: number;
   readonly skipsSinceOpened: number;
   readonly incidentId: string | null;
   readonly consecutiveFailures: number;
+  /** A slower call counts as latency; null without a limit. */
   readonly latencyTripMs: number | null;
 }
 

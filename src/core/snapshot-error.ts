@@ -1,3 +1,5 @@
+import { hasBrand } from "../events/brand.ts";
+
 const BRAND = Symbol.for("telltale.SnapshotError");
 
 /**
@@ -54,11 +56,5 @@ export class SnapshotError extends Error {
  * if (isSnapshotError(error)) console.error(error.code, error.path);
  */
 export function isSnapshotError(value: unknown): value is SnapshotError {
-  try {
-    if (typeof value !== "object" || value === null) return false;
-    const { [BRAND]: brand }: { readonly [BRAND]?: unknown } = value;
-    return brand === true;
-  } catch {
-    return false;
-  }
+  return hasBrand(value, BRAND);
 }

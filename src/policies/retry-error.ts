@@ -1,4 +1,5 @@
 import { stackless } from "../core/stackless.ts";
+import { hasBrand } from "../events/brand.ts";
 import { describeError } from "../events/describe-error.ts";
 import type { GIVE_UP_REASONS } from "../events/policy-events.ts";
 
@@ -73,9 +74,5 @@ export const retryError = (facts: GiveUpFacts): RetryError => stackless(made, fa
 
 /** Whether a value is a {@link RetryError}, also one of another copy of telltale or another realm. */
 export function isRetryError(value: unknown): value is RetryError {
-  try {
-    return typeof value === "object" && value !== null && Reflect.get(value, BRAND) === true;
-  } catch {
-    return false;
-  }
+  return hasBrand(value, BRAND);
 }

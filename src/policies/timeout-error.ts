@@ -1,4 +1,5 @@
 import { stackless } from "../core/stackless.ts";
+import { hasBrand } from "../events/brand.ts";
 
 const BRAND = Symbol.for("telltale.TimeoutError");
 
@@ -54,9 +55,5 @@ export const timeoutError = (facts: TimeoutFacts): TimeoutError => stackless(mad
 
 /** Whether a value is a {@link TimeoutError}, also one of another copy of telltale or another realm. */
 export function isTimeoutError(value: unknown): value is TimeoutError {
-  try {
-    return typeof value === "object" && value !== null && Reflect.get(value, BRAND) === true;
-  } catch {
-    return false;
-  }
+  return hasBrand(value, BRAND);
 }

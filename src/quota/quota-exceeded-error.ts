@@ -1,3 +1,5 @@
+import { hasBrand } from "../events/brand.ts";
+
 const BRAND = Symbol.for("telltale.QuotaExceededError");
 
 /** What is known of a quota that is used up. */
@@ -33,11 +35,5 @@ export class QuotaExceededError extends Error {
  * if (isQuotaExceededError(error)) registry.markFrom("openai", error);
  */
 export function isQuotaExceededError(value: unknown): value is QuotaExceededError {
-  try {
-    if (typeof value !== "object" || value === null) return false;
-    const { [BRAND]: brand }: { readonly [BRAND]?: unknown } = value;
-    return brand === true;
-  } catch {
-    return false;
-  }
+  return hasBrand(value, BRAND);
 }

@@ -1,3 +1,5 @@
+import { hasBrand } from "../events/brand.ts";
+
 const BRAND = Symbol.for("telltale.StoreError");
 
 /**
@@ -40,13 +42,7 @@ export class StoreError extends Error {
 
 /** Whether a value is a {@link StoreError}, also one of another copy of telltale or another realm. */
 export function isStoreError(value: unknown): value is StoreError {
-  try {
-    if (typeof value !== "object" || value === null) return false;
-    const { [BRAND]: brand }: { readonly [BRAND]?: unknown } = value;
-    return brand === true;
-  } catch {
-    return false;
-  }
+  return hasBrand(value, BRAND);
 }
 
 /** The refusal of a store that was closed. */

@@ -1,23 +1,9 @@
+import type { RemoteView } from "../core/remote-calls.ts";
 import { own, SnapshotReader, type SnapshotRecord } from "../core/snapshot-reader.ts";
-import { type CircuitState, STATES } from "../events/vocabulary.ts";
+import { STATES } from "../events/vocabulary.ts";
 
-/** What an owner says of one breaker. */
-export interface BreakerVerdict {
-  readonly state: CircuitState;
-  readonly generation: number;
-  /** When a call may be tried, from `takenAtMs` on; 0 for now, null when that is unknown. */
-  readonly retryAfterMs: number | null;
-  /** The share of the calls that pass while closed, and why it is not 1. */
-  readonly trafficShare: number;
-  readonly shedAs: "degraded" | "ramping";
-  /** Since the last open; 0 when closed. */
-  readonly openMs: number;
-  readonly skipsSinceOpened: number;
-  readonly incidentId: string | null;
-  readonly consecutiveFailures: number;
-  /** A slower call counts as latency; null without a limit. */
-  readonly latencyTripMs: number | null;
-}
+/** What an owner says of one breaker; moments in it count from `takenAtMs` on. */
+export type BreakerVerdict = RemoteView;
 
 /** A provider that is out of quota. */
 export interface Exhausted {
