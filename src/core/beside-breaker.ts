@@ -19,11 +19,18 @@ export function refuseBeside(
   return refusalError(refuse(circuit, circuit.begin(), context, beside));
 }
 
-/** Asks for the right to make one call that has a context, for those who carry calls over permits. */
-export function admitCall(breaker: CircuitBreaker, context: CallOptions["context"]): AskedPermit {
+/**
+ * Asks for the right to make one call that has a context, for those who carry calls over permits; `timed` when they
+ * want its length, whatever the breaker needs.
+ */
+export function admitCall(
+  breaker: CircuitBreaker,
+  context: CallOptions["context"],
+  timed: boolean,
+): AskedPermit {
   const circuit = circuitOf(breaker);
-  if (context === undefined) return askPermit(circuit, undefined);
+  if (context === undefined) return askPermit(circuit, undefined, timed);
   const checked = checkedOptions(new Check(`call breaker "${circuit.name}"`), { context });
   if (checked.leftOut > 0) tellLeftOut(circuit, checked.leftOut);
-  return askPermit(circuit, checked.context);
+  return askPermit(circuit, checked.context, timed);
 }

@@ -6,6 +6,7 @@ import type { Circuit } from "./circuit.ts";
 import { type CircuitOpenError, refusalError } from "./circuit-open-error.ts";
 import { outcomeOfThrown, slowed } from "./classification.ts";
 import { Probe, type Slot } from "./period.ts";
+import { QuietPath, quietPath } from "./quiet-path.ts";
 import { settle, settleCalm, settleUnadmitted } from "./settlement.ts";
 import { UnderWay } from "./under-way.ts";
 
@@ -57,7 +58,10 @@ export class AdmittedPermit implements Permit {
   readonly ok = true;
   readonly #circuit: Circuit;
   readonly #slot: Slot;
+  /** NaN when nothing needed the time at the admission. */
   readonly #startMs: number;
+  /** How the call runs while nothing needs the time; null when it is timed. */
+  readonly #quiet: QuietPath | null;
   /** As it was at the admission: who settles the permit may be about something else. */
   readonly #context: Call["context"];
   readonly #underWay: UnderWay | null = null;
@@ -65,13 +69,22 @@ export class AdmittedPermit implements Permit {
 
   constructor(
     circuit: Circuit,
-    { slot, startMs, context }: Pick<Call, "slot" | "context"> & { readonly startMs: number },
+    admitted: QuietPath | { readonly slot: Slot; readonly startMs: number },
+    context: Call["context"],
   ) {
     this.#circuit = circuit;
-    this.#slot = slot;
-    this.#startMs = startMs;
     this.#context = context ?? circuit.journal?.admittedContext();
     circuit.tally.begun++;
+    if (admitted instanceof QuietPath) {
+      this.#slot = admitted.period;
+      this.#startMs = Number.NaN;
+      this.#quiet = admitted;
+      return;
+    }
+    const { slot, startMs } = admitted;
+    this.#slot = slot;
+    this.#startMs = startMs;
+    this.#quiet = null;
     const { underWay: calls } = circuit;
     if (calls === null || slot !== circuit.period) return;
     this.#underWay = new UnderWay();
@@ -98,17 +111,17 @@ export class AdmittedPermit implements Permit {
     this.#settle({ outcome: "unreached", latencyMs: undefined, thrown: null });
   }
 
-  /** Time since the admission, in milliseconds. */
-  lapsedMs(): number {
-    return Math.max(0, this.#circuit.glance() - this.#startMs);
+  /** Time since the admission, in milliseconds; null when nothing needed the time then. */
+  lapsedMs(): number | null {
+    return this.#quiet === null ? this.#lapsedMs(this.#circuit.glance()) : null;
   }
 
   /**
    * The call has come far enough not to hang, though it has not ended; `latencyMs` is how long that took. False when it
    * took so long that it counts as `latency`, whatever follows.
    */
-  isInTime(latencyMs: number): boolean {
-    const inTime = latencyMs <= this.#circuit.settings.latencyTripMs;
+  isInTime(latencyMs: number | null): boolean {
+    const inTime = latencyMs === null || latencyMs <= this.#circuit.settings.latencyTripMs;
     if (inTime) this.#underWay?.leave();
     return inTime;
   }
@@ -138,6 +151,10 @@ export class AdmittedPermit implements Permit {
     this.#circuit.deliver();
   }
 
+  #lapsedMs(nowMs: number): number | null {
+    return this.#quiet === null ? Math.max(0, nowMs - this.#startMs) : null;
+  }
+
   #settle(settlement: Settlement): void {
     const { latencyMs } = settlement;
     if (!this.#settled && latencyMs !== undefined) {
@@ -150,9 +167,11 @@ export class AdmittedPermit implements Permit {
   #take({ outcome, latencyMs: given, thrown }: Settlement, retryAfterMs: number | null): void {
     if (this.#settled) return;
     this.#settled = true;
+    const quiet = outcome === "success" && given === undefined ? this.#quiet : null;
+    if (quiet?.success() === true) return;
     const circuit = this.#circuit;
     const nowMs = circuit.begin();
-    const latencyMs = given ?? Math.max(0, nowMs - this.#startMs);
+    const latencyMs = given ?? this.#lapsedMs(nowMs);
     const counted = slowed(outcome, latencyMs, circuit.settings.latencyTripMs);
     const call: Call = {
       slot: this.#slot,
@@ -171,13 +190,22 @@ export class AdmittedPermit implements Permit {
 /** The permit, or the refusal. */
 export type AskedPermit = AdmittedPermit | Refusal;
 
-/** Asks for the right to make one call. A refusal is counted and told as a skip. */
-export function askPermit(circuit: Circuit, context: Call["context"]): AskedPermit {
+/**
+ * Asks for the right to make one call. A refusal is counted and told as a skip. `timed` asks for the time of a call that
+ * the breaker would not take.
+ */
+export function askPermit(
+  circuit: Circuit,
+  context: Call["context"],
+  timed: boolean,
+): AskedPermit {
+  const quiet = timed ? null : quietPath(circuit);
+  if (quiet !== null) return new AdmittedPermit(circuit, quiet, context);
   const nowMs = circuit.begin();
   const slot = admit(circuit, nowMs);
   if (slot === null) return { ok: false, error: refusalError(refuse(circuit, nowMs, context)) };
   const startMs = startOf(circuit, slot, nowMs);
-  return new AdmittedPermit(circuit, { slot, startMs, context });
+  return new AdmittedPermit(circuit, { slot, startMs }, context);
 }
 
 /** Takes a result that was made elsewhere: a permit and its settlement in one step, and no skip when there is none. */

@@ -29,7 +29,13 @@ const DENSE_GAP_MS = 1;
 export class QuietPath {
   readonly onValue: <T>(value: T) => T;
   readonly onThrow: (thrown: unknown) => PromiseLike<never>;
+  readonly period: ClosedPeriod | DisabledPeriod;
+  readonly #circuit: Circuit;
   readonly #tally: Tally;
+  /** The period whose rules hear successes; null when none does. */
+  readonly #counted: ClosedPeriod | null;
+  readonly #momentous: boolean;
+  #meters: TripMeters | null = null;
   #block = 1;
   /** The count of successes at which the clock is read next. */
   #readAt = 0;
@@ -37,27 +43,15 @@ export class QuietPath {
 
   constructor(circuit: Circuit, period: ClosedPeriod | DisabledPeriod) {
     const { hearing } = circuit.settings;
-    const counted = hearing >= HEARS_SUCCESSES && period.state === "closed" ? period : null;
-    const momentous = hearing >= HEARS_MOMENTS;
-    let meters: TripMeters | null = null;
+    this.period = period;
+    this.#counted = hearing >= HEARS_SUCCESSES && period.state === "closed" ? period : null;
+    this.#momentous = hearing >= HEARS_MOMENTS;
+    this.#circuit = circuit;
     this.#tally = circuit.tally;
     this.onValue = (value) => {
-      if (
-        circuit.quiet === this &&
-        circuit.consecutiveFailures === 0 &&
-        (circuit.journal === null || isQuiet(circuit))
-      ) {
-        const successes = ++circuit.tally.successes;
-        let nowMs = Number.NaN;
-        if (momentous) {
-          nowMs = circuit.begin();
-          circuit.lastSuccessAtMs = circuit.wallMs();
-        } else if (successes >= this.#readAt) this.#readClock(circuit);
-        if (counted !== null) {
-          meters ??= metersOf(circuit, counted);
-          meters.success(nowMs);
-        }
-      } else settle(circuit, { ...unjudged("success", null, null), slot: period }, circuit.begin());
+      if (!this.success()) {
+        settle(circuit, { ...unjudged("success", null, null), slot: period }, circuit.begin());
+      }
       return value;
     };
     this.onThrow = (thrown) => {
@@ -65,6 +59,29 @@ export class QuietPath {
       settle(circuit, { ...call, slot: period }, circuit.begin());
       return rejection(thrown);
     };
+  }
+
+  /** Counts a success; false when it decides something, is late, or began under other settings: then `settle` takes it. */
+  success(): boolean {
+    const circuit = this.#circuit;
+    if (
+      circuit.quiet !== this ||
+      circuit.consecutiveFailures > 0 ||
+      (circuit.journal !== null && !isQuiet(circuit))
+    ) {
+      return false;
+    }
+    const successes = ++circuit.tally.successes;
+    let nowMs = Number.NaN;
+    if (this.#momentous) {
+      nowMs = circuit.begin();
+      circuit.lastSuccessAtMs = circuit.wallMs();
+    } else if (successes >= this.#readAt) this.#readClock(circuit);
+    if (this.#counted !== null) {
+      this.#meters ??= metersOf(circuit, this.#counted);
+      this.#meters.success(nowMs);
+    }
+    return true;
   }
 
   #readClock(circuit: Circuit): void {

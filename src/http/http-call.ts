@@ -67,10 +67,11 @@ export class HttpCall {
     const latencyMs = this.#permit.lapsedMs();
     this.#headMs = latencyMs;
     const { classify } = this.#settings;
+    // Who classifies had the call timed.
     const asked =
       classify === undefined
         ? undefined
-        : this.#ask(classify, { ok: true, response: answer, latencyMs });
+        : this.#ask(classify, { ok: true, response: answer, latencyMs: latencyMs ?? 0 });
     const outcome = asked ?? outcomeOfStatus(answer.status);
     if (outcome === "success" && hasBody && this.#permit.isInTime(latencyMs)) return true;
     this.#settle(judgedAnswer(answer, outcome, this.#settings.epochMs()));
@@ -141,7 +142,7 @@ export class HttpCall {
       const latencyMs = this.#permit.lapsedMs();
       const { classify } = this.#settings;
       if (classify !== undefined) {
-        outcome = this.#ask(classify, { ok: false, error, latencyMs }) ?? outcome;
+        outcome = this.#ask(classify, { ok: false, error, latencyMs: latencyMs ?? 0 }) ?? outcome;
       }
       // How long it took to fail is what counts now, not how long the head took.
       this.#headMs = latencyMs;
@@ -170,10 +171,9 @@ export class HttpCall {
     // Before the events: those who hear them may make requests of their own.
     this.#waiter?.ended(this);
     this.#waiter = null;
-    const permit = this.#permit;
-    const latencyMs = this.#headMs ?? permit.lapsedMs();
     const asked =
       retryAfterMs === null ? null : Math.min(retryAfterMs, this.#settings.maxRetryAfterMs);
-    permit.judged({ outcome, latencyMs, thrown }, { retryAfterMs: asked });
+    const latencyMs = this.#headMs ?? undefined;
+    this.#permit.judged({ outcome, latencyMs, thrown }, { retryAfterMs: asked });
   }
 }

@@ -48,7 +48,7 @@ export class HttpGuard {
       if (name === undefined && request.host === "") return null;
       breaker = settings.breakers.get(name ?? settings.routes.nameOf(request));
     }
-    const permit = admitCall(breaker, request.context);
+    const permit = admitCall(breaker, request.context, settings.classify !== undefined);
     if (!permit.ok) return permit.error;
     if (failed !== null) permit.callbackFailed("nameOf", failed.thrown);
     return new HttpCall(settings, permit, request.signal);

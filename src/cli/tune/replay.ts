@@ -217,7 +217,7 @@ function permitOf(circuit: Circuit): Permit | null {
     return null;
   }
   const startMs = startOf(circuit, slot, nowMs);
-  return new AdmittedPermit(circuit, { slot, startMs, context: undefined });
+  return new AdmittedPermit(circuit, { slot, startMs }, undefined);
 }
 
 /** A moment less a length of time may miss the moment that the length was taken from by a rounding. */
