@@ -13,6 +13,8 @@ export interface Call {
   readonly permanent: boolean;
   /** Null when nothing needed the time when the call was admitted. */
   readonly latencyMs: number | null;
+  /** How long the result was known before it was told: 0 but for a success that nobody waited for any longer. */
+  readonly staleMs: number;
   /** What the call threw; a thrown undefined is a value too, hence the box. */
   readonly thrown: { readonly value: unknown } | null;
   /** When the dependency wants to be called again, as the classifier read it. */
@@ -31,6 +33,7 @@ export function unjudged(
     underWay: null,
     permanent: false,
     latencyMs,
+    staleMs: 0,
     thrown,
     retryAfterMs: null,
     context: undefined,

@@ -17,6 +17,13 @@ export class FailureRun {
     this.last = reason;
   }
 
+  /** Goes on with what came after it. */
+  append(later: FailureRun): void {
+    this.byReason.error += later.byReason.error;
+    this.byReason.latency += later.byReason.latency;
+    this.last = later.last;
+  }
+
   /**
    * Takes failures off the run, from the reason that has more, and from both in turn when they are level; which one was
    * first is not kept. Takes the same time however many there are.

@@ -31,6 +31,7 @@ class GuardedCall implements Call {
   outcome: Outcome = "success";
   permanent = false;
   latencyMs = 0;
+  readonly staleMs = 0;
   thrown: { readonly value: unknown } | null = null;
   retryAfterMs: number | null = null;
 

@@ -130,10 +130,10 @@ export class Journal {
     return event;
   }
 
-  success({ latencyMs, context: given }: Call): void {
+  success({ latencyMs, staleMs, context: given }: Call): void {
     if (!this.hears("circuit.success")) return;
     const context = contextOf(this.#asked, given);
-    const left = this.#failuresLeft();
+    const left = this.#failuresLeft(staleMs);
     if (left > 0) {
       this.#tell("circuit.success", { latencyMs, consecutiveFailures: left }, context);
       return;
@@ -151,14 +151,15 @@ export class Journal {
     this.#queue(Object.freeze({ type, v: 1, seq, breaker, atMs, generation, state, latencyMs }));
   }
 
-  /** What a success leaves of the failures in a row, where degradation forgives them one by one. */
-  #failuresLeft(): number {
+  /** What a success leaves of the failures in a row: degradation forgives them one by one. */
+  #failuresLeft(staleMs: number): number {
     const { consecutiveFailures } = this.#circuit;
     if (consecutiveFailures === 0) return 0;
     const { settings, period } = this.#circuit;
-    return settings.degradation !== undefined && period.state === "closed"
-      ? consecutiveFailures - 1
-      : 0;
+    if (settings.degradation !== undefined && period.state === "closed") {
+      return consecutiveFailures - 1;
+    }
+    return staleMs === 0 ? 0 : consecutiveFailures;
   }
 
   failure(reason: "error" | "latency", { latencyMs, context, thrown }: Call): void {

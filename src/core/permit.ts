@@ -5,9 +5,17 @@ import { type Call, unjudged } from "./call.ts";
 import type { Circuit } from "./circuit.ts";
 import { type CircuitOpenError, refusalError } from "./circuit-open-error.ts";
 import { outcomeOfThrown, slowed } from "./classification.ts";
+import type { Clock } from "./clock.ts";
 import { Probe, type Slot } from "./period.ts";
 import { QuietPath, quietPath } from "./quiet-path.ts";
-import { settle, settleCalm, settleUnadmitted } from "./settlement.ts";
+import {
+  type SetAside,
+  setFailuresAside,
+  settle,
+  settleCalm,
+  settleUnadmitted,
+  takeUpFailures,
+} from "./settlement.ts";
 import { UnderWay } from "./under-way.ts";
 
 /**
@@ -51,7 +59,9 @@ interface Settlement {
 }
 
 /** What a classifier could say of a call, for those who carry a call over a permit. */
-type Judgement = Pick<Call, "retryAfterMs">;
+type Judgement = Pick<Call, "retryAfterMs" | "staleMs">;
+
+const JUDGED_NOW: Judgement = { retryAfterMs: null, staleMs: 0 };
 
 /** The permit of an admitted call. */
 export class AdmittedPermit implements Permit {
@@ -65,6 +75,8 @@ export class AdmittedPermit implements Permit {
   /** As it was at the admission: who settles the permit may be about something else. */
   readonly #context: Call["context"];
   readonly #underWay: UnderWay | null = null;
+  /** The failures in a row that the beginning of its answer has ended. */
+  #aside: SetAside | null = null;
   #settled = false;
 
   constructor(
@@ -111,24 +123,32 @@ export class AdmittedPermit implements Permit {
     this.#settle({ outcome: "unreached", latencyMs: undefined, thrown: null });
   }
 
-  /** Time since the admission, in milliseconds; null when nothing needed the time then. */
-  lapsedMs(): number | null {
-    return this.#quiet === null ? this.#lapsedMs(this.#circuit.glance()) : null;
+  /**
+   * Time since the admission, in milliseconds; null when nothing needed the time then. `nowMs` is what the caller has
+   * just read from a clock, if anything: it is used when that is the breaker's own.
+   */
+  lapsedMs(clock?: Clock, nowMs = 0): number | null {
+    if (this.#quiet !== null) return null;
+    const circuit = this.#circuit;
+    return this.#lapsedMs(circuit.clock === clock ? nowMs : circuit.glance());
   }
 
   /**
-   * The call has come far enough not to hang, though it has not ended; `latencyMs` is how long that took. False when it
-   * took so long that it counts as `latency`, whatever follows.
+   * The call is being answered well, though the answer has not ended: it does not hang, and failures in a row end here
+   * unless the answer breaks. `latencyMs` is how long that took; false when it took so long that the call counts as
+   * `latency`, whatever follows.
    */
-  isInTime(latencyMs: number | null): boolean {
-    const inTime = latencyMs === null || latencyMs <= this.#circuit.settings.latencyTripMs;
-    if (inTime) this.#underWay?.leave();
-    return inTime;
+  answersInTime(latencyMs: number | null): boolean {
+    const circuit = this.#circuit;
+    if (latencyMs !== null && latencyMs > circuit.settings.latencyTripMs) return false;
+    this.#underWay?.leave();
+    if (circuit.consecutiveFailures > 0) this.#aside = setFailuresAside(circuit, this.#slot);
+    return true;
   }
 
   /** Settles it with a result that somebody has judged. */
   judged(settlement: Settlement, judgement: Judgement): void {
-    this.#take(settlement, judgement.retryAfterMs);
+    this.#take(settlement, judgement);
   }
 
   /**
@@ -161,10 +181,10 @@ export class AdmittedPermit implements Permit {
       const check = new Check(`settle a permit of breaker "${this.#circuit.name}"`);
       check.durationMs("latencyMs", latencyMs);
     }
-    this.#take(settlement, null);
+    this.#take(settlement, JUDGED_NOW);
   }
 
-  #take({ outcome, latencyMs: given, thrown }: Settlement, retryAfterMs: number | null): void {
+  #take({ outcome, latencyMs: given, thrown }: Settlement, judgement: Judgement): void {
     if (this.#settled) return;
     this.#settled = true;
     const quiet = outcome === "success" && given === undefined ? this.#quiet : null;
@@ -172,6 +192,7 @@ export class AdmittedPermit implements Permit {
     const circuit = this.#circuit;
     const nowMs = circuit.begin();
     const latencyMs = given ?? this.#lapsedMs(nowMs);
+    const { retryAfterMs, staleMs } = judgement;
     const counted = slowed(outcome, latencyMs, circuit.settings.latencyTripMs);
     const call: Call = {
       slot: this.#slot,
@@ -179,10 +200,15 @@ export class AdmittedPermit implements Permit {
       outcome: counted,
       permanent: false,
       latencyMs,
+      staleMs,
       thrown,
       retryAfterMs,
       context: this.#context,
     };
+    const aside = this.#aside;
+    if (aside !== null && (counted === "error" || counted === "latency")) {
+      takeUpFailures(circuit, this.#slot, aside);
+    }
     if (counted !== "success" || !settleCalm(circuit, call, nowMs)) settle(circuit, call, nowMs);
   }
 }
@@ -194,11 +220,7 @@ export type AskedPermit = AdmittedPermit | Refusal;
  * Asks for the right to make one call. A refusal is counted and told as a skip. `timed` asks for the time of a call that
  * the breaker would not take.
  */
-export function askPermit(
-  circuit: Circuit,
-  context: Call["context"],
-  timed: boolean,
-): AskedPermit {
+export function askPermit(circuit: Circuit, context: Call["context"], timed: boolean): AskedPermit {
   const quiet = timed ? null : quietPath(circuit);
   if (quiet !== null) return new AdmittedPermit(circuit, quiet, context);
   const nowMs = circuit.begin();

@@ -48,13 +48,19 @@ export function settleCalm(circuit: Circuit, call: Call, nowMs: number): boolean
   }
   if (!settings.admitsPlainly && !endsCalmly(circuit, call, nowMs)) return false;
   circuit.tally.successes++;
-  circuit.lastSuccessAtMs = circuit.wallMs();
+  succeeded(circuit, call);
   if (journal !== null) {
     journal.success(call);
     journal.flush();
   }
   if (circuit.durations !== null) tellDuration(circuit, call);
   return true;
+}
+
+/** Notes the last success: one that was known for a while may not be the last. */
+function succeeded(circuit: Circuit, { staleMs }: Call): void {
+  const atMs = circuit.wallMs() - staleMs;
+  if (staleMs === 0 || !(circuit.lastSuccessAtMs > atMs)) circuit.lastSuccessAtMs = atMs;
 }
 
 /** Whether a success decides nothing of the calls that hang, either; it ends here then. */
@@ -64,8 +70,41 @@ function endsCalmly({ underWay: calls, period }: Circuit, call: Call, nowMs: num
   const climbs = period.state === "closed" && (period.evidence?.climb ?? null) !== null;
   if (nowMs > calls.quietUntilMs || climbs) return false;
   call.underWay?.leave();
-  calls.lastSuccessMs = nowMs;
+  calls.lastSuccessMs = Math.max(calls.lastSuccessMs, nowMs - call.staleMs);
   return true;
+}
+
+/** The failures in a row that the beginning of an answer has ended, until it is known whether the rest comes, too. */
+export interface SetAside {
+  readonly failures: number;
+  readonly run: FailureRun | null;
+  /** How many successes there were then. */
+  readonly successes: number;
+}
+
+/**
+ * Ends the failures in a row because a call of this slot is being answered well: null when there are none that it would
+ * end. The success itself is told when all of the answer is here.
+ */
+export function setFailuresAside(circuit: Circuit, slot: Slot): SetAside | null {
+  const { period, consecutiveFailures: failures } = circuit;
+  if (failures === 0 || period !== slot || period.state !== "closed") return null;
+  // One success forgives one failure: which one, and when, is settled when it is told.
+  if (circuit.settings.degradation !== undefined) return null;
+  const run = period.evidence?.run ?? null;
+  calm(circuit, period, Number.NaN);
+  return { failures, run, successes: circuit.tally.successes };
+}
+
+/** The answer broke: what it had ended goes on, unless another success has ended it meanwhile. */
+export function takeUpFailures(circuit: Circuit, slot: Slot, aside: SetAside): void {
+  const { period, tally } = circuit;
+  if (period !== slot || period.state !== "closed" || tally.successes !== aside.successes) return;
+  circuit.consecutiveFailures += aside.failures;
+  if (aside.run === null) return;
+  const evidence = period.gather();
+  if (evidence.run !== null) aside.run.append(evidence.run);
+  evidence.run = aside.run;
 }
 
 /** Counts and tells a result that never had a slot, and so decides nothing. */
@@ -131,10 +170,13 @@ function settleClosed(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs:
 
 function settleSuccess(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs: number): void {
   const { hearing } = circuit.settings;
-  if (circuit.underWay !== null) circuit.underWay.lastSuccessMs = nowMs;
+  const { underWay: calls } = circuit;
+  if (calls !== null) calls.lastSuccessMs = Math.max(calls.lastSuccessMs, nowMs - call.staleMs);
   if (hearing >= HEARS_SUCCESSES) meter(circuit, period, null, call.latencyMs, nowMs);
   if (circuit.period !== period) return;
-  calm(circuit, period, nowMs);
+  // Failures that came since it was known are none that it ends; those before have been set aside.
+  const ends = call.staleMs === 0 || circuit.settings.degradation !== undefined;
+  if (ends) calm(circuit, period, nowMs);
   if (hearing >= HEARS_LATENCIES) decideTrip(circuit, period, call, nowMs);
 }
 
@@ -159,13 +201,15 @@ function settleMeasured(circuit: Circuit, period: DisabledPeriod, call: Call, no
   const reason = record(circuit, call);
   if (circuit.period !== period) return;
   if (reason === null && call.outcome !== "success") return;
-  if (reason === null) {
+  if (reason === null && call.staleMs === 0) {
     circuit.consecutiveFailures = 0;
     circuit.lastThrown = undefined;
   }
   const { rules, shadow } = circuit.settings;
   const { underWay: calls } = circuit;
-  if (reason === null && calls !== null) calls.lastSuccessMs = nowMs;
+  if (reason === null && calls !== null) {
+    calls.lastSuccessMs = Math.max(calls.lastSuccessMs, nowMs - call.staleMs);
+  }
   period.own ??= new ShadowTrip(rules, calls);
   period.own.observe(circuit, call, reason, nowMs);
   if (shadow === undefined) return;
@@ -214,7 +258,7 @@ function record(circuit: Circuit, call: Call): FailureReason | null {
   circuit.tally.call(outcome);
   switch (outcome) {
     case "success":
-      circuit.lastSuccessAtMs = circuit.wallMs();
+      succeeded(circuit, call);
       circuit.journal?.success(call);
       return null;
     case "error":

@@ -86,7 +86,8 @@ export class ShadowTrip {
   /** Takes a verdict; `reason` is null for a success. */
   observe(circuit: Circuit, call: Call, reason: FailureReason | null, nowMs: number): void {
     if (nowMs < this.#blindUntilMs) return;
-    this.#count(circuit, reason, nowMs);
+    // As for the rules in force: failures that came since it was known are none that it ends.
+    if (reason !== null || call.staleMs === 0) this.#count(circuit, reason, nowMs);
     const meters = this.#metersOf(circuit);
     meters.record(reason, call.latencyMs, nowMs);
     const moment: Moment = { consecutiveFailures: this.#failures, nowMs, overdue: 0 };

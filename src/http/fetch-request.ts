@@ -26,6 +26,16 @@ const isNamed = (value: unknown): value is Named => typeof value === "object" &&
  * @throws {TypeError} when its address is none
  */
 export function readRequest(input: unknown, init: unknown): FetchRequest {
+  if (typeof input === "string" && init === undefined) {
+    return {
+      address: input,
+      host: hostOf(input),
+      method: "GET",
+      signal: undefined,
+      context: undefined,
+      streamed: false,
+    };
+  }
   const asked = isNamed(input) && !(input instanceof URL) ? input : NOTHING;
   const over = isNamed(init) ? init : NOTHING;
   const method = over.method ?? asked.method;

@@ -173,9 +173,18 @@ class Guard<I, O extends object, R extends FetchResponse> {
   }
 
   #answered(call: HttpCall, response: R, method: string): void {
-    if (!call.answered(response, method !== "HEAD" && hasBody(response))) return;
-    if (guardBody(response, call)) this.#guard.await(call);
-    else call.ended();
+    try {
+      const { status } = response;
+      const body = method !== "HEAD" && hasBody(response, status);
+      if (!call.answered(status, response, body)) return;
+      if (guardBody(response, call)) {
+        this.#guard.await(call);
+        return;
+      }
+    } catch {
+      // It is no response, which is for the caller to find.
+    }
+    call.ended();
   }
 }
 
@@ -191,9 +200,9 @@ function lasting(
   return AbortSignal.any([signal, given]);
 }
 
-function hasBody({ status, body, headers }: FetchResponse): boolean {
-  if (BODILESS_STATUS.has(status) || body === null) return false;
-  return headers.get("content-length") !== "0";
+function hasBody(response: FetchResponse, status: number): boolean {
+  if (BODILESS_STATUS.has(status) || response.body === null) return false;
+  return response.headers.get("content-length") !== "0";
 }
 
 /** Frees the connection of an answer that nobody will read. */
@@ -215,8 +224,8 @@ function answerOf<R>(error: unknown): R {
  * Puts a breaker in front of a `fetch`, one for each host or route. A request counts as a failure when it is answered
  * with 5xx or 429, when no answer comes, or when its body breaks in the middle; the caller gets what `fetch` gave.
  *
- * A success is told when the body has been read to its end. A body that is cancelled gives no verdict; one that nobody
- * reads counts by its head after `bodyLeaseMs`. The breaker is that of the address asked for, wherever redirects lead.
+ * A success is told when the body has been read to its end. A body that is cancelled in the middle gives no verdict; one
+ * of which nothing is read counts by its head, when it is cancelled or after `bodyLeaseMs`. The breaker is that of the address asked for, wherever redirects lead.
  *
  * @throws {TypeError|RangeError} when an option is of the wrong type or outside its range
  * @example

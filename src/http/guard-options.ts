@@ -2,6 +2,7 @@ import { BreakerRegistry } from "../core/breaker-registry.ts";
 import { CircuitBreaker } from "../core/circuit-breaker.ts";
 import type { Clock } from "../core/clock.ts";
 import type { CircuitBreakerOptions } from "../core/options.ts";
+import { SteadyClock } from "../core/steady-clock.ts";
 import type { Check } from "../events/check.ts";
 import type { Scalar } from "../events/field.ts";
 import { platformClock } from "../platform.ts";
@@ -74,7 +75,6 @@ export interface HttpGuardSettings extends HttpCallSettings {
   readonly routes: RouteNames;
   readonly nameOf: HttpGuardOptions["nameOf"];
   readonly bodyLeaseMs: number;
-  nowMs(): number;
 }
 
 /** The names of the options. */
@@ -121,8 +121,8 @@ export function checkedHttpGuard(check: Check, options: HttpGuardOptions): HttpG
       maxRetryAfterMs === undefined
         ? DEFAULT_MAX_RETRY_AFTER_MS
         : check.durationMs("maxRetryAfterMs", maxRetryAfterMs),
-    nowMs: () => clock.monotonicMs(),
-    epochMs: () => clock.epochMs(),
+    // What fails or goes backwards is told by the breakers that have the same clock.
+    clock: clock === platformClock ? clock : new SteadyClock(clock, () => {}),
   };
 }
 

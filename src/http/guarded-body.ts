@@ -7,10 +7,17 @@ interface BodyHolder {
   readonly body: ReadableStream<Uint8Array> | null;
 }
 
-/** A stream that is watched, and of which it is made. */
-interface Watched {
+/** The stream of a response that is watched, and of which it is made. */
+class Watched {
+  readonly call: HttpCall;
   readonly source: object;
   readonly stream: ReadableStream<Uint8Array>;
+
+  constructor(call: HttpCall, source: ReadableStream<Uint8Array>) {
+    this.call = call;
+    this.source = source;
+    this.stream = watch(source, call);
+  }
 }
 
 /** Answers what it was given, so that a class on top of it puts its private fields there. */
@@ -21,20 +28,19 @@ class Given {
   }
 }
 
-/** What a guarded response knows of its body, kept in fields of the response that nobody sees. */
+/** What a guarded response knows of its body, kept in one field of the response, which nobody sees. */
 class Held extends Given {
-  #call: HttpCall;
-  /** Made when somebody asks for the stream. */
-  #watched: Watched | null = null;
+  /** The call alone until somebody asks for the stream. */
+  #held: HttpCall | Watched;
 
   constructor(response: object, call: HttpCall) {
     super(response);
-    this.#call = call;
+    this.#held = call;
   }
 
   /** A copy was made: from now on the response has another stream. */
   static unwatch(response: object): void {
-    (response as Held).#watched = null;
+    (response as Held).#held = Held.callOf(response);
   }
 
   /** A guard around the one that the response has already. */
@@ -45,8 +51,9 @@ class Held extends Given {
   }
 
   static callOf(response: object): HttpCall {
-    // Only objects that `guardBody` gave the fields have the prototype that asks.
-    return (response as Held).#call;
+    // Only objects that `guardBody` gave the field have the prototype that asks.
+    const held = (response as Held).#held;
+    return held instanceof Watched ? held.call : held;
   }
 
   /**
@@ -54,17 +61,18 @@ class Held extends Given {
    * chunk is read.
    */
   static callUnlessLocked(response: object): HttpCall | null {
-    const held = response as Held;
-    return held.#watched?.stream.locked === true ? null : held.#call;
+    const held = (response as Held).#held;
+    if (!(held instanceof Watched)) return held;
+    return held.stream.locked ? null : held.call;
   }
 
   /** The same watched stream for each look at the same body. */
   static watched(response: object, source: ReadableStream<Uint8Array>): Watched["stream"] {
-    const held = response as Held;
-    if (held.#watched?.source === source) return held.#watched.stream;
-    const stream = watch(source, held.#call);
-    held.#watched = { source, stream };
-    return stream;
+    const held = (response as Held).#held;
+    if (held instanceof Watched && held.source === source) return held.stream;
+    const watched = new Watched(Held.callOf(response), source);
+    (response as Held).#held = watched;
+    return watched.stream;
   }
 }
 
@@ -246,7 +254,8 @@ class Watching {
   }
 
   async cancel(reason: unknown): Promise<void> {
-    this.#call.abandoned();
+    if (this.#reader === undefined) this.#call.unwanted();
+    else this.#call.abandoned();
     await (this.#reader ?? this.#source).cancel(reason);
   }
 }

@@ -1,11 +1,40 @@
 /** Addresses up to their path, and the hosts in them: to parse one costs as much as to ask its breaker. */
 const known = new Map<string, string>();
 const MOST_KNOWN = 1_000;
+/** The last of them: the next request mostly goes there, too. */
+let lastOrigin = "";
+let lastHost = "";
 const SLASH = 0x2f;
+const DOT = 0x2e;
+const QUESTION_MARK = 0x3f;
+const HASH = 0x23;
+const UNDERSCORE = 0x5f;
+const TILDE = 0x7e;
 
 /** The URL of an address, which begins at that of the page in browsers. */
 export function urlOf(address: URL | string): URL {
   return address instanceof URL ? address : new URL(address, base());
+}
+
+/** Where a path stands in a text. */
+export interface PathPlace {
+  readonly text: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * The path of an address whose host is known, in the address itself when it stands there as it is.
+ * @throws {TypeError} when it is no address
+ */
+export function pathOf(address: URL | string): PathPlace {
+  if (typeof address === "string") {
+    const from = isOfLast(address) ? lastOrigin.length : originEnd(address);
+    const to = from === 0 ? 0 : plainPathEnd(address, from);
+    if (to > from) return { text: address, from, to };
+  }
+  const { pathname } = urlOf(address);
+  return { text: pathname, from: 0, to: pathname.length };
 }
 
 /**
@@ -14,6 +43,7 @@ export function urlOf(address: URL | string): URL {
  */
 export function hostOf(address: URL | string): string {
   if (typeof address !== "string") return address.host;
+  if (isOfLast(address)) return lastHost;
   const end = originEnd(address);
   if (end === 0) return urlOf(address).host;
   const origin = address.slice(0, end);
@@ -23,8 +53,15 @@ export function hostOf(address: URL | string): string {
     if (known.size >= MOST_KNOWN) known.clear();
     known.set(origin, host);
   }
+  lastOrigin = origin;
+  lastHost = host;
   return host;
 }
+
+const isOfLast = (address: string): boolean =>
+  lastOrigin !== "" &&
+  address.startsWith(lastOrigin) &&
+  address.charCodeAt(lastOrigin.length) === SLASH;
 
 /**
  * Where the path of an address begins, when nothing before it needs a closer look: small letters, digits, dots, hyphens
@@ -41,6 +78,27 @@ function originEnd(address: string): number {
     if (!((code >= 0x61 && code <= 0x7a) || (code >= 0x2d && code <= 0x3a))) return 0;
   }
   return end === start ? 0 : end;
+}
+
+/**
+ * Where a path ends that stays what it is when it is parsed: letters, digits and signs that nothing encodes, and no
+ * segment that begins with a dot. 0 for any other.
+ */
+function plainPathEnd(address: string, from: number): number {
+  let end = from;
+  for (; end < address.length; end++) {
+    const code = address.charCodeAt(end);
+    if (code === QUESTION_MARK || code === HASH) break;
+    const plain =
+      (code >= 0x61 && code <= 0x7a) ||
+      (code >= 0x41 && code <= 0x5a) ||
+      // From "-" to "9" there are, besides the digits, the dot and the slash.
+      (code >= 0x2d && code <= 0x39) ||
+      code === UNDERSCORE ||
+      code === TILDE;
+    if (!plain || (code === DOT && address.charCodeAt(end - 1) === SLASH)) return 0;
+  }
+  return end;
 }
 
 /** Where relative addresses begin, in browsers. */

@@ -1,4 +1,5 @@
 import { type CancelSignal, isAborted } from "../core/call-options.ts";
+import type { Clock } from "../core/clock.ts";
 import type { AdmittedPermit } from "../core/permit.ts";
 import { OUTCOMES, type Outcome } from "../events/vocabulary.ts";
 import {
@@ -13,15 +14,15 @@ import {
 
 /** Guards around each other that learn of one body; further ones count by its head. */
 const MOST_GUARDS = 16;
-const SUCCESS: Judged = { outcome: "success", thrown: null, retryAfterMs: null };
-const CANCELLED: Judged = { outcome: "cancelled", thrown: null, retryAfterMs: null };
+const SUCCESS: Judged = { outcome: "success", thrown: null, retryAfterMs: null, staleMs: 0 };
+const CANCELLED: Judged = { outcome: "cancelled", thrown: null, retryAfterMs: null, staleMs: 0 };
 
 /** What all requests of one guard share. */
 export interface HttpCallSettings {
   readonly classify: ClassifyRequest | undefined;
   /** The longest that a dependency may ask to be left alone. */
   readonly maxRetryAfterMs: number;
-  epochMs(): number;
+  readonly clock: Clock;
 }
 
 /** Who waits for the end of a body. */
@@ -46,8 +47,8 @@ export class HttpCall {
   #waiter: BodyWaiter | null = null;
   /** Those of guards around this one. */
   #outer: HttpCall[] | null = null;
-  /** When the wait for its body is over; of no meaning while nobody waits. */
-  dueMs = 0;
+  /** When its head came, by the clock of the guard; NaN before. */
+  sinceMs = Number.NaN;
   /** Its neighbours among the calls whose bodies are waited for. */
   before: HttpCall | null = null;
   after: HttpCall | null = null;
@@ -63,8 +64,10 @@ export class HttpCall {
   }
 
   /** The head of the answer is here; true when the verdict waits for the body. */
-  answered(answer: HttpAnswer, hasBody: boolean): boolean {
-    const latencyMs = this.#permit.lapsedMs();
+  answered(status: number, answer: HttpAnswer, hasBody: boolean): boolean {
+    const { clock } = this.#settings;
+    this.sinceMs = clock.monotonicMs();
+    const latencyMs = this.#permit.lapsedMs(clock, this.sinceMs);
     this.#headMs = latencyMs;
     const { classify } = this.#settings;
     // Who classifies had the call timed.
@@ -72,9 +75,9 @@ export class HttpCall {
       classify === undefined
         ? undefined
         : this.#ask(classify, { ok: true, response: answer, latencyMs: latencyMs ?? 0 });
-    const outcome = asked ?? outcomeOfStatus(answer.status);
-    if (outcome === "success" && hasBody && this.#permit.isInTime(latencyMs)) return true;
-    this.#settle(judgedAnswer(answer, outcome, this.#settings.epochMs()));
+    const outcome = asked ?? outcomeOfStatus(status);
+    if (outcome === "success" && hasBody && this.#permit.answersInTime(latencyMs)) return true;
+    this.#settle(judgedAnswer(answer, outcome, clock));
     return false;
   }
 
@@ -84,9 +87,8 @@ export class HttpCall {
   }
 
   /** Who is told when the body has come to an end of any kind. */
-  awaitedBy(waiter: BodyWaiter, dueMs: number): void {
+  awaitedBy(waiter: BodyWaiter): void {
     this.#waiter = waiter;
-    this.dueMs = dueMs;
   }
 
   /** A guard around this one has a call that learns of the same body. False when there are too many. */
@@ -123,11 +125,25 @@ export class HttpCall {
     if (this.#outer !== null) for (const call of this.#outer) call.abandoned();
   }
 
+  /** A reader wants nothing of the body; when it was the last, the call counts by its head. */
+  unwanted(): void {
+    this.#readers--;
+    if (this.#readers > 0) return;
+    this.#settle(this.#byHead());
+    if (this.#outer !== null) for (const call of this.#outer) call.unwanted();
+  }
+
   /** Nobody has read the body to its end in time: the call counts by its head. */
   lapse(): void {
     if (this.#settled) return;
-    this.#settle(SUCCESS);
+    this.#settle(this.#byHead());
     this.#lapsed = true;
+  }
+
+  /** A success of the moment when the head came. */
+  #byHead(): Judged {
+    const staleMs = this.#settings.clock.monotonicMs() - this.sinceMs;
+    return { ...SUCCESS, staleMs: Math.max(0, staleMs) };
   }
 
   #relapse(error: unknown): void {
@@ -147,7 +163,7 @@ export class HttpCall {
       // How long it took to fail is what counts now, not how long the head took.
       this.#headMs = latencyMs;
     }
-    this.#settle({ outcome, thrown: { value: error }, retryAfterMs: null });
+    this.#settle({ outcome, thrown: { value: error }, retryAfterMs: null, staleMs: 0 });
   }
 
   #ask(classify: ClassifyRequest, finished: FinishedRequest): Outcome | undefined {
@@ -165,7 +181,7 @@ export class HttpCall {
     }
   }
 
-  #settle({ outcome, thrown, retryAfterMs }: Judged): void {
+  #settle({ outcome, thrown, retryAfterMs, staleMs }: Judged): void {
     if (this.#settled) return;
     this.#settled = true;
     // Before the events: those who hear them may make requests of their own.
@@ -174,6 +190,6 @@ export class HttpCall {
     const asked =
       retryAfterMs === null ? null : Math.min(retryAfterMs, this.#settings.maxRetryAfterMs);
     const latencyMs = this.#headMs ?? undefined;
-    this.#permit.judged({ outcome, latencyMs, thrown }, { retryAfterMs: asked });
+    this.#permit.judged({ outcome, latencyMs, thrown }, { retryAfterMs: asked, staleMs });
   }
 }

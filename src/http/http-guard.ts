@@ -32,7 +32,7 @@ export class HttpGuard {
   /** Asks the breaker of a request; null when there is none to ask, because its address has no host. */
   begin(request: RequestGiven): HttpCall | CircuitOpenError | null {
     const settings = this.#settings;
-    if (this.#bodies.waiting) this.#bodies.sweep(settings.nowMs());
+    if (this.#bodies.waiting) this.#bodies.sweep(settings.clock.monotonicMs());
     let failed: { readonly thrown: unknown } | null = null;
     let breaker = settings.breaker;
     if (breaker === undefined) {
@@ -56,7 +56,7 @@ export class HttpGuard {
 
   /** Waits for the end of a body, or for the end of its time. */
   await(call: HttpCall): void {
-    this.#bodies.add(call, this.#settings.nowMs());
+    this.#bodies.add(call);
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Classify, outcomeOfThrown } from "../core/classification.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Outcome } from "../events/vocabulary.ts";
 import { platformClock } from "../platform.ts";
 import { errorKind } from "../policies/error-kind.ts";
@@ -29,6 +30,8 @@ export interface Judged {
   readonly thrown: { readonly value: unknown } | null;
   /** How long the dependency asks to be left alone; null when it does not. */
   readonly retryAfterMs: number | null;
+  /** How long it was known before it is told. */
+  readonly staleMs: number;
 }
 
 const TOO_MANY_REQUESTS = 429;
@@ -42,14 +45,15 @@ export function outcomeOfStatus(status: number): Outcome {
 }
 
 /** What an answer counts as, by the outcome that was decided for it. */
-export function judgedAnswer(answer: HttpAnswer, outcome: Outcome, nowAtMs: number): Judged {
+export function judgedAnswer(answer: HttpAnswer, outcome: Outcome, clock: Clock): Judged {
   if (outcome !== "error" && outcome !== "latency") {
-    return { outcome, thrown: null, retryAfterMs: null };
+    return { outcome, thrown: null, retryAfterMs: null, staleMs: 0 };
   }
   return {
     outcome,
     thrown: { value: new HttpStatusError(answer.status) },
-    retryAfterMs: askedOf(answer, nowAtMs),
+    retryAfterMs: askedOf(answer, clock.epochMs()),
+    staleMs: 0,
   };
 }
 

@@ -23,10 +23,10 @@ export class OpenBodies implements BodyWaiter {
     return this.#first !== null;
   }
 
-  add(call: HttpCall, nowMs: number): void {
+  add(call: HttpCall): void {
     if (this.#length === LIMIT) this.#first?.lapse();
     const last = this.#last;
-    call.awaitedBy(this, nowMs + this.#leaseMs);
+    call.awaitedBy(this);
     call.before = last;
     if (last === null) this.#first = call;
     else last.after = call;
@@ -47,7 +47,8 @@ export class OpenBodies implements BodyWaiter {
 
   /** Ends the wait for those that are due, the oldest first. */
   sweep(nowMs: number): void {
-    for (let call = this.#first; call !== null && call.dueMs <= nowMs; call = this.#first) {
+    for (let call = this.#first; call !== null; call = this.#first) {
+      if (call.sinceMs + this.#leaseMs > nowMs) return;
       call.lapse();
     }
   }

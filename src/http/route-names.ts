@@ -1,5 +1,5 @@
 import type { Check } from "../events/check.ts";
-import { urlOf } from "./hosts.ts";
+import { type PathPlace, pathOf } from "./hosts.ts";
 
 /** What a request is known by before it is made. */
 export interface RequestFacts {
@@ -18,13 +18,50 @@ export interface RequestTarget {
 }
 
 /** A template, cut at its slashes. */
-interface Route {
+class Route {
   /** Null for any. */
   readonly method: string | null;
-  readonly template: string;
-  readonly segments: readonly string[];
+  /** Null for what one segment may be, as long as it is not empty. */
+  readonly segments: readonly (string | null)[];
   /** Whether it ends in `*`, which stands for the rest of the path. */
   readonly open: boolean;
+  readonly #label: string;
+  /** Requests mostly go where the last one went: a name is put together once then. */
+  #lastHost: string | null = null;
+  #lastName = "";
+
+  constructor(label: string, method: string | null, path: string) {
+    const segments = path.split("/").slice(1);
+    this.open = segments.at(-1) === "*";
+    if (this.open) segments.pop();
+    this.segments = segments.map((segment) => (segment.startsWith(":") ? null : segment));
+    this.method = method;
+    this.#label = label;
+  }
+
+  nameAt(host: string): string {
+    if (host !== this.#lastHost) {
+      this.#lastHost = host;
+      this.#lastName = `${host} ${this.#label}`.slice(-LONGEST_NAME);
+    }
+    return this.#lastName;
+  }
+
+  matches(method: string, { text, from, to }: PathPlace): boolean {
+    if (this.method !== null && this.method !== method) return false;
+    // Each segment begins behind a slash and ends before the next, or with the path.
+    let at = from;
+    for (const segment of this.segments) {
+      if (at >= to) return false;
+      const start = at + 1;
+      const slash = text.indexOf("/", start);
+      at = slash < 0 || slash > to ? to : slash;
+      if (segment === null) {
+        if (at === start) return false;
+      } else if (segment.length !== at - start || !text.startsWith(segment, start)) return false;
+    }
+    return at === to || this.open;
+  }
 }
 
 const LONGEST_TEMPLATE = 160;
@@ -34,6 +71,7 @@ const LONGEST_NAME = 256;
 /** The names of breakers by host and route, so that no part of a path that a user chose becomes one. */
 export class RouteNames {
   readonly #routes: readonly Route[];
+  readonly #other = new Route("(other)", null, "/*");
 
   constructor(check: Check, templates: readonly string[]) {
     if (!Array.isArray(templates)) check.type("routes", "an array", templates);
@@ -42,9 +80,11 @@ export class RouteNames {
 
   nameOf({ address, host, method }: RequestTarget): string {
     if (this.#routes.length === 0) return host;
-    const path = urlOf(address).pathname.split("/").slice(1);
-    const route = this.#routes.find((candidate) => matches(candidate, method, path));
-    return `${host} ${route?.template ?? "(other)"}`.slice(-LONGEST_NAME);
+    const path = pathOf(address);
+    for (const route of this.#routes) {
+      if (route.matches(method, path)) return route.nameAt(host);
+    }
+    return this.#other.nameAt(host);
   }
 }
 
@@ -55,17 +95,5 @@ function routeOf(check: Check, template: unknown, index: number): Route {
   if (path === undefined) {
     return check.range(field, 'a template such as "/users/:id" or "GET /users/*"', template);
   }
-  const segments = path.split("/").slice(1);
-  const open = segments.at(-1) === "*";
-  if (open) segments.pop();
-  return { method: method ?? null, template: text, segments, open };
-}
-
-function matches({ method, segments, open }: Route, asked: string, path: readonly string[]) {
-  if (method !== null && method !== asked) return false;
-  if (open ? path.length < segments.length : path.length !== segments.length) return false;
-  return segments.every((segment, at) => {
-    const given = path[at];
-    return segment.startsWith(":") ? given !== "" : segment === given;
-  });
+  return new Route(text, method ?? null, path);
 }

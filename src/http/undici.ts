@@ -70,7 +70,8 @@ class GuardedHandler implements DispatchHandler {
   onResponseStart(controller: never, status: number, ...rest: [headers: never, message?: string]) {
     if (status >= FIRST_FINAL_STATUS) {
       const hasBody = !this.#isHead && !BODILESS_STATUS.has(status);
-      if (this.#call.answered({ status, headers: rest[0] }, hasBody)) this.#guard.await(this.#call);
+      const answer = { status, headers: rest[0] };
+      if (this.#call.answered(status, answer, hasBody)) this.#guard.await(this.#call);
     }
     this.#handler.onResponseStart?.(controller, status, ...rest);
   }

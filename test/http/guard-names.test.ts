@@ -108,3 +108,81 @@ test("option nameOf: undefined leaves the name to the routes, a failure is told"
   expect([...guarded.breakers].map(({ name }) => name)).toEqual(["mine", "a.example"]);
   expect(told).toContain("circuit.callback_failed");
 });
+
+test("guardFetch() matches its routes with paths as URL reads them", async () => {
+  const part = fc.constantFrom(
+    ...[
+      "/",
+      "//",
+      "users",
+      "7",
+      ".",
+      "..",
+      "a.b",
+      "~",
+      "-",
+      "_",
+      "%2e",
+      "%41",
+      "é",
+      " ",
+      "\\",
+      "\t",
+    ],
+    ...["?", "#", "?x=/users/7", "#/users/7", "@", ":", ";", "+", "A"],
+  );
+  const guarded = (routes: readonly string[]) =>
+    guardFetch(async (_: string, __?: RequestInit) => new Response(null), { routes });
+  await fc.assert(
+    fc.asyncProperty(fc.array(part, { maxLength: 6 }), async (parts) => {
+      const address = `http://a.example/${parts.join("")}`;
+      const { pathname } = new URL(address);
+      // A template of exactly this path, where a template can say it.
+      fc.pre(!/[\s:*]/.test(pathname));
+      const exact = guarded([pathname]);
+      await exact(address);
+      expect([...exact.breakers].map(({ name }) => name)).toEqual([
+        `a.example ${pathname}`.slice(-256),
+      ]);
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+/** The same by lists of segments. */
+function fits(template: string, path: string): boolean {
+  const wanted = template.split("/").slice(1);
+  const given = path.split("/").slice(1);
+  const open = wanted.at(-1) === "*";
+  if (open) wanted.pop();
+  if (open ? given.length < wanted.length : given.length !== wanted.length) return false;
+  return wanted.every((segment, at) =>
+    segment.startsWith(":") ? given[at] : segment === given[at],
+  );
+}
+
+test("guardFetch() finds the first route that fits, segment by segment", async () => {
+  const segment = fc.constantFrom("", "a", "ab", "b", "7", "%2e", "é");
+  const path = fc.array(segment, { minLength: 1, maxLength: 4 });
+  const wanted = fc.array(fc.oneof(segment, fc.constant(":id")), { maxLength: 3 });
+  const end = fc.constantFrom("", "/*", "/");
+  const template = fc.tuple(wanted, end).map(([all, last]) => `/${all.join("/")}${last}`);
+  const query = fc.constantFrom("", "?to=/a/b", "#/a/b");
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(template, { maxLength: 3 }),
+      path,
+      query,
+      async (routes, to, rest) => {
+        const guarded = guardFetch(async (_: string, __?: RequestInit) => new Response(null), {
+          routes: [...routes, "/none"],
+        });
+        const address = `http://a.example/${to.join("/")}${rest}`;
+        await guarded(address);
+        const route = routes.find((each) => fits(each, new URL(address).pathname)) ?? "(other)";
+        expect([...guarded.breakers].map(({ name }) => name)).toEqual([`a.example ${route}`]);
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});

@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import type { TelltaleEvent } from "../../src/index.ts";
 import { CircuitBreaker, createEventBus, type EventBus } from "../../src/index.ts";
 import { FakeClock } from "./fake-clock.ts";
@@ -32,4 +33,19 @@ export async function guardedServer(): Promise<GuardedServer> {
     latencyTripMs: 500,
   });
   return { server, clock, bus, events, breaker, told: () => since.splice(0) };
+}
+
+/** Bodies that begin and then wait for the test. */
+export function begun(server: Loopback): { readonly open: ServerResponse[] } {
+  const open: ServerResponse[] = [];
+  server.answer = (_, response) => {
+    response.writeHead(200).write("begun ");
+    open.push(response);
+  };
+  return { open };
+}
+
+/** Cuts them off. */
+export function breaks(open: readonly ServerResponse[]): void {
+  for (const response of open) response.destroy();
 }
