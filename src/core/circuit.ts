@@ -52,6 +52,8 @@ export class Circuit implements Committed {
   lastFailureAtMs: number | null = null;
   /** NaN as long as there was none. Written by every success: see `#nowMs`. */
   lastSuccessAtMs = Number.NaN;
+  /** Successes that were told when nobody waited for the rest of them any longer: they may have broken since. */
+  staleSuccesses = 0;
   /** What the last failed call threw: the cause of a refusal. */
   lastThrown: unknown;
   /** How calls run while nothing needs the time; undefined until one asks for it in this period. */

@@ -161,14 +161,25 @@ export class AdmittedPermit implements Permit {
     circuit.tally.begun++;
     const { outcome, thrown } = failed(error, undefined);
     const call = { ...unjudged(outcome, null, thrown), context: this.#context };
-    if (this.#slot instanceof Probe) settleUnadmitted(circuit, call);
-    else settle(circuit, { ...call, slot: this.#slot }, nowMs);
+    if (this.#slot instanceof Probe) {
+      settleUnadmitted(circuit, call);
+      return;
+    }
+    this.#takeUp(outcome);
+    settle(circuit, { ...call, slot: this.#slot }, nowMs);
   }
 
   /** Tells that something the user gave failed; the call goes on without it. */
   callbackFailed(callback: string, thrown: unknown): void {
     this.#circuit.callbackFailed(callback, thrown);
     this.#circuit.deliver();
+  }
+
+  /** A failure after all: what the beginning of the answer had ended goes on. */
+  #takeUp(outcome: Outcome): void {
+    if (this.#aside === null || (outcome !== "error" && outcome !== "latency")) return;
+    takeUpFailures(this.#circuit, this.#slot, this.#aside);
+    this.#aside = null;
   }
 
   #lapsedMs(nowMs: number): number | null {
@@ -205,10 +216,7 @@ export class AdmittedPermit implements Permit {
       retryAfterMs,
       context: this.#context,
     };
-    const aside = this.#aside;
-    if (aside !== null && (counted === "error" || counted === "latency")) {
-      takeUpFailures(circuit, this.#slot, aside);
-    }
+    this.#takeUp(counted);
     if (counted !== "success" || !settleCalm(circuit, call, nowMs)) settle(circuit, call, nowMs);
   }
 }

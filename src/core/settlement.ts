@@ -60,6 +60,7 @@ export function settleCalm(circuit: Circuit, call: Call, nowMs: number): boolean
 /** Notes the last success: one that was known for a while may not be the last. */
 function succeeded(circuit: Circuit, { staleMs }: Call): void {
   const atMs = circuit.wallMs() - staleMs;
+  if (staleMs > 0) circuit.staleSuccesses++;
   if (staleMs === 0 || !(circuit.lastSuccessAtMs > atMs)) circuit.lastSuccessAtMs = atMs;
 }
 
@@ -78,7 +79,7 @@ function endsCalmly({ underWay: calls, period }: Circuit, call: Call, nowMs: num
 export interface SetAside {
   readonly failures: number;
   readonly run: FailureRun | null;
-  /** How many successes there were then. */
+  /** How many calls had succeeded to their end then. */
   readonly successes: number;
 }
 
@@ -93,13 +94,17 @@ export function setFailuresAside(circuit: Circuit, slot: Slot): SetAside | null 
   if (circuit.settings.degradation !== undefined) return null;
   const run = period.evidence?.run ?? null;
   calm(circuit, period, Number.NaN);
-  return { failures, run, successes: circuit.tally.successes };
+  return { failures, run, successes: wholeSuccesses(circuit) };
 }
+
+const wholeSuccesses = ({ tally, staleSuccesses }: Circuit): number =>
+  tally.successes - staleSuccesses;
 
 /** The answer broke: what it had ended goes on, unless another success has ended it meanwhile. */
 export function takeUpFailures(circuit: Circuit, slot: Slot, aside: SetAside): void {
-  const { period, tally } = circuit;
-  if (period !== slot || period.state !== "closed" || tally.successes !== aside.successes) return;
+  const { period } = circuit;
+  if (period !== slot || period.state !== "closed") return;
+  if (wholeSuccesses(circuit) !== aside.successes) return;
   circuit.consecutiveFailures += aside.failures;
   if (aside.run === null) return;
   const evidence = period.gather();

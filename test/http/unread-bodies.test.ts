@@ -137,6 +137,29 @@ test("a body that breaks takes up the failures that its head had ended, with tho
   expect(given.events.at(-1)).toMatchObject({ type: "circuit.open", consecutiveFailures: 4 });
 });
 
+test("streams that break after their leases trip the breaker, whatever other heads were well meanwhile", async () => {
+  const { server, breaker, clock } = given;
+  breaker.reconfigure({ failureThreshold: 3 });
+  const guarded = guard({ bodyLeaseMs: 1_000 });
+  const kept: Response[] = [];
+  for (let round = 1; round <= 3; round++) {
+    const { open } = begun(server);
+    const reading = (await guarded(server.url)).text();
+    clock.advance(2_000);
+    // The request that finds the lease over is one that nobody reads.
+    server.answer = ok;
+    kept.push(await guarded(server.url));
+    clock.advance(2_000);
+    const { success } = calls();
+    expect(success).toBeGreaterThanOrEqual(round);
+    breaks(open);
+    await expect(reading).rejects.toThrow("terminated");
+    if (round < 3) expect(breaker.stats.consecutiveFailures).toBe(round);
+  }
+  expect(breaker.state).toBe("open");
+  expect(kept).toHaveLength(3);
+});
+
 test("a body that breaks takes up no failures that another success has ended", async () => {
   const { server, breaker } = given;
   breaker.reconfigure({ failureThreshold: 4 });
