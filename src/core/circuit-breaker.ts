@@ -126,7 +126,7 @@ export class CircuitBreaker implements BreakerView {
 
   /** Asks for the right to make one call. A refusal is counted and told as a skip. */
   admit(): Permit | Refusal {
-    return askPermit(this.#circuit, undefined, false);
+    return askPermit(this.#circuit, undefined, true);
   }
 
   /**

@@ -225,8 +225,8 @@ export class AdmittedPermit implements Permit {
 export type AskedPermit = AdmittedPermit | Refusal;
 
 /**
- * Asks for the right to make one call. A refusal is counted and told as a skip. `timed` asks for the time of a call that
- * the breaker would not take.
+ * Asks for the right to make one call. A refusal is counted and told as a skip. `timed` asks for the time of a call even
+ * when nothing needs it: who hears of the result may come after the admission.
  */
 export function askPermit(circuit: Circuit, context: Call["context"], timed: boolean): AskedPermit {
   const quiet = timed ? null : quietPath(circuit);
