@@ -10,6 +10,8 @@ const RETRIES = 2;
  */
 const LIMIT_MS = 9_000;
 
+const unheard = (): number => Number.NaN;
+
 const measured = ({ effort }: Bench, once: () => Promise<number>): Promise<number> =>
   nsPerCall(awaitEach(once, isValue), effort);
 
@@ -17,13 +19,18 @@ const measured = ({ effort }: Bench, once: () => Promise<number>): Promise<numbe
 export const firstTry: Question = {
   title: "Retry, the first attempt succeeds",
   unit: "ns",
-  note: "Three attempts with exponential backoff, each peer with its own way of waiting.",
+  note: "Three attempts with exponential backoff, each peer with its own way of waiting. The second cell is the least that anything can cost that hears of a failure.",
   reference: "retry/bare",
   cells: [
     {
       id: "retry/bare",
       label: "bare await",
       measure: (bench) => measured(bench, asyncFn),
+    },
+    {
+      id: "retry/handler",
+      label: "a promise with a handler of its rejection",
+      measure: (bench) => measured(bench, () => asyncFn().then(undefined, unheard)),
     },
     {
       id: "retry/ours",
