@@ -4,19 +4,10 @@ import type { EventBus } from "../events/event-bus.ts";
 import { platformClock, platformRandom, platformTimers, type Timers } from "../platform.ts";
 import type { Quorum } from "./operation.ts";
 import { ALL_PROTECTIONS } from "./protections.ts";
-import type { SharedQuota } from "./shared-quota.ts";
+import type { QuotaMark, SharedQuota } from "./shared-quota.ts";
 import { LONGEST_OPEN_MS } from "./store-rules.ts";
 import type { TaskSettings } from "./task-settings.ts";
 import { LONGEST_TASK } from "./wire.ts";
-
-/** A quota that a task of the fleet marked as exhausted, or cleared. */
-export interface QuotaMark {
-  readonly provider: string;
-  /** How long it is exhausted from now on, in milliseconds; 0 when it is not any more. */
-  readonly remainingMs: number;
-  readonly note: string;
-  readonly origin: string;
-}
 
 /** Options of {@link joinCluster}. Unknown keys are refused. */
 export interface ClusterOptions {

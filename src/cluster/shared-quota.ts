@@ -1,5 +1,11 @@
-import type { Cluster } from "./cluster.ts";
-import type { QuotaMark } from "./cluster-options.ts";
+/** A quota that a task of the fleet marked as exhausted, or cleared. */
+export interface QuotaMark {
+  readonly provider: string;
+  /** How long it is exhausted from now on, in milliseconds; 0 when it is not any more. */
+  readonly remainingMs: number;
+  readonly note: string;
+  readonly origin: string;
+}
 
 /** What a cluster uses of an `ExhaustionRegistry`. */
 export interface SharedQuota {
@@ -12,11 +18,14 @@ export interface SharedQuota {
   adopt(mark: { readonly provider: string; readonly remainingMs: number }): void;
 }
 
+/** What of a cluster the fleet is told of marks by. */
+interface MarkTelling {
+  markQuota(provider: string, forMs: number): void;
+  clearQuota(provider: string): void;
+}
+
 /** Tells the fleet of the marks that are made here from now on. What was marked before is no news. */
-export function tellMarks(
-  cluster: Pick<Cluster, "markQuota" | "clearQuota">,
-  quota: SharedQuota | undefined,
-): () => void {
+export function tellMarks(cluster: MarkTelling, quota: SharedQuota | undefined): () => void {
   const follower = {
     marked: ({ provider, forMs }: { readonly provider: string; readonly forMs: number }) =>
       cluster.markQuota(provider, forMs),

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import type { PageAsset } from "./page-asset.ts";
+import type { LivePage } from "./live-page.ts";
 
 const inPage = (file: string): string => fileURLToPath(new URL(`page/${file}`, import.meta.url));
 
 /** Builds the live page from its source; `inputs` are the files that went into it. Not part of the package. */
 export async function buildPage(): Promise<{
-  readonly page: PageAsset;
+  readonly page: LivePage;
   readonly inputs: readonly string[];
 }> {
   const { build } = await import("esbuild");

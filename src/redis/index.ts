@@ -1,6 +1,6 @@
 export type { Backplane, BackplaneListener } from "../cluster/backplane.ts";
 export type { Cluster } from "../cluster/cluster.ts";
-export type { ClusterOptions, QuotaMark } from "../cluster/cluster-options.ts";
+export type { ClusterOptions } from "../cluster/cluster-options.ts";
 export type {
   ClusterForceOptions,
   ClusterRegistry,
@@ -14,7 +14,7 @@ export type { Evidence } from "../cluster/names-host.ts";
 export type { Answer, Operation, Position, Quorum } from "../cluster/operation.ts";
 export type { ClusterRecord } from "../cluster/record.ts";
 export { type SentinelOptions, startSentinel } from "../cluster/sentinel.ts";
-export type { SharedQuota } from "../cluster/shared-quota.ts";
+export type { QuotaMark, SharedQuota } from "../cluster/shared-quota.ts";
 export type { RedisBackplaneOptions } from "./backplane-options.ts";
 export { redisBackplane } from "./redis-backplane.ts";
 export type {

@@ -1,5 +1,6 @@
 import { platformTimers } from "../platform.ts";
-import type { IoredisClient, IoredisClusterClient, RedisDriver } from "./redis-client.ts";
+import type { IoredisClient, IoredisClusterClient } from "./redis-client.ts";
+import type { RedisDriver } from "./redis-driver.ts";
 
 /** What a duplicate must not take over: settings that change keys and replies, and everything that waits or repeats. */
 const PLAIN = {

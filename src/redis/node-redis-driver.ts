@@ -1,4 +1,5 @@
-import type { NodeRedisClient, NodeRedisClusterClient, RedisDriver } from "./redis-client.ts";
+import type { NodeRedisClient, NodeRedisClusterClient } from "./redis-client.ts";
+import type { RedisDriver } from "./redis-driver.ts";
 
 /**
  * What a duplicate must not take over: settings that change keys and replies. It must not queue what it cannot send

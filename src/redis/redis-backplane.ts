@@ -7,16 +7,13 @@ import {
   backplaneSettings,
   type RedisBackplaneOptions,
 } from "./backplane-options.ts";
+import { redisDriver } from "./choose-driver.ts";
 import { ClusterStore } from "./cluster-store.ts";
 import { withDeadline } from "./deadline.ts";
 import { MessageSeal, SEAL_LENGTH } from "./message-seal.ts";
 import { type NamespaceKeys, namespaceKeys } from "./namespace-keys.ts";
-import {
-  type RedisClient,
-  type RedisConnection,
-  type RedisDriver,
-  redisDriver,
-} from "./redis-client.ts";
+import type { RedisClient } from "./redis-client.ts";
+import type { RedisConnection, RedisDriver } from "./redis-driver.ts";
 
 /**
  * The backplane of a cluster over Redis 6 or later, one server or a Redis Cluster. It opens two connections of its own,

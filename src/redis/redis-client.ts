@@ -1,7 +1,3 @@
-import { type Check, hasMethods } from "../events/check.ts";
-import { ioredisClusterDriver, ioredisDriver } from "./ioredis-driver.ts";
-import { nodeRedisClusterDriver, nodeRedisDriver } from "./node-redis-driver.ts";
-
 /** What is used of a client that tells what happens to it. */
 interface Telling {
   on(event: string, listener: (...told: unknown[]) => void): unknown;
@@ -57,59 +53,3 @@ export type RedisClient =
   | NodeRedisClusterClient
   | IoredisClient
   | IoredisClusterClient;
-
-/** A connection of our own, to the server of the user's client with its credentials; it never reconnects by itself. */
-export interface RedisConnection {
-  /** Resolves when commands can be sent. */
-  connect(): Promise<unknown>;
-  /** Runs a command on the server that has the key. */
-  command(key: string, args: readonly string[]): Promise<unknown>;
-  /** Listens to a channel; `sharded` is the kind of channel. */
-  subscribe(
-    channel: string,
-    sharded: boolean,
-    listener: (message: string) => void,
-  ): Promise<unknown>;
-  /** Ends it at once, whatever is under way, also while it connects. */
-  destroy(): void;
-}
-
-/** How connections are made. */
-interface ConnectionOptions {
-  /** After so many milliseconds an attempt to connect has failed. */
-  readonly connectMs: number;
-  /** Called when the connection has ended by itself, once or several times. */
-  readonly lost: () => void;
-}
-
-/** The seam to a client: the same few things from each of them. */
-export interface RedisDriver {
-  /** Runs a command on the user's own client. */
-  command(key: string, args: readonly string[]): Promise<unknown>;
-  /** Makes a connection of our own, which is not connected yet. */
-  connection(options: ConnectionOptions): RedisConnection;
-}
-
-const ALLOWED = "a client of redis or ioredis, or a cluster client of either";
-
-/** @throws {TypeError} when it is no client that is known */
-export function redisDriver(client: RedisClient, check: Check): RedisDriver {
-  const given: unknown = client;
-  if (hasMethods(given, ["call", "duplicate", "connect", "disconnect", "ssubscribe", "on"])) {
-    // The methods are there, and `isCluster` tells ioredis' two kinds apart.
-    const known = given as IoredisClient | IoredisClusterClient;
-    return known.isCluster
-      ? ioredisClusterDriver(known as IoredisClusterClient)
-      : ioredisDriver(known as IoredisClient);
-  }
-  if (!hasMethods(given, ["sendCommand", "duplicate", "connect", "destroy", "sSubscribe", "on"])) {
-    return check.type("client", ALLOWED, given);
-  }
-  // The methods are there; only the cluster client knows slots.
-  if (hasMethods(given, ["getSlotRandomNode"])) {
-    return nodeRedisClusterDriver(given as NodeRedisClusterClient);
-  }
-  // A client of sentinels takes other arguments.
-  if (hasMethods(given, ["acquire"])) return check.type("client", ALLOWED, given);
-  return nodeRedisDriver(given as NodeRedisClient);
-}

@@ -3,8 +3,10 @@ import type { StateRow, StateStore, StoreCapabilities } from "../state/store.ts"
 import { closedError, failedError } from "../state/store-error.ts";
 import { checkedKeys, checkedRows } from "../state/store-rows.ts";
 import { prefixOf } from "./backplane-options.ts";
+import { redisDriver } from "./choose-driver.ts";
 import { escaped } from "./namespace-keys.ts";
-import { type RedisClient, type RedisDriver, redisDriver } from "./redis-client.ts";
+import type { RedisClient } from "./redis-client.ts";
+import type { RedisDriver } from "./redis-driver.ts";
 
 /** Options of {@link createRedisStore}. Unknown keys are refused. */
 export interface RedisStoreOptions {

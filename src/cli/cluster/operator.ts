@@ -3,16 +3,13 @@ import type { Answer, Operation } from "../../cluster/operation.ts";
 import { type ClusterRecord, keyOf, NOTHING } from "../../cluster/record.ts";
 import { readAnswer } from "../../cluster/wire.ts";
 import { Check } from "../../events/check.ts";
+import { redisDriver } from "../../redis/choose-driver.ts";
 import { ClusterStore } from "../../redis/cluster-store.ts";
 import { withDeadline } from "../../redis/deadline.ts";
 import { MessageSeal } from "../../redis/message-seal.ts";
 import { type NamespaceKeys, namespaceKeys } from "../../redis/namespace-keys.ts";
-import {
-  type NodeRedisClient,
-  type NodeRedisClusterClient,
-  type RedisDriver,
-  redisDriver,
-} from "../../redis/redis-client.ts";
+import type { NodeRedisClient, NodeRedisClusterClient } from "../../redis/redis-client.ts";
+import type { RedisDriver } from "../../redis/redis-driver.ts";
 import type { Place } from "./given-operation.ts";
 
 /** How long Redis may take to be there, and to answer. */

@@ -7,7 +7,7 @@ import { greeting, MessageIds, message } from "../../exporters/sse-message.ts";
 import { nodeWire } from "../../exporters/sse-wires.ts";
 import { followed } from "./followed-file.ts";
 import { readNamed } from "./named-record.ts";
-import type { PageSource } from "./run-dashboard.ts";
+import type { PageSource } from "./page-source.ts";
 
 /** The last events of a record are enough to look at; `telltale report` tells of all. */
 const KEPT_EVENTS = 20_000;

@@ -9,7 +9,7 @@ import {
 } from "../../dashboard/board/event-request.ts";
 import { plain } from "../../dashboard/page-answer.ts";
 import { send } from "../../dashboard/serve-dashboard.ts";
-import type { PageSource } from "./run-dashboard.ts";
+import type { PageSource } from "./page-source.ts";
 
 /** How long the first answer may take before the page is served without it. */
 const FIRST_ANSWER_MS = 5_000;

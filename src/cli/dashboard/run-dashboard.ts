@@ -5,6 +5,7 @@ import type { PageConfig } from "../../dashboard/page-config.ts";
 import { queryOf, send } from "../../dashboard/serve-dashboard.ts";
 import { EXIT } from "../command-line.ts";
 import type { NamedSource } from "../named-source.ts";
+import type { PageSource } from "./page-source.ts";
 import { RecordStream } from "./record-stream.ts";
 import { RelayedStream } from "./relayed-stream.ts";
 
@@ -14,14 +15,6 @@ export interface DashboardSettings {
   readonly title: string;
   readonly host: string;
   readonly port: number;
-}
-
-/** A stream that the page may ask for. */
-export interface PageSource {
-  /** @returns why it can never be shown; null when it can, or may be some time */
-  begin(): Promise<string | null>;
-  handle(request: IncomingMessage, response: ServerResponse): void;
-  end(): void;
 }
 
 /** Serves the page until a signal asks to end; returns the exit code. */
