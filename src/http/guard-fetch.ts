@@ -225,7 +225,8 @@ function answerOf<R>(error: unknown): R {
  * with 5xx or 429, when no answer comes, or when its body breaks in the middle; the caller gets what `fetch` gave.
  *
  * A success is told when the body has been read to its end. A body that is cancelled in the middle gives no verdict; one
- * of which nothing is read counts by its head, when it is cancelled or after `bodyLeaseMs`. The breaker is that of the address asked for, wherever redirects lead.
+ * that nobody has begun to read counts by its head, when it is cancelled or after a second. The breaker is that of the
+ * address asked for, wherever redirects lead.
  *
  * @throws {TypeError|RangeError} when an option is of the wrong type or outside its range
  * @example

@@ -50,8 +50,8 @@ export interface HttpGuardOptions {
    */
   readonly classify?: ClassifyRequest;
   /**
-   * How long the end of a body is waited for, in milliseconds, before the request counts by its head. What breaks later
-   * is told as a failure of its own.
+   * How long the end of a body is waited for that is being read, in milliseconds, before the request counts by its head:
+   * what breaks later is told as a failure of its own. One that nobody has begun to read is waited for a second at most.
    * @default 10_000
    */
   readonly bodyLeaseMs?: number;

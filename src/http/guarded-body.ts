@@ -166,6 +166,7 @@ function reader(read: (this: BodyHolder) => unknown, name: string): (this: BodyH
     if (this.bodyUsed) return read.call(this);
     const call = Held.callUnlessLocked(this);
     if (call === null) return Promise.reject(lockedError("read"));
+    call.reads();
     const reading = read.call(this);
     if (!(reading instanceof Promise)) return reading;
     return reading.then(
@@ -242,7 +243,10 @@ class Watching {
   }
 
   async next(): Promise<Step> {
-    this.#reader ??= this.#source.getReader();
+    if (this.#reader === undefined) {
+      this.#call.reads();
+      this.#reader = this.#source.getReader();
+    }
     try {
       const step = await this.#reader.read();
       if (step.done) this.#call.ended();

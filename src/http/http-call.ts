@@ -49,6 +49,8 @@ export class HttpCall {
   #outer: HttpCall[] | null = null;
   /** When its head came, by the clock of the guard; NaN before. */
   sinceMs = Number.NaN;
+  /** Somebody has begun to read the body. */
+  isBeingRead = false;
   /** Its neighbours among the calls whose bodies are waited for. */
   before: HttpCall | null = null;
   after: HttpCall | null = null;
@@ -102,6 +104,12 @@ export class HttpCall {
   /** A further reader of the body. */
   shared(): void {
     this.#readers++;
+  }
+
+  /** Somebody begins to read the body. */
+  reads(): void {
+    this.isBeingRead = true;
+    if (this.#outer !== null) for (const call of this.#outer) call.reads();
   }
 
   /** The body has come to its end. */

@@ -71,7 +71,11 @@ class GuardedHandler implements DispatchHandler {
     if (status >= FIRST_FINAL_STATUS) {
       const hasBody = !this.#isHead && !BODILESS_STATUS.has(status);
       const answer = { status, headers: rest[0] };
-      if (this.#call.answered(status, answer, hasBody)) this.#guard.await(this.#call);
+      if (this.#call.answered(status, answer, hasBody)) {
+        // Undici hands the body over as it comes, read or not.
+        this.#call.reads();
+        this.#guard.await(this.#call);
+      }
     }
     this.#handler.onResponseStart?.(controller, status, ...rest);
   }

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type GuardFetchOptions, guardFetch } from "../../src/http/index.ts";
-import { consecutive } from "../../src/index.ts";
+import { CircuitBreaker, consecutive } from "../../src/index.ts";
 import { begun, breaks, type GuardedServer, guardedServer } from "../support/guarded-server.ts";
 import { ok, status } from "../support/loopback.ts";
 
@@ -43,16 +43,55 @@ test("bodies that are cancelled unread end the failures in a row before them", a
   expect(calls()).toMatchObject({ error: 5, success: 5 });
 });
 
-test("option bodyLeaseMs: a body that nobody reads counts by its head at the next call", async () => {
+test("a body that nobody begins to read counts by its head at the first call after a second", async () => {
   const { server, clock } = given;
-  const guarded = guard({ bodyLeaseMs: 3_000 });
-  await guarded(server.url);
-  clock.advance(2_999);
-  await guarded(server.url);
+  const guarded = guard();
+  const kept = [await guarded(server.url)];
+  clock.advance(999);
+  kept.push(await guarded(server.url));
   expect(calls()).toMatchObject({ success: 0 });
   clock.advance(1);
-  await guarded(server.url);
+  kept.push(await guarded(server.url));
   expect(calls()).toMatchObject({ success: 1, latency: 0 });
+  expect(kept).toHaveLength(3);
+});
+
+test.each([200, 3_000])(
+  "option bodyLeaseMs: a body that is being read is waited for %d ms",
+  async (bodyLeaseMs) => {
+    const { server, clock } = given;
+    const { open } = begun(server);
+    const guarded = guard({ bodyLeaseMs });
+    const reading = [(await guarded(server.url)).text()];
+    const { body } = await guarded(server.url);
+    await body?.getReader().read();
+    const unread = Math.min(1_000, bodyLeaseMs - 1);
+    for (const spanMs of [unread, bodyLeaseMs - 1 - unread]) {
+      clock.advance(spanMs);
+      reading.push((await guarded(server.url)).text());
+      expect(calls()).toMatchObject({ success: 0 });
+    }
+    clock.advance(1);
+    reading.push((await guarded(server.url)).text());
+    expect(calls()).toMatchObject({ success: 2, latency: 0 });
+    for (const response of open) response.end();
+    await Promise.all(reading);
+  },
+);
+
+test("a body that is read through two guards is being read for both", async () => {
+  const { server, breaker, clock } = given;
+  const outer = new CircuitBreaker("outer", { clock });
+  const inside = guard();
+  const guarded = guardFetch(inside, { breaker: outer, clock });
+  const { open } = begun(server);
+  const reading = [(await guarded(server.url)).text()];
+  clock.advance(5_000);
+  reading.push((await guarded(server.url)).text());
+  expect([breaker, outer].map(({ stats }) => stats.calls.success)).toEqual([0, 0]);
+  for (const response of open) response.end();
+  await Promise.all(reading);
+  expect([breaker, outer].map(({ stats }) => stats.calls.success)).toEqual([2, 2]);
 });
 
 test("a probe whose body nobody reads closes the breaker, and the next call passes", async () => {
@@ -62,7 +101,7 @@ test("a probe whose body nobody reads closes the breaker, and the next call pass
   const guarded = guard({ bodyLeaseMs: 3_000 });
   await guarded(server.url);
   await expect(guarded(server.url)).rejects.toMatchObject({ reason: "half_open" });
-  clock.advance(3_000);
+  clock.advance(1_000);
   await expect(guarded(server.url)).resolves.toMatchObject({ status: 200 });
   expect(breaker.state).toBe("closed");
 });
