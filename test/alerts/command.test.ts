@@ -1,16 +1,13 @@
-import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { telltale } from "../support/telltale-process.ts";
 import { alerts } from "./command-run.ts";
 import { nameOf, RULES_PATH, type Rule, type RulesDocument, rulesOf } from "./rules-document.ts";
 import { SEVERITY } from "./scenario.ts";
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "telltale-alerts-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -33,9 +30,9 @@ const exprOf = async (name: string, ...args: readonly string[]): Promise<string>
 
 describe("telltale alerts", () => {
   test("is a command of the program", async () => {
-    const { stdout } = await promisify(execFile)(process.execPath, [MAIN, "alerts"]);
+    const { stdout } = await telltale(["alerts"]);
     expect(stdout).toBe(readFileSync(RULES_PATH, "utf8"));
-    const help = await promisify(execFile)(process.execPath, [MAIN, "alerts", "--help"]);
+    const help = await telltale(["alerts", "--help"]);
     expect(help.stdout).toContain("--objective N");
   });
 

@@ -1,6 +1,4 @@
-import { execFile } from "node:child_process";
 import { hostname } from "node:os";
-import { promisify } from "node:util";
 import { createClient } from "redis";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { CircuitBreaker, createEventBus, type TelltaleEvent } from "../../src/index.ts";
@@ -10,33 +8,18 @@ import { freePort } from "../support/free-port.ts";
 import { describeWith } from "../support/programs.ts";
 import { startRedisCluster } from "../support/redis-cluster.ts";
 import { type RedisServer, startRedis } from "../support/redis-server.ts";
+import { BUNDLE, type Ended, MAIN, telltale } from "../support/telltale-process.ts";
 import { until } from "../support/until.ts";
 
-const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
-const BUNDLE = new URL("../../dist/cli/main.js", import.meta.url).pathname;
 const SECRET = "a secret of sixteen and more";
 
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function telltale(
+async function command(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   main = MAIN,
 ): Promise<Ended> {
   const { REDIS_URL: _, ...plain } = process.env;
-  const run = promisify(execFile)(process.execPath, [main, "cluster", ...args], {
-    env: { ...plain, ...env },
-  });
-  const {
-    code = 0,
-    stdout,
-    stderr,
-  } = await run.catch((error: Ended) => error).then((ended): Ended => ({ code: 0, ...ended }));
-  return { code, stdout, stderr };
+  return telltale(["cluster", ...args], { main, env: { ...plain, ...env } });
 }
 
 describeWith("redis-server")("telltale cluster, against a real Redis", () => {
@@ -69,7 +52,7 @@ describeWith("redis-server")("telltale cluster, against a real Redis", () => {
 
   /** What the command prints, which must succeed. */
   async function printed(...args: string[]): Promise<string> {
-    const { code, stdout, stderr } = await telltale([...args, "--redis", server.url]);
+    const { code, stdout, stderr } = await command([...args, "--redis", server.url]);
     expect([code, stderr]).toEqual([0, ""]);
     return stdout;
   }
@@ -203,7 +186,7 @@ describeWith("redis-server")("telltale cluster, against a real Redis", () => {
   test("with a secret the tasks are told what is signed, and REDIS_URL says where", async () => {
     const { breaker, cluster } = await task("a", { secret: SECRET });
     const env = { REDIS_URL: server.url, TELLTALE_CLUSTER_SECRET: SECRET };
-    const forced = await telltale(["force-open", "payments", "--why", "signed"], env);
+    const forced = await command(["force-open", "payments", "--why", "signed"], env);
     expect(forced).toMatchObject({ code: 0, stderr: "" });
     await until(() => breaker.state === "forced_open");
     expect(Object.values(cluster.status.rejected).every((count) => count === 0)).toBe(true);
@@ -217,7 +200,7 @@ describeWith("redis-server")("telltale cluster, against a real Redis", () => {
   });
 
   test("Redis that is away, stalled or refuses is said so, with exit code 1 and without the password", async () => {
-    const nobody = await telltale([
+    const nobody = await command([
       ...["status", "--redis", `redis://ana:secret@127.0.0.1:${await freePort()}`],
     ]);
     expect(nobody).toMatchObject({ code: 1, stdout: "" });
@@ -225,16 +208,16 @@ describeWith("redis-server")("telltale cluster, against a real Redis", () => {
       /^Cannot reach Redis at redis:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/,
     );
     expect(nobody.stderr).not.toContain("secret");
-    const wrong = await telltale(["status", "--redis", server.url.replace("//", "//ana:secret@")]);
+    const wrong = await command(["status", "--redis", server.url.replace("//", "//ana:secret@")]);
     expect(wrong.code).toBe(1);
     expect(wrong.stderr).toMatch(/^Cannot reach Redis at \S+: .*WRONGPASS/);
     server.signal("SIGSTOP");
-    const stalled = await telltale(["reset", "payments", "--why", "x", "--redis", server.url]);
+    const stalled = await command(["reset", "payments", "--why", "x", "--redis", server.url]);
     server.signal("SIGCONT");
     expect(stalled).toMatchObject({ code: 1, stdout: "" });
     expect(stalled.stderr).toMatch(/^Cannot reach Redis at .*: .*(5000 ms|timeout)/i);
     await server.ask("SET", "telltale:1:{default}:records", "somebody else's");
-    const foreign = await telltale(["status", "--redis", server.url]);
+    const foreign = await command(["status", "--redis", server.url]);
     expect(foreign.code).toBe(1);
     expect(foreign.stderr).toMatch(/^Cannot use Redis at .*: .*WRONGTYPE/);
   }, 60_000);
@@ -253,16 +236,16 @@ describeWith("redis-server")("telltale cluster, against a real Redis", () => {
       ["status", "--namespace", "shop"],
       ["audit", "--namespace", "shop"],
     ]) {
-      expect(await telltale(args, env)).toMatchObject({ code: 0, stderr: "" });
+      expect(await command(args, env)).toMatchObject({ code: 0, stderr: "" });
     }
-    const elsewhere = await telltale(["status"], env);
+    const elsewhere = await command(["status"], env);
     expect(elsewhere.code).toBe(1);
     expect(elsewhere.stderr).toMatch(/NOPERM|permission/i);
     expect(elsewhere.stderr).not.toContain("pass@");
   });
 
   test("the bundle has the client with it", async () => {
-    const { code, stdout } = await telltale(["status"], { REDIS_URL: server.url }, BUNDLE);
+    const { code, stdout } = await command(["status"], { REDIS_URL: server.url }, BUNDLE);
     expect([code, stdout]).toEqual([
       0,
       "Nothing was ever opened, forced or reset in the namespace default.\n",
@@ -275,13 +258,13 @@ describeWith("redis-server")("telltale cluster, against a Redis Cluster", () => 
     const servers = await startRedisCluster();
     try {
       const urls = servers.nodes.map(({ url }) => url).join(",");
-      const forced = await telltale(["force-open", "payments", "--why", "x", "--redis", urls]);
+      const forced = await command(["force-open", "payments", "--why", "x", "--redis", urls]);
       expect(forced).toMatchObject({ code: 0, stderr: "" });
-      const status = await telltale(["status", "--redis", urls]);
+      const status = await command(["status", "--redis", urls]);
       expect(status.stdout).toMatch(/payments +forced_open/);
       // Of one node alone: it has the keys, or says what to do.
       const each = await Promise.all(
-        servers.nodes.map(({ url }) => telltale(["status", "--redis", url])),
+        servers.nodes.map(({ url }) => command(["status", "--redis", url])),
       );
       expect(each.map(({ code }) => code).toSorted()).toEqual([0, 1, 1]);
       for (const { stderr } of each.filter(({ code }) => code === 1)) {
@@ -325,7 +308,7 @@ test.each([
   [["status", "x".repeat(257)], "the name of a breaker must have 1 to 256 characters"],
   [["status", "--format", "xml"], "--format must be text or json"],
 ])("telltale cluster %j is refused before Redis is asked", async (args, message) => {
-  const { code, stdout, stderr } = await telltale(args);
+  const { code, stdout, stderr } = await command(args);
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr).toContain(message);
   expect(stderr).not.toContain("secret");

@@ -1,5 +1,3 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { appendFile, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { get } from "node:http";
 import { tmpdir } from "node:os";
@@ -9,8 +7,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { LiveStream } from "../../src/dashboard/board/live-stream.ts";
 import { listen, service } from "../dashboard/dashboard-server.ts";
 import { recordedNight } from "../support/recorded-outage.ts";
+import { startTelltale } from "../support/telltale-process.ts";
 
-const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
 const soon = <T>(read: () => T) => expect.poll(read, { timeout: 30_000 });
 
 let folder: string;
@@ -25,20 +23,13 @@ afterEach(async () => {
 
 /** Runs the command, until the test is over. */
 function run(...args: string[]) {
-  const child = spawn(process.execPath, [MAIN, "dashboard", ...args], { stdio: "pipe" });
-  const told = { out: "", errors: "" };
-  child.stdout.on("data", (text: Buffer) => (told.out += text));
-  child.stderr.on("data", (text: Buffer) => (told.errors += text));
-  const ended = once(child, "close").then(([code]) => code as number | null);
-  ends.push(async () => {
-    child.kill("SIGKILL");
-    await ended;
-  });
+  const started = startTelltale("dashboard", ...args);
+  const { told } = started;
   const address = async (): Promise<string> => {
     await soon(() => told.out + told.errors).toMatch(/Dashboard http/);
     return /Dashboard (\S+)/.exec(told.out)?.[1] ?? "";
   };
-  return { child, told, ended, address };
+  return { ...started, address };
 }
 
 /** Reads one of the streams of the page. */

@@ -1,7 +1,4 @@
-import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { eventsSchema, schemaOf } from "../../src/events/event-schema.ts";
 import { fieldsOf } from "../../src/events/event-shape.ts";
@@ -10,25 +7,7 @@ import { METRICS } from "../../src/events/metrics.ts";
 import { EVENTS } from "../../src/index.ts";
 import { broadRun } from "../support/broad-run.ts";
 import { SchemaCheck } from "../support/event-schema.ts";
-
-const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
-const BUNDLE = new URL("../../dist/cli/main.js", import.meta.url).pathname;
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function telltale(args: readonly string[], main = MAIN): Promise<Ended> {
-  const run = promisify(execFile)(process.execPath, [main, ...args]);
-  const {
-    code = 0,
-    stdout,
-    stderr,
-  } = await run.catch((error: Ended) => error).then((ended): Ended => ({ code: 0, ...ended }));
-  return { code, stdout, stderr };
-}
+import { BUNDLE, startTelltale, telltale } from "../support/telltale-process.ts";
 
 /** What a run prints; fails when it is not what was asked for. */
 async function printed(...args: readonly string[]): Promise<string> {
@@ -169,17 +148,12 @@ test("telltale events --help shows operands, options and examples", async () => 
 });
 
 test("telltale events ends well when its reader leaves", async () => {
-  const child = spawn(process.execPath, [MAIN, "events", "--format", "json"]);
-  let stderr = "";
-  child.stderr.on("data", (data: Buffer) => {
-    stderr += data;
-  });
+  const { child, told, ended } = startTelltale("events", "--format", "json");
   child.stdout.once("data", () => child.stdout.destroy());
-  const [code] = await once(child, "close");
-  expect([code, stderr]).toEqual([0, ""]);
+  expect([await ended, told.errors]).toEqual([0, ""]);
 });
 
 test("the bundled command prints the same", async () => {
   const args = ["events", "circuit.skip", "--format", "json"];
-  expect(await telltale(args, BUNDLE)).toEqual(await telltale(args));
+  expect(await telltale(args, { main: BUNDLE })).toEqual(await telltale(args));
 });

@@ -1,23 +1,12 @@
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
+import { telltale } from "../support/telltale-process.ts";
 
-const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
 const { version } = JSON.parse(
   readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
 ) as { version: string };
 
-/** Runs the command line, and returns what it said and its exit code. */
-const telltale = async (...args: string[]) =>
-  promisify(execFile)(process.execPath, [MAIN, ...args]).then(
-    ({ stdout, stderr }) => ({ stdout, stderr, code: 0 }),
-    ({ stdout, stderr, code }: { stdout: string; stderr: string; code: number }) => ({
-      ...{ stdout, stderr, code },
-    }),
-  );
-
-const overview = (await telltale("--help")).stdout;
+const overview = (await telltale(["--help"])).stdout;
 const commands = [...overview.matchAll(/^ {2}([a-z]+) {2,}\S/gm)].map(([, name = ""]) => name);
 
 test("the list of commands has all of them", () => {
@@ -28,7 +17,7 @@ test("the list of commands has all of them", () => {
 
 describe.each(commands)("telltale %s", (command) => {
   test("--help says what it is for, with examples and exit codes, in lines of 80 characters", async () => {
-    const { stdout, stderr, code } = await telltale(command, "--help");
+    const { stdout, stderr, code } = await telltale([command, "--help"]);
     expect([stderr, code]).toEqual(["", 0]);
     expect(stdout).toContain(`Usage: telltale ${command} [options]`);
     const [head = "", examples = ""] = stdout.split("\nExamples\n");
@@ -40,7 +29,7 @@ describe.each(commands)("telltale %s", (command) => {
   });
 
   test("wrong usage is told on stderr, with what may have been meant and where to look, and ends with 2", async () => {
-    const { stdout, stderr, code } = await telltale(command, "--hepl");
+    const { stdout, stderr, code } = await telltale([command, "--hepl"]);
     expect([stdout, code]).toEqual(["", 2]);
     expect(stderr).toBe(
       `Cannot run ${command}: unknown option "--hepl", did you mean "--help"?\nSee telltale ${command} --help\n`,
@@ -49,11 +38,11 @@ describe.each(commands)("telltale %s", (command) => {
 });
 
 test.each(["--version", "-v"])("%s prints the version", async (option) => {
-  expect(await telltale(option)).toEqual({ stdout: `${version}\n`, stderr: "", code: 0 });
+  expect(await telltale([option])).toEqual({ stdout: `${version}\n`, stderr: "", code: 0 });
 });
 
 test("a command that nobody knows is told with the near one", async () => {
-  const { stderr, code } = await telltale("dashbord");
+  const { stderr, code } = await telltale(["dashbord"]);
   expect(stderr).toContain('unknown command "dashbord", did you mean "dashboard"?');
   expect(stderr).toContain("See telltale --help");
   expect(code).toBe(2);

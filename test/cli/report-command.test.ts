@@ -1,22 +1,14 @@
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { PostMortem } from "../../src/report/post-mortem-report.ts";
 import { recordedNight } from "../support/recorded-outage.ts";
-
-const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { type Ended, MAIN, telltale } from "../support/telltale-process.ts";
 
 let folder: string;
 let night: string;
@@ -33,14 +25,7 @@ async function file(name: string, content: string | Buffer): Promise<string> {
   return path;
 }
 
-async function report(...args: readonly string[]): Promise<Ended> {
-  const run = promisify(execFile)(process.execPath, [MAIN, "report", ...args], {
-    maxBuffer: 64_000_000,
-  });
-  return run
-    .then(({ stdout, stderr }) => ({ code: 0, stdout, stderr }))
-    .catch(({ code, stdout, stderr }: Ended) => ({ code, stdout, stderr }));
-}
+const report = (...args: readonly string[]): Promise<Ended> => telltale(["report", ...args]);
 
 async function json(...args: readonly string[]): Promise<PostMortem> {
   const { code, stdout, stderr } = await report(...args, "--format", "json");

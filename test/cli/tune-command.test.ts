@@ -1,23 +1,14 @@
-import { execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Tuning } from "../../src/cli/tune/tuning.ts";
+import { type Ended, startTelltale, telltale } from "../support/telltale-process.ts";
 import { callsTo, simulate } from "./tune/simulated.ts";
 
-const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
 const GRID = ["--grid", "failureThreshold=3,20", "--grid", "cooldownMs=2s,10s"];
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 let folder: string;
 let recording: string;
@@ -48,14 +39,7 @@ async function file(name: string, content: string | Buffer): Promise<string> {
   return path;
 }
 
-async function tune(...args: readonly string[]): Promise<Ended> {
-  const run = promisify(execFile)(process.execPath, [MAIN, "tune", ...args], {
-    maxBuffer: 64_000_000,
-  });
-  return run
-    .then(({ stdout, stderr }) => ({ code: 0, stdout, stderr }))
-    .catch(({ code, stdout, stderr }: Ended) => ({ code, stdout, stderr }));
-}
+const tune = (...args: readonly string[]): Promise<Ended> => telltale(["tune", ...args]);
 
 async function json(...args: readonly string[]): Promise<Tuning> {
   const { code, stdout, stderr } = await tune(...args, "--format", "json");
@@ -164,14 +148,10 @@ test("telltale tune reads gzip, several files and standard input as one recordin
     await file("a.ndjson.gz", gzipSync(lines.slice(0, half).join("\n"))),
   );
   expect(halves.settings).toEqual(whole.settings);
-  const child = spawn(process.execPath, [MAIN, "tune", ...GRID, "--format", "json"]);
-  let stdout = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    stdout += chunk;
-  });
+  const { child, told, ended } = startTelltale("tune", ...GRID, "--format", "json");
   child.stdin.end(lines.join("\n"));
-  expect(await once(child, "close")).toEqual([0, null]);
-  expect(JSON.parse(stdout).settings).toEqual(whole.settings);
+  expect(await ended).toBe(0);
+  expect(JSON.parse(told.out).settings).toEqual(whole.settings);
 });
 
 test("telltale tune on several threads says the same as on one", async () => {
@@ -355,8 +335,7 @@ test("telltale tune --help tells its options with examples and exit codes", asyn
 });
 
 test("telltale tune-worker is for telltale tune alone", async () => {
-  const run = promisify(execFile)(process.execPath, [MAIN, "tune-worker"]);
-  await expect(run).rejects.toMatchObject({
+  expect(await telltale(["tune-worker"])).toMatchObject({
     code: 2,
     stderr: "telltale tune-worker is run by telltale tune alone\n",
   });

@@ -1,6 +1,5 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,12 +7,11 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { callsTo, simulate } from "../cli/tune/simulated.ts";
+import { NODES } from "../support/bundled-script.ts";
 import { recordedNight } from "../support/recorded-outage.ts";
 
 const run = promisify(execFile);
 const BUILD = fileURLToPath(new URL("../../scripts/build-cli.ts", import.meta.url));
-/** The Node that the repo pins, and the machine's own: Debian and the CI image have an older one. */
-const NODES = [process.execPath, "/usr/bin/node"].filter(existsSync);
 
 let directory: string;
 let bin: string;

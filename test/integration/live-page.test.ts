@@ -1,35 +1,25 @@
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { listen, service } from "../dashboard/dashboard-server.ts";
 import { failTimes, succeed } from "../support/breaker.ts";
-import { describeWith, program } from "../support/programs.ts";
+import { EVIL, openPage, startBrowser } from "../support/browser.ts";
+import { describeWith } from "../support/programs.ts";
 
-const EVIL = `</script><script>window.evil=1</script><img src=x onerror="window.evil=1">'"&`;
 /** The page tells by itself, but the machine may be busy. */
 const PATIENCE = { timeout: 30_000 };
 
 describeWith("chromium")("the live page in a browser", () => {
   let browser: Browser;
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: program("chromium"),
-      args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
-    });
+    browser = await startBrowser();
   });
   afterAll(() => browser.close());
 
-  /** Opens the page, and gathers what goes wrong in it and what it asks for. */
-  async function opened(url: string, options: BrowserContextOptions = {}) {
-    const tab = await browser.newPage({ viewport: { width: 1280, height: 800 }, ...options });
-    const faults: string[] = [];
-    const requests: string[] = [];
-    tab.on("console", (message) => faults.push(message.text()));
-    tab.on("pageerror", (error) => faults.push(error.message));
-    tab.on("request", (request) => requests.push(request.url()));
-    await tab.goto(url);
-    await tab.waitForSelector(".breakers");
-    return { tab, faults, requests };
-  }
+  const opened = (url: string, options: BrowserContextOptions = {}) =>
+    openPage(browser, url, {
+      ...{ shows: ".breakers", viewport: { width: 1280, height: 800 } },
+      ...options,
+    });
 
   const line = (tab: Page, name: string) => tab.locator(".line", { hasText: name });
   const standing = (tab: Page, name: string) =>

@@ -1,17 +1,12 @@
-import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { promisify } from "node:util";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { record } from "../report/recorded.ts";
-import { describeWith, program } from "../support/programs.ts";
+import { EVIL, type OpenedPage, openPage, startBrowser, writePage } from "../support/browser.ts";
+import { describeWith } from "../support/programs.ts";
 import { recordedNight } from "../support/recorded-outage.ts";
-
-const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
-const EVIL = `</script><script>window.evil=1</script><img src=x onerror="window.evil=1">'"&`;
 
 describeWith("chromium")("the page of telltale report in a browser", () => {
   let folder: string;
@@ -21,46 +16,24 @@ describeWith("chromium")("the page of telltale report in a browser", () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "telltale-page-"));
-    night = await page("night", await recordedNight());
+    night = await writePage("report", join(folder, "night.log"), await recordedNight());
     const recorded = record({ instance: EVIL });
     const breaker = recorded.breaker(EVIL, { attributes: { tag: EVIL } });
     await breaker.execute(() => Promise.reject(Object.assign(new Error(EVIL), { name: EVIL })));
     breaker.forceOpen(EVIL);
-    hostile = await page("hostile", recorded.lines);
-    browser = await chromium.launch({
-      executablePath: program("chromium"),
-      args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
-    });
+    hostile = await writePage("report", join(folder, "hostile.log"), recorded.lines);
+    browser = await startBrowser();
   });
   afterAll(async () => {
     await browser.close();
     await rm(folder, { recursive: true });
   });
 
-  /** Writes a page from lines, and returns its address. */
-  async function page(name: string, lines: readonly string[]): Promise<string> {
-    const log = join(folder, `${name}.log`);
-    const out = join(folder, `${name}.html`);
-    await writeFile(log, lines.map((line) => `${line.trimEnd()}\n`).join(""));
-    await promisify(execFile)(process.execPath, [MAIN, "report", log, "--out", out]);
-    return pathToFileURL(out).href;
-  }
-
-  /** Opens a page and gathers what goes wrong in it, and what it asks the network for. */
-  async function opened(
-    url: string,
-    colorScheme: "light" | "dark" = "light",
-  ): Promise<{ tab: Page; faults: string[]; requests: string[] }> {
-    const tab = await browser.newPage({ colorScheme, viewport: { width: 1200, height: 1400 } });
-    const faults: string[] = [];
-    const requests: string[] = [];
-    tab.on("console", (message) => faults.push(message.text()));
-    tab.on("pageerror", (error) => faults.push(error.message));
-    tab.on("request", (request) => requests.push(request.url()));
-    await tab.goto(url);
-    await tab.waitForSelector("#chart-0 svg");
-    return { tab, faults, requests };
-  }
+  const opened = (url: string, colorScheme: "light" | "dark" = "light"): Promise<OpenedPage> =>
+    openPage(browser, url, {
+      ...{ shows: "#chart-0 svg", colorScheme },
+      viewport: { width: 1200, height: 1400 },
+    });
 
   const lanes = (tab: Page, colour: string): Promise<number> =>
     tab.locator(`#chart-0 svg path[fill="${colour}"]`).count();

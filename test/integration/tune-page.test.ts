@@ -1,16 +1,11 @@
-import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { promisify } from "node:util";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { callsTo, simulate } from "../cli/tune/simulated.ts";
-import { describeWith, program } from "../support/programs.ts";
-
-const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
-const EVIL = `</script><script>window.evil=1</script><img src=x onerror="window.evil=1">'"&`;
+import { EVIL, type OpenedPage, openPage, startBrowser, writePage } from "../support/browser.ts";
+import { describeWith } from "../support/programs.ts";
 
 describeWith("chromium")("the page of telltale tune in a browser", () => {
   let folder: string;
@@ -28,42 +23,21 @@ describeWith("chromium")("the page of telltale tune in a browser", () => {
       { failureThreshold: 20, latencyTripMs: 500, cooldownMs: 10_000 },
       { slowMs: 500 },
     );
-    outage = await page("outage", lines);
+    outage = await writePage("tune", join(folder, "outage.ndjson"), lines);
     const evil = lines.map((line) => JSON.stringify({ ...JSON.parse(line), breaker: EVIL }));
-    hostile = await page("hostile", evil);
-    browser = await chromium.launch({
-      executablePath: program("chromium"),
-      args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
-    });
+    hostile = await writePage("tune", join(folder, "hostile.ndjson"), evil);
+    browser = await startBrowser();
   });
   afterAll(async () => {
     await browser.close();
     await rm(folder, { recursive: true });
   });
 
-  async function page(name: string, lines: readonly string[]): Promise<string> {
-    const log = join(folder, `${name}.ndjson`);
-    const out = join(folder, `${name}.html`);
-    await writeFile(log, lines.join("\n"));
-    await promisify(execFile)(process.execPath, [MAIN, "tune", log, "--out", out]);
-    return pathToFileURL(out).href;
-  }
-
-  /** Opens a page and gathers what goes wrong in it, and what it asks the network for. */
-  async function opened(
-    url: string,
-    colorScheme: "light" | "dark" = "light",
-  ): Promise<{ tab: Page; faults: string[]; requests: string[] }> {
-    const tab = await browser.newPage({ colorScheme, viewport: { width: 1200, height: 1400 } });
-    const faults: string[] = [];
-    const requests: string[] = [];
-    tab.on("console", (message) => faults.push(message.text()));
-    tab.on("pageerror", (error) => faults.push(error.message));
-    tab.on("request", (request) => requests.push(request.url()));
-    await tab.goto(url);
-    await tab.waitForSelector("#scatter svg");
-    return { tab, faults, requests };
-  }
+  const opened = (url: string, colorScheme: "light" | "dark" = "light"): Promise<OpenedPage> =>
+    openPage(browser, url, {
+      ...{ shows: "#scatter svg", colorScheme },
+      viewport: { width: 1200, height: 1400 },
+    });
 
   const marks = (tab: Page, colour: string): Promise<number> =>
     tab.locator(`#scatter svg path[fill="${colour}"]`).count();

@@ -1,5 +1,4 @@
-import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,8 +7,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { listen, service } from "../dashboard/dashboard-server.ts";
 import { succeed } from "../support/breaker.ts";
 import { describeWith, program } from "../support/programs.ts";
+import { MAIN, startTelltale } from "../support/telltale-process.ts";
 
-const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
 const soon = <T>(read: () => T) => expect.poll(read, { timeout: 30_000 });
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
@@ -23,18 +22,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 /** Runs `telltale watch` with pipes. */
-function piped(...args: string[]) {
-  const child = spawn(process.execPath, [MAIN, "watch", ...args], { stdio: "pipe" });
-  const told = { out: "", errors: "" };
-  child.stdout.on("data", (text: Buffer) => (told.out += text));
-  child.stderr.on("data", (text: Buffer) => (told.errors += text));
-  const ended = once(child, "close").then(([code]) => code as number | null);
-  ends.push(async () => {
-    child.kill("SIGKILL");
-    await ended;
-  });
-  return { child, told, ended };
-}
+const piped = (...args: string[]) => startTelltale("watch", ...args);
 
 describe("telltale watch in a pipe", () => {
   test("prints events as plain lines, says when it is stale, and comes back", async () => {
