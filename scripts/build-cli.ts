@@ -51,7 +51,9 @@ if (process.argv[2] === undefined) await putLivePage(join(root, "dist/dashboard"
 async function putLivePage(folder: string): Promise<void> {
   const source = `const page = Object.freeze(${JSON.stringify(live.page)});\nexport const pageAsset = async () => page;\n`;
   await writeFile(join(folder, "page-asset.js"), source);
-  const built = ["build-page.js", "build-page.js.map", "build-page.d.ts", "build-page.d.ts.map"];
+  const built = ["build-page", "browser-bundle"].flatMap((name) =>
+    [".js", ".js.map", ".d.ts", ".d.ts.map"].map((ending) => name + ending),
+  );
   for (const file of [...built, "page-asset.js.map"]) await rm(join(folder, file), { force: true });
   await writeFile(join(folder, "THIRD-PARTY-LICENSES.txt"), await licences(live.inputs));
 }

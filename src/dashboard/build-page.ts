@@ -1,39 +1,19 @@
 import { createHash } from "node:crypto";
-import { fileURLToPath } from "node:url";
+import { bundleForBrowser } from "./browser-bundle.ts";
 import type { LivePage } from "./live-page.ts";
-
-const inPage = (file: string): string => fileURLToPath(new URL(`page/${file}`, import.meta.url));
 
 /** Builds the live page from its source; `inputs` are the files that went into it. Not part of the package. */
 export async function buildPage(): Promise<{
   readonly page: LivePage;
   readonly inputs: readonly string[];
 }> {
-  const { build } = await import("esbuild");
-  const { outputFiles, metafile } = await build({
-    absWorkingDir: fileURLToPath(new URL("../..", import.meta.url)),
-    entryPoints: [inPage("main.tsx"), inPage("style.css")],
-    outdir: "dist",
-    bundle: true,
-    minify: true,
-    write: false,
-    metafile: true,
-    format: "iife",
-    platform: "browser",
-    target: "es2022",
-    jsx: "automatic",
-    jsxImportSource: "preact",
-    charset: "ascii",
-    legalComments: "none",
-    logLevel: "warning",
-  });
-  const textOf = (extension: string): string =>
-    (outputFiles.find(({ path }) => path.endsWith(extension))?.text ?? "").trim();
-  const script = textOf(".js").replaceAll("</script", "<\\/script");
-  const style = textOf(".css");
+  const files = ["main.tsx", "style.css"].map((file) => new URL(`page/${file}`, import.meta.url));
+  const bundle = await bundleForBrowser(files);
+  const script = bundle.script.trim().replaceAll("</script", "<\\/script");
+  const style = bundle.style.trim();
   return {
     page: { html: htmlOf(script, style), scriptHash: hashOf(script), styleHash: hashOf(style) },
-    inputs: Object.keys(metafile.inputs),
+    inputs: bundle.inputs,
   };
 }
 

@@ -9,40 +9,24 @@ import {
 } from "../../report/render-post-mortem.ts";
 import { counted, duration, utc } from "../../report/wording.ts";
 import { type BreakerChart, chartData } from "./chart-data.ts";
-import { html, scriptJson } from "./escape-html.ts";
-import { pageScript } from "./page-script.ts";
-import { PAGE_STYLE } from "./page-style.ts";
+import { html } from "./escape-html.ts";
+import { framedPage } from "./page-frame.ts";
 
-/** A post-mortem as one page that needs nothing else: no network, no other file. */
+/** A post-mortem as one page. */
 export async function htmlPage(report: PostMortem): Promise<string> {
   const { data, left } = chartData(report);
-  const script = await pageScript();
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
-<title>Incident report</title>
-<style>${PAGE_STYLE}</style>
-</head>
-<body>
-<main>
-${head(report)}
+  return framedPage({
+    title: "Incident report",
+    main: `${head(report)}
 ${section("Caveats", list(report.caveats))}
 ${data.breakers.map((chart, at) => breakerSection(report, chart, at)).join("\n")}
 ${left > 0 ? `<p>Further ${counted(left, "breaker")} with incidents, not drawn.</p>` : ""}
 ${section("Outages in several instances", outageTable(report.outages))}
 ${report.incidents.slice(0, MOST_SECTIONS).map(incidentSection).join("\n")}
 ${leftOut(report.incidents.length)}
-${section("What was read", `<p>${html(inputText(report.input))}.</p>`)}
-</main>
-<script type="application/json" id="chart-data">${scriptJson(data)}</script>
-<script>${script.replaceAll("</script", "<\\/script")}</script>
-</body>
-</html>
-`;
+${section("What was read", `<p>${html(inputText(report.input))}.</p>`)}`,
+    data: { id: "chart-data", value: data },
+  });
 }
 
 function head({ incidents, breakers, fromAtMs, toAtMs }: PostMortem): string {

@@ -1,4 +1,4 @@
-import { fileURLToPath } from "node:url";
+import { type BrowserBundle, bundleForBrowser } from "../../dashboard/browser-bundle.ts";
 
 /** Set where this file is bundled: the script as it is built by `buildPageScript`. */
 declare const TELLTALE_REPORT_SCRIPT: string | undefined;
@@ -13,24 +13,5 @@ export async function pageScript(): Promise<string> {
 }
 
 /** Builds the script; `inputs` are the files that went into it. */
-export async function buildPageScript(): Promise<{
-  readonly script: string;
-  readonly inputs: readonly string[];
-}> {
-  const { build } = await import("esbuild");
-  const { outputFiles, metafile } = await build({
-    absWorkingDir: fileURLToPath(new URL("../../..", import.meta.url)),
-    entryPoints: [fileURLToPath(new URL("page/main.ts", import.meta.url))],
-    bundle: true,
-    minify: true,
-    write: false,
-    metafile: true,
-    format: "iife",
-    platform: "browser",
-    target: "es2022",
-    charset: "ascii",
-    legalComments: "none",
-    logLevel: "warning",
-  });
-  return { script: outputFiles[0]?.text ?? "", inputs: Object.keys(metafile.inputs) };
-}
+export const buildPageScript = (): Promise<BrowserBundle> =>
+  bundleForBrowser([new URL("page/main.ts", import.meta.url)]);

@@ -1,7 +1,6 @@
 import { counted } from "../../report/wording.ts";
-import { html, scriptJson } from "../report/escape-html.ts";
-import { pageScript } from "../report/page-script.ts";
-import { PAGE_STYLE } from "../report/page-style.ts";
+import { html } from "../report/escape-html.ts";
+import { framedPage } from "../report/page-frame.ts";
 import { scatterData } from "./scatter-data.ts";
 import type { Tuning } from "./tuning.ts";
 import {
@@ -29,28 +28,18 @@ const OWN_STYLE = `
 pre { overflow-x: auto; padding: 10px; border: 1px solid var(--line); border-radius: 6px; font-size: 13px; }
 `;
 
-/** The result as one page that needs nothing else: no network, no other file. */
+/** The result as one page. */
 export async function tuningPage(tuning: Tuning): Promise<string> {
   const { today, best, caveats } = tuning;
-  const script = await pageScript();
   const check = checkText(tuning);
   const next = [
     `today's: ${nextText(today)}`,
     ...(best === today ? [] : [`best: ${nextText(best)}`]),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
-<title>Settings that were replayed</title>
-<style>${PAGE_STYLE}${OWN_STYLE}</style>
-</head>
-<body>
-<main>
-<header><h1>Settings of ${html(tuning.breaker)}</h1>
+  return framedPage({
+    title: "Settings that were replayed",
+    style: OWN_STYLE,
+    main: `<header><h1>Settings of ${html(tuning.breaker)}</h1>
 <p class="lead">${html(gainText(tuning))}</p>
 <p class="faint">${html(headText(tuning))}</p></header>
 <section><h2>What each setting costs</h2>
@@ -59,13 +48,9 @@ export async function tuningPage(tuning: Tuning): Promise<string> {
 <section><h2>The front, and today's setting</h2><div class="wide">${table(tuning)}</div></section>
 <section><h2>The best of them</h2><pre>${html(optionsText(best.setting))}</pre>
 <h3>The next outage like this one</h3>${list(next)}</section>
-<section><h2>What this rests on</h2>${list(check === null ? caveats : [check, ...caveats])}</section>
-</main>
-<script type="application/json" id="scatter-data">${scriptJson(scatterData(tuning))}</script>
-<script>${script.replaceAll("</script", "<\\/script")}</script>
-</body>
-</html>
-`;
+<section><h2>What this rests on</h2>${list(check === null ? caveats : [check, ...caveats])}</section>`,
+    data: { id: "scatter-data", value: scatterData(tuning) },
+  });
 }
 
 function table(tuning: Tuning): string {
