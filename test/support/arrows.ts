@@ -56,7 +56,9 @@ const ARROWS: Readonly<Record<string, Rule>> = {
   dashboard: (target, imported) =>
     isPackage(target, imported) ||
     within("core", "events", "report")(target, imported) ||
-    target === "src/exporters/sse.ts",
+    target === "src/exporters/sse.ts" ||
+    // The form of a reading: the board is also compiled for browsers, where the endpoint is not.
+    (imported.typeOnly && target === "src/exporters/sse-readings.ts"),
   cli: () => true,
 };
 /** Everything else may import core and events. */

@@ -1,25 +1,17 @@
-import { type CircuitState, STATES } from "../../events/vocabulary.ts";
+import type { CircuitState } from "../../events/vocabulary.ts";
+import type { BreakerReading } from "../../exporters/sse-readings.ts";
 import { BreakerRecord } from "../../report/breaker-record.ts";
 import { amount, type CircuitRecord } from "../../report/event-record.ts";
 import type { IncidentRecord } from "../../report/incident-record.ts";
 import type { IncidentSummary } from "../../report/incident-report.ts";
 import { isAnew, stepBetween } from "../../report/record-order.ts";
+import { isState, STATE_CHANGES } from "../../report/state-change.ts";
 import { Lane } from "./lane.ts";
 
 /** What a snapshot or a reading says of a breaker, checked. */
-export interface Levels {
-  readonly state: CircuitState;
-  readonly trafficShare: number;
-  readonly tripProgress: number;
-  readonly consecutiveFailures: number;
-  readonly failureThreshold: number | null;
-  readonly probesInFlight: number;
-  readonly openedAtMs: number | null;
-  readonly retryAtMs: number | null;
+export interface Levels extends Omit<BreakerReading, "breaker" | "instance"> {
   /** Since when it has been in its state; null when that is not told. */
   readonly sinceAtMs: number | null;
-  readonly calls: number;
-  readonly skips: number;
 }
 
 /** The incident that a breaker is in. */
@@ -34,18 +26,9 @@ export interface PresentIncident {
 
 /** Incidents of one breaker that are kept; of older ones the board knows nothing. */
 const MOST_INCIDENTS = 50;
-const CHANGES: ReadonlySet<string> = new Set([
-  "circuit.open",
-  "circuit.half_open",
-  "circuit.close",
-  "circuit.disable",
-  "circuit.enable",
-]);
-
-const isState = (word: unknown): word is CircuitState => STATES.some((state) => state === word);
 
 /** One breaker of one process, as its stream has told it so far. */
-export class BoardBreaker {
+export class BoardBreaker implements Omit<Levels, "openedAtMs" | "sinceAtMs"> {
   readonly key: string;
   readonly source: number;
   readonly name: string;
@@ -212,7 +195,7 @@ export class BoardBreaker {
   #takeState(record: CircuitRecord): void {
     const to = record["state"];
     if (!isState(to)) return;
-    const isChange = CHANGES.has(record.type);
+    const isChange = STATE_CHANGES.has(record.type);
     if (this.lane.isEmpty) this.#beginLane(record, isChange ? record["from"] : to);
     // While nothing changes, an effective half_open is still open to its events.
     if (!isChange && (to === this.state || (to === "open" && this.state === "half_open"))) return;
