@@ -1,4 +1,5 @@
 import type { Frame, Row } from "./frame.ts";
+import { callsByOutcome, tripsByReason } from "./outcome-panels.ts";
 import { DEPTH, OVERVIEW } from "./overview.ts";
 import { OUTCOME_COLOURS, STATE_LIMITS, series, stat, stateStat, timeline } from "./panels.ts";
 import {
@@ -113,25 +114,7 @@ const story: Row = [
     height: 8,
     runbooks: ["CircuitBreakerInstancesDisagree", "CircuitBreakerFlapping"],
   }),
-  series({
-    title: "Calls by what they counted as",
-    description:
-      "Finished calls per second by outcome, with the refused ones on top. Error and latency count against the dependency; ignored, cancelled, unreached and late decide nothing.",
-    unit: "reqps",
-    limits: ["green"],
-    stacked: true,
-    colours: OUTCOME_COLOURS,
-    queries: [
-      {
-        expr: sumBy("outcome", rate(ofOne("circuit_breaker_calls_total"))),
-        legend: "{{outcome}}",
-      },
-      { expr: `sum(${rate(ofOne("circuit_breaker_skips_total"))})`, legend: "refused" },
-    ],
-    width: 12,
-    height: 8,
-    runbooks: ["CircuitBreakerErrorBudgetBurn"],
-  }),
+  callsByOutcome(ofOne),
   series({
     title: "Refused calls by reason",
     description:
@@ -214,25 +197,7 @@ const trip: Row = [
     height: 8,
     runbooks: ["CircuitBreakerTripImminent"],
   }),
-  series({
-    title: "Trips by reason",
-    description:
-      "Opens because calls failed (error) or were slow (latency), failed probes included. Error means that the dependency answers wrongly or not at all, latency that it is too slow: the two have different runbooks.",
-    unit: "short",
-    limits: ["green", [0.5, "yellow"], [4.5, "red"]],
-    bars: true,
-    stacked: true,
-    colours: OUTCOME_COLOURS,
-    queries: [
-      {
-        expr: sumBy("reason", increase(ofOne("circuit_breaker_trips_total"))),
-        legend: "{{reason}}",
-      },
-    ],
-    width: 12,
-    height: 8,
-    runbooks: ["CircuitBreakerErrorTrips", "CircuitBreakerLatencyTrips"],
-  }),
+  tripsByReason(ofOne),
   series({
     title: "Length of calls (with callDurations)",
     description:

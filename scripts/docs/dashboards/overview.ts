@@ -1,7 +1,8 @@
 import { cluster, money } from "./beside-breakers.ts";
 import { breakerTable } from "./breaker-table.ts";
 import type { Frame, Row } from "./frame.ts";
-import { OUTCOME_COLOURS, STATE_LIMITS, series, stat, timeline } from "./panels.ts";
+import { callsByOutcome, tripsByReason } from "./outcome-panels.ts";
+import { STATE_LIMITS, series, stat, timeline } from "./panels.ts";
 import {
   distanceToTrip,
   incidentAge,
@@ -156,48 +157,12 @@ const calls: Row = [
     height: 8,
     runbooks: ["CircuitBreakerSkipRatioHigh"],
   }),
-  series({
-    title: "Calls by what they counted as",
-    description:
-      "Finished calls per second by outcome, with the refused ones on top. Error and latency count against the dependency; ignored, cancelled, unreached and late decide nothing.",
-    unit: "reqps",
-    limits: ["green"],
-    stacked: true,
-    colours: OUTCOME_COLOURS,
-    queries: [
-      {
-        expr: sumBy("outcome", rate(ofChosen("circuit_breaker_calls_total"))),
-        legend: "{{outcome}}",
-      },
-      { expr: `sum(${rate(ofChosen("circuit_breaker_skips_total"))})`, legend: "refused" },
-    ],
-    width: 12,
-    height: 8,
-    runbooks: ["CircuitBreakerErrorBudgetBurn"],
-  }),
+  callsByOutcome(ofChosen),
 ];
 
 const trips: Row = [
   "Trips",
-  series({
-    title: "Trips by reason",
-    description:
-      "Opens because calls failed (error) or were slow (latency), failed probes included. Error means that the dependency answers wrongly or not at all, latency that it is too slow: the two have different runbooks.",
-    unit: "short",
-    limits: ["green", [0.5, "yellow"], [4.5, "red"]],
-    bars: true,
-    stacked: true,
-    colours: OUTCOME_COLOURS,
-    queries: [
-      {
-        expr: sumBy("reason", increase(ofChosen("circuit_breaker_trips_total"))),
-        legend: "{{reason}}",
-      },
-    ],
-    width: 12,
-    height: 8,
-    runbooks: ["CircuitBreakerErrorTrips", "CircuitBreakerLatencyTrips"],
-  }),
+  tripsByReason(ofChosen),
   series({
     title: "Distance to the trip",
     description:
