@@ -1,5 +1,6 @@
 import { type Command, EXIT, type Given } from "./command-line.ts";
 import { SOURCES, sourcesOf } from "./named-source.ts";
+import { textOf } from "./text-option.ts";
 import { UsageError } from "./usage-error.ts";
 
 const LAST_PORT = 65_535;
@@ -38,25 +39,20 @@ with serveDashboard, can let its operators act.`,
   },
   async run(given, operands) {
     const sources = sourcesOf(operands, "dashboard");
-    const title = text(given, "title") ?? "telltale";
+    const title = textOf(given, "title") ?? "telltale";
     if (title.length > LONGEST_TITLE) {
       throw new UsageError(
         `Cannot run dashboard: --title must have at most ${LONGEST_TITLE} characters`,
       );
     }
-    const settings = { sources, title, host: text(given, "host") ?? "127.0.0.1" };
+    const settings = { sources, title, host: textOf(given, "host") ?? "127.0.0.1" };
     const { runDashboard } = await import("./dashboard/run-dashboard.ts");
     return runDashboard({ ...settings, port: portOf(given) });
   },
 };
 
-function text(given: Given, option: string): string | undefined {
-  const value = given[option];
-  return typeof value === "string" ? value : undefined;
-}
-
 function portOf(given: Given): number {
-  const value = text(given, "port");
+  const value = textOf(given, "port");
   if (value === undefined) return 0;
   const port = Number(value);
   if (Number.isInteger(port) && port >= 0 && port <= LAST_PORT) return port;

@@ -3,12 +3,13 @@ import { eventsSchema, type JsonSchema, schemaOf } from "../events/event-schema.
 import { EVENT_FAMILIES, EVENT_TYPES } from "../events/event-types.ts";
 import { hint } from "../events/nearest.ts";
 import { SEVERITIES, type Severity } from "../events/vocabulary.ts";
-import { type Command, EXIT, type Given } from "./command-line.ts";
+import { type Command, EXIT } from "./command-line.ts";
 import { factsOf, typesFrom } from "./events/event-facts.ts";
 import { eventSection } from "./events/event-markdown.ts";
 import { eventText, listText } from "./events/event-text.ts";
 import { print } from "./print.ts";
 import { UsageError } from "./usage-error.ts";
+import { wordOf } from "./word-option.ts";
 
 const FORMATS = ["text", "json", "markdown", "schema"] as const;
 type Format = (typeof FORMATS)[number];
@@ -39,8 +40,8 @@ Prometheus. The same as docs/events.md says. As schema it prints JSON Schema
   ],
   exitCodes: { [EXIT.done]: "printed", [EXIT.usage]: "wrong usage, or no event has that name" },
   async run(given, operands) {
-    const format = oneOf(given, "format", FORMATS) ?? "text";
-    const severity = oneOf(given, "severity", SEVERITIES) ?? "trace";
+    const format = wordOf(given, "format", { words: FORMATS, command: "events" }) ?? "text";
+    const severity = wordOf(given, "severity", { words: SEVERITIES, command: "events" }) ?? "trace";
     await print(printed(typesOf(operands, severity), format, operands.length > 0));
     return EXIT.done;
   },
@@ -82,14 +83,4 @@ function typesOf(names: readonly string[], severity: Severity): readonly EventTy
   );
   if (types.length > 0) return types;
   throw new UsageError(`Cannot run events: none of ${names.join(", ")} is ${severity} or louder`);
-}
-
-function oneOf<W extends string>(given: Given, option: string, words: readonly W[]): W | undefined {
-  const text = given[option];
-  if (text === undefined) return undefined;
-  const word = words.find((known) => known === text);
-  if (word !== undefined) return word;
-  throw new UsageError(
-    `Cannot run events: --${option} must be one of ${words.join(", ")}, received "${text}"`,
-  );
 }

@@ -1,16 +1,12 @@
 import { type Command, EXIT, type Given } from "./command-line.ts";
+import { fileFormat } from "./file-format.ts";
 import { momentOf } from "./moment-option.ts";
+import { textOf } from "./text-option.ts";
 import { UsageError } from "./usage-error.ts";
+import { wordOf } from "./word-option.ts";
 
 const FORMATS = ["markdown", "html", "json"] as const;
 type Format = (typeof FORMATS)[number];
-
-const BY_EXTENSION: Readonly<Record<string, Format>> = {
-  md: "markdown",
-  html: "html",
-  htm: "html",
-  json: "json",
-};
 
 /** `telltale report`: what happened, from the logs that there are. */
 export const reportCommand: Command = {
@@ -58,7 +54,7 @@ What could not be read is counted and said. Nothing is sent anywhere.`,
     if (operands.length === 0 && process.stdin.isTTY === true) {
       throw new UsageError("Cannot run report: name a file, or - for standard input");
     }
-    const template = text(given, "template");
+    const template = textOf(given, "template");
     const format = formatOf(given);
     if (template !== undefined && given["format"] !== undefined) {
       throw new UsageError("Cannot run report: --template takes no --format, its file decides");
@@ -70,28 +66,15 @@ What could not be read is counted and said. Nothing is sent anywhere.`,
     }
     const { runReport } = await import("./report/run-report.ts");
     return runReport({
-      ...{ files: operands.length === 0 ? ["-"] : operands, out: text(given, "out") },
-      ...{ format, template, sinceMs, untilMs, breaker: text(given, "breaker") },
-      ...{ incident: text(given, "incident"), prefix: text(given, "prefix") },
-      eventKey: text(given, "event-key"),
+      ...{ files: operands.length === 0 ? ["-"] : operands, out: textOf(given, "out") },
+      ...{ format, template, sinceMs, untilMs, breaker: textOf(given, "breaker") },
+      ...{ incident: textOf(given, "incident"), prefix: textOf(given, "prefix") },
+      eventKey: textOf(given, "event-key"),
     });
   },
 };
 
-function text(given: Given, option: string): string | undefined {
-  const value = given[option];
-  return typeof value === "string" ? value : undefined;
-}
-
-function formatOf(given: Given): Format {
-  const asked = text(given, "format");
-  if (asked === undefined) {
-    const [, extension = ""] = /\.([a-z]+)$/i.exec(text(given, "out") ?? "") ?? [];
-    return BY_EXTENSION[extension.toLowerCase()] ?? "markdown";
-  }
-  const format = FORMATS.find((known) => known === asked);
-  if (format !== undefined) return format;
-  throw new UsageError(
-    `Cannot run report: --format must be one of ${FORMATS.join(", ")}, received "${asked}"`,
-  );
-}
+const formatOf = (given: Given): Format =>
+  wordOf(given, "format", { words: FORMATS, command: "report" }) ??
+  fileFormat(textOf(given, "out")) ??
+  "markdown";

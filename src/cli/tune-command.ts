@@ -1,5 +1,7 @@
 import { type Command, EXIT, type Given, type Repeated } from "./command-line.ts";
+import { fileFormat } from "./file-format.ts";
 import { momentOf } from "./moment-option.ts";
+import { textOf } from "./text-option.ts";
 import { ACCESS_FORMATS } from "./tune/access-lines.ts";
 import { accessMapping, statusWords, USUAL_FAILED, USUAL_IGNORED } from "./tune/access-mapping.ts";
 import { MOST_CALLS } from "./tune/call-log.ts";
@@ -7,16 +9,11 @@ import { MOST_SETTINGS } from "./tune/grid.ts";
 import type { ReaderOptions } from "./tune/recording.ts";
 import { readDuration } from "./tune/setting-text.ts";
 import { UsageError } from "./usage-error.ts";
+import { wordOf } from "./word-option.ts";
 
 const FORMATS = ["text", "markdown", "html", "json"] as const;
 type Format = (typeof FORMATS)[number];
 
-const BY_EXTENSION: Readonly<Record<string, Format>> = {
-  md: "markdown",
-  html: "html",
-  htm: "html",
-  json: "json",
-};
 const MOST_THREADS = 256;
 
 /** `telltale tune`: which settings would have been better, from a recording. */
@@ -134,18 +131,13 @@ A replay holds ${MOST_CALLS / 1_000_000} million calls and a grid ${MOST_SETTING
     const settings = {
       ...{ files: operands.length === 0 ? ["-"] : operands, reader: readerOf(given, repeated) },
       ...{ current: repeated["current"] ?? [], grid: repeated["grid"] ?? [] },
-      ...{ gridFile: text(given, "grid-file"), slowMs: slowMsOf(given), weight: weight ?? 1 },
-      ...{ format: formatOf(given), out: text(given, "out") },
+      ...{ gridFile: textOf(given, "grid-file"), slowMs: slowMsOf(given), weight: weight ?? 1 },
+      ...{ format: formatOf(given), out: textOf(given, "out") },
       hands: threads === undefined ? {} : { threads },
     };
     return (await import("./tune/run-tune.ts")).runTune(settings);
   },
 };
-
-function text(given: Given, option: string): string | undefined {
-  const value = given[option];
-  return typeof value === "string" ? value : undefined;
-}
 
 /** Options that say how an access log is read, and those of events: one kind of them makes no sense with the other. */
 const OF_ACCESS = ["input", "time-is", "failed", "ignored"] as const;
@@ -166,9 +158,9 @@ function readerOf(given: Given, repeated: Repeated): ReaderOptions {
   if (sinceMs > untilMs) {
     throw new UsageError("Cannot run tune: --since must not be later than --until");
   }
-  const chosen = { breaker: text(given, "breaker"), sinceMs, untilMs };
+  const chosen = { breaker: textOf(given, "breaker"), sinceMs, untilMs };
   if (map === undefined) {
-    const [eventKey, prefix] = OF_EVENTS.map((name) => text(given, name));
+    const [eventKey, prefix] = OF_EVENTS.map((name) => textOf(given, name));
     const isGiven = eventKey !== undefined || prefix !== undefined;
     const naming = isGiven ? { eventKey: eventKey ?? "type", prefix: prefix ?? "" } : undefined;
     return { kind: "events", options: { ...chosen, naming } };
@@ -178,42 +170,27 @@ function readerOf(given: Given, repeated: Repeated): ReaderOptions {
     options: {
       ...chosen,
       mapping: accessMapping(map),
-      format: wordOf(given, "input", ACCESS_FORMATS),
-      isStart: wordOf(given, "time-is", ["start", "end"] as const) === "start",
+      format: wordOf(given, "input", { words: ACCESS_FORMATS, command: "tune" }),
+      isStart: wordOf(given, "time-is", { words: ["start", "end"], command: "tune" }) === "start",
       statuses: statusWords(
-        text(given, "failed") ?? USUAL_FAILED,
-        text(given, "ignored") ?? USUAL_IGNORED,
+        textOf(given, "failed") ?? USUAL_FAILED,
+        textOf(given, "ignored") ?? USUAL_IGNORED,
       ),
     },
   };
 }
 
-function wordOf<W extends string>(
-  given: Given,
-  option: string,
-  words: readonly W[],
-): W | undefined {
-  const asked = text(given, option);
-  const word = words.find((known) => known === asked);
-  if (asked === undefined || word !== undefined) return word;
-  throw new UsageError(
-    `Cannot run tune: --${option} must be one of ${words.join(", ")}, received "${asked}"`,
-  );
-}
-
-function formatOf(given: Given): Format {
-  const asked = wordOf(given, "format", FORMATS);
-  if (asked !== undefined) return asked;
-  const [, extension = ""] = /\.([a-z]+)$/i.exec(text(given, "out") ?? "") ?? [];
-  return BY_EXTENSION[extension.toLowerCase()] ?? "text";
-}
+const formatOf = (given: Given): Format =>
+  wordOf(given, "format", { words: FORMATS, command: "tune" }) ??
+  fileFormat(textOf(given, "out")) ??
+  "text";
 
 function numberOf(
   given: Given,
   option: string,
   { least, most, isWhole }: { least: number; most: number; isWhole: boolean },
 ): number | undefined {
-  const asked = text(given, option);
+  const asked = textOf(given, option);
   if (asked === undefined) return undefined;
   const value = Number(asked);
   if (value >= least && value <= most && (!isWhole || Number.isInteger(value))) return value;
@@ -223,7 +200,7 @@ function numberOf(
 }
 
 function slowMsOf(given: Given): number | undefined {
-  const asked = text(given, "slow-ms");
+  const asked = textOf(given, "slow-ms");
   if (asked === undefined) return undefined;
   try {
     return readDuration(asked);

@@ -1,7 +1,8 @@
 import { BREAKER_LABEL, METRICS } from "../../events/metrics.ts";
 import type { Given } from "../command-line.ts";
+import { textOf } from "../text-option.ts";
 import { DEFAULT_SETTINGS } from "./alert-settings.ts";
-import { listOf, pairsOf, refuse, textOf } from "./given-values.ts";
+import { listOf, pairsOf, refuse } from "./given-values.ts";
 import { type Matcher, parseMatchers, SelectorFault } from "./matcher.ts";
 
 /** The matchers that `--selector` asks for; `streams` when they are for the log streams of Loki. */

@@ -1,5 +1,6 @@
 import type { Given } from "../command-line.ts";
-import { pairsOf, refuse, textOf } from "./given-values.ts";
+import { textOf } from "../text-option.ts";
+import { pairsOf, refuse } from "./given-values.ts";
 import type { ObjectMeta } from "./rules-file.ts";
 
 const OBJECT_NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;

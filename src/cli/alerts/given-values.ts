@@ -1,5 +1,6 @@
 import { hint } from "../../events/nearest.ts";
 import type { Given } from "../command-line.ts";
+import { textOf } from "../text-option.ts";
 import { UsageError } from "../usage-error.ts";
 import { durationMs } from "./duration.ts";
 
@@ -8,12 +9,6 @@ export function refuse(option: string, allowed: string, received: string): never
   throw new UsageError(
     `Cannot write alerts: --${option} must ${allowed}, received ${JSON.stringify(received)}`,
   );
-}
-
-/** The text of an option; undefined when it was not given. */
-export function textOf(given: Given, option: string): string | undefined {
-  const value = given[option];
-  return value === undefined ? undefined : String(value);
 }
 
 /** The items of a list; undefined when the option was not given. */

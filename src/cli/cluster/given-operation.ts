@@ -5,6 +5,7 @@ import { LONGEST_NOTE, LONGEST_TASK } from "../../cluster/wire.ts";
 import { hint } from "../../events/nearest.ts";
 import { durationMs } from "../alerts/duration.ts";
 import type { Given } from "../command-line.ts";
+import { textOf } from "../text-option.ts";
 import { UsageError } from "../usage-error.ts";
 
 const VERBS = ["status", "force-open", "reset", "audit"] as const;
@@ -72,11 +73,6 @@ export function givenOperation(given: Given, operands: readonly string[]): Given
     format: formatOf(verb, given),
   };
 }
-
-const textOf = (given: Given, option: string): string | undefined => {
-  const value = given[option];
-  return typeof value === "string" ? value : undefined;
-};
 
 function verbOf(given: string | undefined): Verb {
   const verb = VERBS.find((known) => known === given);

@@ -1,50 +1,35 @@
-/** What a progress bar writes to: stderr, or what stands in for it. */
-export interface BarOutput {
-  readonly isTTY?: boolean;
-  write(text: string): unknown;
-}
+import { type LineOutput, RedrawnLine } from "../redrawn-line.ts";
 
-const ERASE_LINE = "\r\u001b[2K";
-const EVERY_MS = 100;
 const CELLS = 30;
 const MEGABYTE = 1_000_000;
 
-/** How far the reading is, on one line of a terminal that is redrawn in place; nothing where there is no terminal. */
+/** How far the reading is, on one line of a terminal; nothing where there is none. */
 export class ProgressBar {
-  readonly #output: BarOutput;
-  readonly #isShown: boolean;
+  readonly #line: RedrawnLine;
   readonly #totalBytes: number | null;
   readonly #startMs: number;
-  readonly #nowMs: () => number;
-  #drawnMs: number;
   #bytes = 0;
 
   /** `totalBytes` is null when nobody knows, as of a pipe. */
   constructor(
-    output: BarOutput,
+    output: LineOutput,
     totalBytes: number | null,
     nowMs: () => number = () => performance.now(),
   ) {
-    this.#output = output;
-    this.#isShown = output.isTTY === true && process.env["TERM"] !== "dumb";
     this.#totalBytes = totalBytes;
-    this.#nowMs = nowMs;
     this.#startMs = nowMs();
-    this.#drawnMs = this.#startMs;
+    // What is read at once needs no bar.
+    this.#line = new RedrawnLine(output, nowMs, this.#startMs);
   }
 
   add(bytes: number): void {
     this.#bytes += bytes;
-    if (!this.#isShown) return;
-    const nowMs = this.#nowMs();
-    if (nowMs - this.#drawnMs < EVERY_MS) return;
-    this.#drawnMs = nowMs;
-    this.#output.write(`${ERASE_LINE}${this.#text(nowMs)}`);
+    this.#line.draw((nowMs) => this.#text(nowMs));
   }
 
   /** Takes the line away. */
   end(): void {
-    if (this.#isShown && this.#drawnMs > this.#startMs) this.#output.write(ERASE_LINE);
+    this.#line.end();
   }
 
   #text(nowMs: number): string {

@@ -1,9 +1,10 @@
 import { stat } from "node:fs/promises";
 import type { RecordSource } from "../../report/record-queue.ts";
+import type { LineOutput } from "../redrawn-line.ts";
 import { UsageError } from "../usage-error.ts";
 import { bytesOf, STDIN } from "./byte-source.ts";
 import { LineScanner } from "./line-scanner.ts";
-import { type BarOutput, ProgressBar } from "./progress-bar.ts";
+import { ProgressBar } from "./progress-bar.ts";
 
 /** A file cannot be read at all; the message says which and why. */
 export class UnreadableFile extends Error {
@@ -37,7 +38,7 @@ const SEARCHED_BYTES = 4_194_304;
 export async function readRecord(
   files: readonly string[],
   fold: LineFold,
-  output: BarOutput,
+  output: LineOutput,
 ): Promise<readonly string[]> {
   const sizes = await Promise.all(files.map(sizeOf));
   const ordered = fold.wantsEveryLine === true ? files : await byFirstEvent(files);
