@@ -17,11 +17,14 @@ export class FailureRun {
     this.last = reason;
   }
 
-  /** Goes on with what came after it. */
-  append(later: FailureRun): void {
-    this.byReason.error += later.byReason.error;
-    this.byReason.latency += later.byReason.latency;
-    this.last = later.last;
+  /** This run and the one that came after it. */
+  joined(later: FailureRun | null): this {
+    if (later !== null) {
+      this.byReason.error += later.byReason.error;
+      this.byReason.latency += later.byReason.latency;
+      this.last = later.last;
+    }
+    return this;
   }
 
   /**
@@ -37,6 +40,12 @@ export class FailureRun {
     this.byReason[this.last === "latency" ? "error" : "latency"] -= Math.ceil(left / 2);
     this.byReason[this.last] -= Math.floor(left / 2);
   }
+}
+
+/** The failures in a row of one who counts them, set aside. */
+export interface RunAside {
+  failures: number;
+  run: FailureRun | null;
 }
 
 /** The reason of most failures; the last one's on a tie. */

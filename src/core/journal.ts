@@ -159,7 +159,7 @@ export class Journal {
     if (settings.degradation !== undefined && period.state === "closed") {
       return consecutiveFailures - 1;
     }
-    return staleMs === 0 ? 0 : consecutiveFailures;
+    return staleMs === 0 || period.state === "half_open" ? 0 : consecutiveFailures;
   }
 
   failure(reason: "error" | "latency", { latencyMs, context, thrown }: Call): void {

@@ -1,4 +1,5 @@
 import type { ProbeOutcome } from "../events/vocabulary.ts";
+import type { BegunAnswers } from "./begun-answers.ts";
 import { Evidence } from "./evidence.ts";
 import type { FailureRun } from "./failure-run.ts";
 import type { ShadowTrip } from "./shadow-trip.ts";
@@ -13,6 +14,8 @@ export class ClosedPeriod {
   evidence: Evidence | null = null;
   /** When a recovery let the traffic in again; null when all of it may pass. */
   rampFromMs: number | null = null;
+  /** Null as long as none has set failures aside. */
+  begun: BegunAnswers | null = null;
 
   gather(): Evidence {
     this.evidence ??= new Evidence();
@@ -27,6 +30,8 @@ export class DisabledPeriod {
   own: ShadowTrip | null = null;
   /** The candidates. */
   shadow: ShadowTrip | null = null;
+  /** Null as long as none has set failures aside. */
+  begun: BegunAnswers | null = null;
 }
 
 /** Calls are refused until the cooldown is over. */

@@ -6,16 +6,10 @@ import type { Circuit } from "./circuit.ts";
 import { type CircuitOpenError, refusalError } from "./circuit-open-error.ts";
 import { outcomeOfThrown, slowed } from "./classification.ts";
 import type { Clock } from "./clock.ts";
+import { commitOverdue } from "./overdue-trip.ts";
 import { Probe, type Slot } from "./period.ts";
 import { QuietPath, quietPath } from "./quiet-path.ts";
-import {
-  type SetAside,
-  setFailuresAside,
-  settle,
-  settleCalm,
-  settleUnadmitted,
-  takeUpFailures,
-} from "./settlement.ts";
+import { settle, settleCalm, settleUnadmitted } from "./settlement.ts";
 import { UnderWay } from "./under-way.ts";
 
 /**
@@ -63,6 +57,12 @@ type Judgement = Pick<Call, "retryAfterMs" | "staleMs">;
 
 const JUDGED_NOW: Judgement = { retryAfterMs: null, staleMs: 0 };
 
+/** Where an answer stands among the others that began well and have not ended; see begun-answers.ts. */
+export interface AnswerPlace {
+  /** The call is about to be settled. */
+  settle(circuit: Circuit, slot: Slot, call: Pick<Call, "outcome" | "staleMs">): void;
+}
+
 /** The permit of an admitted call. */
 export class AdmittedPermit implements Permit {
   readonly ok = true;
@@ -75,8 +75,8 @@ export class AdmittedPermit implements Permit {
   /** As it was at the admission: who settles the permit may be about something else. */
   readonly #context: Call["context"];
   readonly #underWay: UnderWay | null = null;
-  /** The failures in a row that the beginning of its answer has ended. */
-  #aside: SetAside | null = null;
+  /** Of its answer among the others; null before that has begun well. */
+  #place: AnswerPlace | null = null;
   #settled = false;
 
   constructor(
@@ -138,11 +138,14 @@ export class AdmittedPermit implements Permit {
    * unless the answer breaks. `latencyMs` is how long that took; false when it took so long that the call counts as
    * `latency`, whatever follows.
    */
-  answersInTime(latencyMs: number | null): boolean {
+  answersInTime(
+    latencyMs: number | null,
+    placeOf: (circuit: Circuit, slot: Slot) => AnswerPlace,
+  ): boolean {
     const circuit = this.#circuit;
     if (latencyMs !== null && latencyMs > circuit.settings.latencyTripMs) return false;
     this.#underWay?.leave();
-    if (circuit.consecutiveFailures > 0) this.#aside = setFailuresAside(circuit, this.#slot);
+    this.#place = placeOf(circuit, this.#slot);
     return true;
   }
 
@@ -165,7 +168,7 @@ export class AdmittedPermit implements Permit {
       settleUnadmitted(circuit, call);
       return;
     }
-    this.#takeUp(outcome);
+    this.#leavePlace(call, nowMs);
     settle(circuit, { ...call, slot: this.#slot }, nowMs);
   }
 
@@ -175,11 +178,11 @@ export class AdmittedPermit implements Permit {
     this.#circuit.deliver();
   }
 
-  /** A failure after all: what the beginning of the answer had ended goes on. */
-  #takeUp(outcome: Outcome): void {
-    if (this.#aside === null || (outcome !== "error" && outcome !== "latency")) return;
-    takeUpFailures(this.#circuit, this.#slot, this.#aside);
-    this.#aside = null;
+  /** The place of its answer learns how that ends, after what calls that hang have brought about. */
+  #leavePlace(call: Pick<Call, "outcome" | "staleMs">, nowMs: number): void {
+    if (this.#place === null) return;
+    commitOverdue(this.#circuit, nowMs);
+    this.#place.settle(this.#circuit, this.#slot, call);
   }
 
   #lapsedMs(nowMs: number): number | null {
@@ -198,12 +201,12 @@ export class AdmittedPermit implements Permit {
   #take({ outcome, latencyMs: given, thrown }: Settlement, judgement: Judgement): void {
     if (this.#settled) return;
     this.#settled = true;
-    const quiet = outcome === "success" && given === undefined ? this.#quiet : null;
-    if (quiet?.success() === true) return;
+    const { retryAfterMs, staleMs } = judgement;
+    const plain = outcome === "success" && given === undefined && staleMs === 0;
+    if (plain && this.#quiet?.success() === true) return;
     const circuit = this.#circuit;
     const nowMs = circuit.begin();
     const latencyMs = given ?? this.#lapsedMs(nowMs);
-    const { retryAfterMs, staleMs } = judgement;
     const counted = slowed(outcome, latencyMs, circuit.settings.latencyTripMs);
     const call: Call = {
       slot: this.#slot,
@@ -216,7 +219,7 @@ export class AdmittedPermit implements Permit {
       retryAfterMs,
       context: this.#context,
     };
-    this.#takeUp(counted);
+    this.#leavePlace(call, nowMs);
     if (counted !== "success" || !settleCalm(circuit, call, nowMs)) settle(circuit, call, nowMs);
   }
 }

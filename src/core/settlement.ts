@@ -75,43 +75,6 @@ function endsCalmly({ underWay: calls, period }: Circuit, call: Call, nowMs: num
   return true;
 }
 
-/** The failures in a row that the beginning of an answer has ended, until it is known whether the rest comes, too. */
-export interface SetAside {
-  readonly failures: number;
-  readonly run: FailureRun | null;
-  /** How many calls had succeeded to their end then. */
-  readonly successes: number;
-}
-
-/**
- * Ends the failures in a row because a call of this slot is being answered well: null when there are none that it would
- * end. The success itself is told when all of the answer is here.
- */
-export function setFailuresAside(circuit: Circuit, slot: Slot): SetAside | null {
-  const { period, consecutiveFailures: failures } = circuit;
-  if (failures === 0 || period !== slot || period.state !== "closed") return null;
-  // One success forgives one failure: which one, and when, is settled when it is told.
-  if (circuit.settings.degradation !== undefined) return null;
-  const run = period.evidence?.run ?? null;
-  calm(circuit, period, Number.NaN);
-  return { failures, run, successes: wholeSuccesses(circuit) };
-}
-
-const wholeSuccesses = ({ tally, staleSuccesses }: Circuit): number =>
-  tally.successes - staleSuccesses;
-
-/** The answer broke: what it had ended goes on, unless another success has ended it meanwhile. */
-export function takeUpFailures(circuit: Circuit, slot: Slot, aside: SetAside): void {
-  const { period } = circuit;
-  if (period !== slot || period.state !== "closed") return;
-  if (wholeSuccesses(circuit) !== aside.successes) return;
-  circuit.consecutiveFailures += aside.failures;
-  if (aside.run === null) return;
-  const evidence = period.gather();
-  if (evidence.run !== null) aside.run.append(evidence.run);
-  evidence.run = aside.run;
-}
-
 /** Counts and tells a result that never had a slot, and so decides nothing. */
 export function settleUnadmitted(circuit: Circuit, call: Omit<Call, "slot">): void {
   circuit.tally.call("late");
@@ -186,7 +149,7 @@ function settleSuccess(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs
 }
 
 /** A success ends the run of failures; with degradation it forgives one of them. */
-function calm(circuit: Circuit, period: ClosedPeriod, nowMs: number): void {
+export function calm(circuit: Circuit, period: ClosedPeriod, nowMs: number): void {
   const { settings, consecutiveFailures } = circuit;
   if (settings.degradation !== undefined) {
     period.gather().activeMs = nowMs;

@@ -4,7 +4,7 @@ import type { Call } from "./call.ts";
 import type { CallsUnderWay } from "./calls-under-way.ts";
 import type { Circuit } from "./circuit.ts";
 import type { Opening } from "./facts.ts";
-import { FailureRun } from "./failure-run.ts";
+import { FailureRun, type RunAside } from "./failure-run.ts";
 import { askedAfter, decisionOf } from "./trip-decision.ts";
 import {
   type Following,
@@ -144,6 +144,21 @@ export class ShadowTrip {
     // Calls that hang are followed only for as long as somebody counts them. Each counts once.
     if (call === null) this.#countedMs = sinceMs;
     if (this.#calls !== null) this.#metersOf(circuit);
+  }
+
+  /** Ends its failures in a row until it is known how an answer ends that has begun well. */
+  setAside(): RunAside & Pick<ShadowTripState, "blindUntilMs"> {
+    const aside = { failures: this.#failures, run: this.#run, blindUntilMs: this.#blindUntilMs };
+    this.#failures = 0;
+    this.#run = null;
+    return aside;
+  }
+
+  /** Puts `older` failures before its own, unless it would have tripped and begun again since. */
+  takeUp(older: ReturnType<ShadowTrip["setAside"]>): void {
+    if (older.blindUntilMs !== this.#blindUntilMs) return;
+    this.#failures += older.failures;
+    this.#run = older.run?.joined(this.#run) ?? this.#run;
   }
 
   #count(circuit: Circuit, reason: FailureReason | null, nowMs: number): void {

@@ -1,3 +1,4 @@
+import { placeOf } from "../core/begun-answers.ts";
 import { type CancelSignal, isAborted } from "../core/call-options.ts";
 import type { Clock } from "../core/clock.ts";
 import type { AdmittedPermit } from "../core/permit.ts";
@@ -78,7 +79,9 @@ export class HttpCall {
         ? undefined
         : this.#ask(classify, { ok: true, response: answer, latencyMs: latencyMs ?? 0 });
     const outcome = asked ?? outcomeOfStatus(status);
-    if (outcome === "success" && hasBody && this.#permit.answersInTime(latencyMs)) return true;
+    if (outcome === "success" && hasBody && this.#permit.answersInTime(latencyMs, placeOf)) {
+      return true;
+    }
     this.#settle(judgedAnswer(answer, outcome, clock));
     return false;
   }
@@ -168,8 +171,8 @@ export class HttpCall {
       if (classify !== undefined) {
         outcome = this.#ask(classify, { ok: false, error, latencyMs: latencyMs ?? 0 }) ?? outcome;
       }
-      // How long it took to fail is what counts now, not how long the head took.
-      this.#headMs = latencyMs;
+      // A body that breaks after a long time was not slow: what was timed is its head.
+      this.#headMs ??= latencyMs;
     }
     this.#settle({ outcome, thrown: { value: error }, retryAfterMs: null, staleMs: 0 });
   }

@@ -91,6 +91,18 @@ test("leaving a loop over the body is a cancelled body", async () => {
   expect(calls()).toMatchObject({ cancelled: 1, success: 0, error: 0 });
 });
 
+test("a body that breaks after longer than latencyTripMs is an error, its length that of its head", async () => {
+  const { server, breaker, clock } = given;
+  const { open } = begun(server);
+  const told: unknown[] = [];
+  breaker.on("circuit.failure", ({ reason, latencyMs }) => void told.push([reason, latencyMs]));
+  const reading = (await guard()(server.url)).text();
+  clock.advance(30_000);
+  breaks(open);
+  await expect(reading).rejects.toThrow("terminated");
+  expect(told).toEqual([["error", 0]]);
+});
+
 test("an abort in the middle of a body is cancelled, a timeout is latency", async () => {
   begun(given.server);
   const guarded = guard();

@@ -102,8 +102,11 @@ test("a probe whose body nobody reads closes the breaker, and the next call pass
   await guarded(server.url);
   await expect(guarded(server.url)).rejects.toMatchObject({ reason: "half_open" });
   clock.advance(1_000);
+  const told: unknown[] = [];
+  breaker.on("circuit.success", (event) => void told.push(event.consecutiveFailures));
   await expect(guarded(server.url)).resolves.toMatchObject({ status: 200 });
   expect(breaker.state).toBe("closed");
+  expect(told).toEqual([undefined]);
 });
 
 /** Answers that nobody reads, one for each word, 100 ms apart. */
@@ -199,6 +202,30 @@ test("streams that break after their leases trip the breaker, whatever other hea
   expect(kept).toHaveLength(3);
 });
 
+test("calls that hang have counted without the failures that a body takes up when it breaks", async () => {
+  const { server, clock } = given;
+  const breaker = new CircuitBreaker("upstream", {
+    clock,
+    failureThreshold: 5,
+    cooldownMs: 1_000,
+    latencyTripMs: 500,
+    inFlight: true,
+  });
+  const guarded = guardFetch(fetch, { breaker, clock });
+  server.answer = status(503);
+  for (const _ of [1, 2, 3]) await guarded(server.url);
+  const { open } = begun(server);
+  const reading = (await guarded(server.url)).text();
+  for (const _ of [1, 2]) breaker.admit();
+  clock.advance(2_000);
+  expect(breaker.state).toBe("closed");
+  breaks(open);
+  await expect(reading).rejects.toThrow("terminated");
+  expect(breaker.stats.calls).toMatchObject({ error: 4, late: 0 });
+  // It opens now, not when the two became overdue.
+  expect(breaker).toMatchObject({ state: "open", retryAfterMs: 1_000 });
+});
+
 test("a body that breaks takes up no failures that another success has ended", async () => {
   const { server, breaker } = given;
   breaker.reconfigure({ failureThreshold: 4 });
@@ -257,12 +284,42 @@ test("trap 2: a stream of the closed period that breaks after its lease reopens 
   expect(breaker.state).toBe("closed");
 });
 
-test("a disabled breaker counts late answers as its rules do: no failure since is ended", async () => {
+test("a disabled breaker counts late answers as its rules do: no failure since is ended, but each before", async () => {
   const { breaker } = given;
   breaker.disable();
   const guarded = guard({ bodyLeaseMs: 200 });
-  await unread(guarded, ["well", "bad", "well"]);
-  expect(breaker.stats).toMatchObject({ consecutiveFailures: 1, calls: { success: 1, error: 1 } });
+  await unread(guarded, ["well", "well", "bad", "bad"]);
+  expect(breaker.stats).toMatchObject({ consecutiveFailures: 2, calls: { success: 2, error: 2 } });
+  await unread(guarded, ["well", "bad"]);
+  expect(breaker.stats).toMatchObject({ consecutiveFailures: 1, calls: { success: 2, error: 3 } });
+});
+
+test("what only reports tells no open that answers which nobody read have averted", async () => {
+  const { breaker } = given;
+  breaker.reconfigure({ failureThreshold: 100, shadow: consecutive(2) });
+  const guarded = guard({ bodyLeaseMs: 200 });
+  await unread(guarded, ["bad", "well", "bad", "well", "bad", "well"]);
+  breaker.disable();
+  breaker.reconfigure({ failureThreshold: 2 });
+  await unread(guarded, ["bad", "well", "bad", "well", "bad", "well"]);
+  expect(given.told()).not.toContain("circuit.would_open");
+});
+
+test("a body that is cancelled in the middle leaves the failures in a row alone, as no verdict does", async () => {
+  const { server, breaker } = given;
+  const guarded = guard();
+  server.answer = status(503);
+  await guarded(server.url);
+  begun(server);
+  const { body } = await guarded(server.url);
+  const reader = body?.getReader();
+  await reader?.read();
+  expect(breaker.stats.consecutiveFailures).toBe(0);
+  await reader?.cancel();
+  expect(breaker.stats.consecutiveFailures).toBe(1);
+  server.answer = status(503);
+  await guarded(server.url);
+  expect(breaker.state).toBe("open");
 });
 
 test("candidate rules count late answers as the rules in force do", async () => {
