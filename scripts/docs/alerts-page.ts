@@ -1,9 +1,9 @@
 import { DEFAULT_SETTINGS } from "../../src/cli/alerts/alert-settings.ts";
-import { durationMs } from "../../src/cli/alerts/duration.ts";
 import { type AlertingRule, isAlert, type RuleGroup } from "../../src/cli/alerts/rule.ts";
 import { lokiGroups, ruleGroups } from "../../src/cli/alerts/rule-groups.ts";
 import { lokiRules, rulesFile } from "../../src/cli/alerts/rules-file.ts";
 import { THRESHOLD_NAMES, THRESHOLDS } from "../../src/cli/alerts/thresholds.ts";
+import { durationMs } from "../../src/cli/duration.ts";
 
 /** docs/alerts/telltale.rules.yaml: what `telltale alerts` writes. */
 export const prometheusRules = (): string =>

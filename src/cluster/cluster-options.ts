@@ -113,7 +113,8 @@ const KEYS = [
   "timers",
   "random",
 ] as const satisfies readonly (keyof ClusterOptions)[];
-const LONGEST_NAMESPACE = 64;
+/** The most characters that the namespace of a cluster may have. */
+export const LONGEST_NAMESPACE = 64;
 const LONGEST_INSTANCE_PART = 96;
 
 /** @throws {TypeError|RangeError} when an option is unknown, of the wrong type or outside its range */

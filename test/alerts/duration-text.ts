@@ -1,4 +1,4 @@
-import { durationMs } from "../../src/cli/alerts/duration.ts";
+import { durationMs } from "../../src/cli/duration.ts";
 import { STEP_SECONDS } from "./timeline.ts";
 
 const DAY_SECONDS = 86_400;

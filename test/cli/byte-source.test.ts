@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { bytesOf } from "../../src/cli/report/byte-source.ts";
+import { bytesOf } from "../../src/cli/reading/byte-source.ts";
 
 /** Only Linux has it. */
 const OPEN_FILES = "/proc/self/fd";

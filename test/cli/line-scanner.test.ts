@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { LineScanner } from "../../src/cli/report/line-scanner.ts";
+import { LineScanner } from "../../src/cli/reading/line-scanner.ts";
 
 interface Scanned {
   readonly lines: (readonly [number, string])[];

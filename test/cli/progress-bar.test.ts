@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ProgressBar } from "../../src/cli/report/progress-bar.ts";
+import { ProgressBar } from "../../src/cli/reading/progress-bar.ts";
 
 function bar(isTTY: boolean, totalBytes: number | null) {
   const written: string[] = [];

@@ -1,19 +1,8 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { CircuitBreaker, type Classify, type FinishedCall } from "../../src/index.ts";
 import { BOOM, deferred, fail, failTimes, succeed, watch } from "../support/breaker.ts";
 import { COOLDOWN_MS, permitOf, refusalOf, watchIn } from "../support/states.ts";
-
-// An async classifier that rejects must not end the process.
-const unhandled = vi.fn();
-beforeEach(() => {
-  unhandled.mockClear();
-  process.on("unhandledRejection", unhandled);
-});
-afterEach(() => {
-  process.off("unhandledRejection", unhandled);
-});
-/** Until the process has reported the rejections that nobody handled. */
-const settled = () => new Promise((resolve) => setImmediate(resolve));
+import { settled, unhandled } from "../support/unhandled-rejections.ts";
 
 test.each([
   { word: "success", told: ["success"] },

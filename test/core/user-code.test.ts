@@ -1,22 +1,15 @@
 import { inspect } from "node:util";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { CircuitBreaker, type FinishedCall } from "../../src/index.ts";
 import { BOOM, deferred, fail, failTimes, succeed, watch } from "../support/breaker.ts";
 import { COOLDOWN_MS, isChange, refusalOf, watchIn } from "../support/states.ts";
+import { settled, unhandled } from "../support/unhandled-rejections.ts";
 
 // What user code does to a breaker from within: functions, options, signals and promises that act on it or misbehave.
 
-const unhandled = vi.fn();
-beforeEach(() => {
-  unhandled.mockClear();
-  process.on("unhandledRejection", unhandled);
-});
 afterEach(() => {
-  process.off("unhandledRejection", unhandled);
   vi.restoreAllMocks();
 });
-/** Until the process has reported the rejections that nobody handled. */
-const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 test("a call takes nothing over from the calls before it", async () => {
   const seen: FinishedCall[] = [];

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import {
   CircuitBreaker,
   createEventBus,
@@ -8,17 +8,7 @@ import {
 } from "../../src/index.ts";
 import { BOOM, failTimes, succeed, watch } from "../support/breaker.ts";
 import { FakeClock, START_AT_MS } from "../support/fake-clock.ts";
-
-const unhandled = vi.fn();
-beforeEach(() => {
-  unhandled.mockClear();
-  process.on("unhandledRejection", unhandled);
-});
-afterEach(() => {
-  process.off("unhandledRejection", unhandled);
-});
-/** Until the process has reported the rejections that nobody handled. */
-const settled = () => new Promise((resolve) => setImmediate(resolve));
+import { settled, unhandled } from "../support/unhandled-rejections.ts";
 
 /** A bus with one breaker on it, which trips at the first failure. */
 function onBus(bus: EventBus = createEventBus(), name = "dependency") {

@@ -1,19 +1,9 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { CircuitBreaker, type CircuitEvent, createEventBus } from "../../src/index.ts";
 import { BOOM, fail, failTimes, succeed, watch } from "../support/breaker.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { COOLDOWN_MS, permitOf, watchIn } from "../support/states.ts";
-
-const unhandled = vi.fn();
-beforeEach(() => {
-  unhandled.mockClear();
-  process.on("unhandledRejection", unhandled);
-});
-afterEach(() => {
-  process.off("unhandledRejection", unhandled);
-});
-/** Until the process has reported the rejections that nobody handled. */
-const settled = () => new Promise((resolve) => setImmediate(resolve));
+import { settled, unhandled } from "../support/unhandled-rejections.ts";
 
 test("trap 20: a throwing success listener rejects no promise and trips nothing", async () => {
   const { breaker } = watch({ failureThreshold: 1 });

@@ -1,8 +1,8 @@
 import type { Given } from "../command-line.ts";
+import { durationMs } from "../duration.ts";
 import { textOf } from "../text-option.ts";
 import { UsageError } from "../usage-error.ts";
 import { type AlertOverride, type AlertSettings, DEFAULT_SETTINGS } from "./alert-settings.ts";
-import { durationMs } from "./duration.ts";
 import { alertLabelsOf, groupByOf, instanceLabelOf, matchersOf } from "./given-labels.ts";
 import { metaOf } from "./given-meta.ts";
 import { durationOf, inWords, knownName, listOf, pairsOf, refuse, wordOf } from "./given-values.ts";

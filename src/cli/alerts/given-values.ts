@@ -1,8 +1,8 @@
 import { hint } from "../../events/nearest.ts";
 import type { Given } from "../command-line.ts";
+import { durationMs } from "../duration.ts";
 import { textOf } from "../text-option.ts";
 import { UsageError } from "../usage-error.ts";
-import { durationMs } from "./duration.ts";
 
 /** Ends the command: an option has a value that it cannot have. */
 export function refuse(option: string, allowed: string, received: string): never {

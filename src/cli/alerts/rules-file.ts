@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
+import { durationMs } from "../duration.ts";
 import type { AlertSettings } from "./alert-settings.ts";
-import { durationMs } from "./duration.ts";
 import { type AlertingRule, isAlert, type RecordingRule, type RuleGroup } from "./rule.ts";
 import { lokiGroups, ruleGroups } from "./rule-groups.ts";
 

@@ -1,10 +1,11 @@
 import { hostname, userInfo } from "node:os";
 import process from "node:process";
+import { LONGEST_NAMESPACE } from "../../cluster/cluster-options.ts";
 import { LONGEST_OPEN_MS } from "../../cluster/store-rules.ts";
 import { LONGEST_NOTE, LONGEST_TASK } from "../../cluster/wire.ts";
 import { hint } from "../../events/nearest.ts";
-import { durationMs } from "../alerts/duration.ts";
 import type { Given } from "../command-line.ts";
+import { durationMs } from "../duration.ts";
 import { textOf } from "../text-option.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -34,7 +35,6 @@ export interface GivenOperation {
 }
 
 const LONGEST_NAME = 256;
-const LONGEST_NAMESPACE = 64;
 const MOST_ENTRIES = 1_000;
 const DEFAULT_URL = "redis://127.0.0.1:6379";
 /** Which verbs an option has a use for. */

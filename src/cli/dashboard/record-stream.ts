@@ -5,8 +5,8 @@ import { EventRing } from "../../exporters/event-ring.ts";
 import { type Source, StreamClient } from "../../exporters/sse-client.ts";
 import { greeting, MessageIds, message } from "../../exporters/sse-message.ts";
 import { nodeWire } from "../../exporters/sse-wires.ts";
-import { followed } from "./followed-file.ts";
-import { readNamed } from "./named-record.ts";
+import { followed } from "../reading/followed-file.ts";
+import { readNamed } from "../reading/named-record.ts";
 import type { PageSource } from "./page-source.ts";
 
 /** The last events of a record are enough to look at; `telltale report` tells of all. */

@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { PostMortemFold } from "../../report/post-mortem.ts";
 import { renderPostMortem } from "../../report/render-post-mortem.ts";
+import { readRecord } from "../reading/read-record.ts";
 import { htmlPage } from "../report/html-page.ts";
-import { readRecord } from "../report/read-record.ts";
 import { DemoFailure } from "./ending.ts";
 
 /** Where the reports of a recording are. */

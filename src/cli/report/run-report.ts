@@ -7,7 +7,7 @@ import { inputText, renderPostMortem } from "../../report/render-post-mortem.ts"
 import { counted } from "../../report/wording.ts";
 import { EXIT } from "../command-line.ts";
 import { print } from "../print.ts";
-import { readRecord, UnreadableFile } from "./read-record.ts";
+import { readRecord, UnreadableFile } from "../reading/read-record.ts";
 
 /** What the command line asked for. */
 export interface ReportSettings {

@@ -1,4 +1,4 @@
-import { RefusedRecord } from "../report/read-record.ts";
+import { RefusedRecord } from "../reading/read-record.ts";
 
 /** What became of a recorded call: what the breaker is told of it in a replay. */
 export const FATE = {

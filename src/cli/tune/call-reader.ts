@@ -1,4 +1,4 @@
-import type { LineFold } from "../report/read-record.ts";
+import type { LineFold } from "../reading/read-record.ts";
 import type { CallLog } from "./call-log.ts";
 import type { RecordedFacts } from "./recorded-facts.ts";
 

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { EXIT } from "../command-line.ts";
 import { print } from "../print.ts";
-import { RefusedRecord, readRecord, UnreadableFile } from "../report/read-record.ts";
+import { RefusedRecord, readRecord, UnreadableFile } from "../reading/read-record.ts";
 import { UsageError } from "../usage-error.ts";
 import { tablesOf } from "./call-table.ts";
 import { caveatsOf } from "./caveats.ts";

@@ -1,8 +1,8 @@
 import type { Board } from "../../dashboard/board/board.ts";
 import { LiveStream } from "../../dashboard/board/live-stream.ts";
-import { followed } from "../dashboard/followed-file.ts";
-import { readNamed } from "../dashboard/named-record.ts";
 import type { NamedSource } from "../named-source.ts";
+import { followed } from "../reading/followed-file.ts";
+import { readNamed } from "../reading/named-record.ts";
 
 /** What happens to the sources of a board. */
 export interface FeedListener {

@@ -1,5 +1,5 @@
 import { parser } from "@prometheus-io/lezer-promql";
-import { durationMs } from "../../../src/cli/alerts/duration.ts";
+import { durationMs } from "../../../src/cli/duration.ts";
 import type { Rule, RulesDocument } from "../../alerts/rules-document.ts";
 
 /** How many times as fast everything goes. */

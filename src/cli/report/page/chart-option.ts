@@ -1,7 +1,7 @@
 import type { CustomSeriesOption } from "echarts/charts";
 import type { EChartsCoreOption } from "echarts/core";
 import type { BreakerChart, ChartData, ChartStretch } from "../chart-data.ts";
-import type { Palette } from "./palette.ts";
+import { type Palette, tipOf } from "./palette.ts";
 import { duration, textLines, utc } from "./wording.ts";
 
 /** What a label of the axis of time says, by the finest part of its moment. */
@@ -80,13 +80,7 @@ export function optionOf(
       textStyle: { color: palette.text },
       data: ["refused", "error", "latency", "nearest to the trip"],
     },
-    tooltip: {
-      trigger: "item",
-      confine: true,
-      backgroundColor: palette.panel,
-      borderColor: palette.line,
-      textStyle: { color: palette.text, fontSize: 12 },
-    },
+    tooltip: tipOf(palette),
     dataZoom: [
       { ...zoom, type: "inside", zoomOnMouseWheel: "ctrl" },
       {

@@ -36,3 +36,13 @@ const DARK: Palette = {
 };
 
 export const paletteFor = (isDark: boolean): Palette => (isDark ? DARK : LIGHT);
+
+/** What the tip of a chart looks like, and that it stays within the page. */
+export const tipOf = ({ panel, line, text }: Palette) =>
+  ({
+    trigger: "item",
+    confine: true,
+    backgroundColor: panel,
+    borderColor: line,
+    textStyle: { color: text, fontSize: 12 },
+  }) as const;

@@ -1,6 +1,6 @@
 import type { EChartsCoreOption } from "echarts/core";
 import type { ScatterData, ScatterPoint } from "../../tune/scatter-point.ts";
-import type { Palette } from "./palette.ts";
+import { type Palette, tipOf } from "./palette.ts";
 import { textLines } from "./wording.ts";
 
 /** How high the chart of settings is, in pixels. */
@@ -57,11 +57,7 @@ export function scatterOption({ points }: ScatterData, palette: Palette): EChart
       data: Object.values(KINDS).map(({ name }) => name),
     },
     tooltip: {
-      trigger: "item",
-      confine: true,
-      backgroundColor: palette.panel,
-      borderColor: palette.line,
-      textStyle: { color: palette.text, fontSize: 12 },
+      ...tipOf(palette),
       formatter: (given: { readonly data?: { readonly lines?: readonly string[] } }) =>
         textLines(given.data?.lines ?? []),
     },

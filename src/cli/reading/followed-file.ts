@@ -1,7 +1,7 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { bytesOf, STDIN } from "../report/byte-source.ts";
-import { LineScanner } from "../report/line-scanner.ts";
+import { bytesOf, STDIN } from "./byte-source.ts";
+import { LineScanner } from "./line-scanner.ts";
 
 /** What is told of a file while it is followed. */
 export interface Follower {
