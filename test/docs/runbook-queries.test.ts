@@ -162,7 +162,8 @@ describeWith("jq")("the filters of the log", () => {
 
   async function run(code: string): Promise<{ readonly stdout: string; readonly stderr: string }> {
     const jq = program("jq");
-    return promisify(execFile)("bash", ["-euo", "pipefail", "-c", code], {
+    // With a socket for its standard input, bash may take itself for a remote login and read what is meant for one.
+    return promisify(execFile)("bash", ["--norc", "-euo", "pipefail", "-c", code], {
       cwd: root.pathname,
       env: {
         ...process.env,
