@@ -75,17 +75,24 @@ const FAMILIES: Readonly<Record<MetricFamily, string>> = {
   quota: "Of an `ExhaustionRegistry`:",
   ledger: "Of a `CreditLedger`:",
   cluster: "Of what `joinCluster` returns, in each task:",
+  state: "Of what `persist` returns:",
+  owner: "Of what `connectOwner` returns, in each isolate:",
 };
 
 /** The metrics of what is no breaker. */
 const MEASURED = [
-  "## Quota, money, cluster",
+  "## Quota, money, cluster, stores, owners",
   "",
   "What is no breaker is a source as well, by the same functions: `exportToPrometheus(ledger, register)`,",
   "`exportToOpenTelemetry(cluster)`. It is read when scraped. Several of a kind in one registry make one number each:",
   "counters are summed, of the others the worst is shown. Names of providers, models and budgets are bounded as those of",
-  "breakers are (`nameBudget`, 150 for each source and metric); a provider that was marked stays at 0. Models of the price",
-  "table have their counters at zero from the start.",
+  "breakers are (`nameBudget`, 150 for each source and metric; 150 owners in all); a provider that was marked stays at 0.",
+  "Models of the price table have their counters at zero from the start.",
+  "",
+  "The counters of stores and owners are kept whether anybody listens to the events or not. What happens while a process",
+  "starts, before its first scrape, shows in no `increase`: so a row that is rejected then, and a spend that is lost, also",
+  "set a moment. `breaker.restore` and `registry.restore`, called by hand, throw and are not counted. The object that owns",
+  "a provider exports no metrics: what it does (`circuit.*`, `owner.store_failed`, its own `state.rejected`) is in its log.",
   ...Object.entries(FAMILIES).flatMap(([family, title]) => [
     "",
     title,

@@ -1,5 +1,7 @@
 import { CLUSTER_EVENTS } from "./cluster-events.ts";
+import type { Field } from "./field.ts";
 import type { MetricDefinition } from "./metric-definition.ts";
+import { STATE_EVENTS } from "./state-events.ts";
 
 type Values = MetricDefinition["values"];
 
@@ -8,13 +10,23 @@ const NAMES: Values = [];
 const ONE: Values = [[]];
 const common = { perBreaker: false, labels: [], values: ONE } as const;
 
-const { shape: reasons } = CLUSTER_EVENTS["cluster.rejected"].fields.reason;
-/** The words of the event. */
-const REJECTIONS: Values = reasons.kind === "word" ? reasons.words.map((word) => [`${word}`]) : [];
+/** The words of an event's field. */
+const wordsOf = ({ shape }: Field<unknown>): Values =>
+  shape.kind === "word" ? shape.words.map((word) => [`${word}`]) : [];
+
+const REJECTIONS = wordsOf(CLUSTER_EVENTS["cluster.rejected"].fields.reason);
+const OPERATIONS = wordsOf(STATE_EVENTS["state.store_failed"].fields.operation);
+/** The codes of a `SnapshotError`; whoever counts them has a place for each. */
+const SNAPSHOT_CODES: Values = ["JSON", "KIND", "VERSION", "FORM", "SIZE"].map((code) => [
+  `ERR_SNAPSHOT_${code}`,
+]);
 
 const quota = { ...common, of: "quota" } as const;
 const ledger = { ...common, of: "ledger" } as const;
 const cluster = { ...common, of: "cluster" } as const;
+const state = { ...common, of: "state" } as const;
+const owner = { ...common, of: "owner" } as const;
+const perOwner = { labels: ["owner"], values: NAMES, names: 1 } as const;
 const perProvider = { labels: ["provider"], values: NAMES, names: 1 } as const;
 const perBudget = { labels: ["budget"], values: NAMES, names: 1 } as const;
 const perModel = { labels: ["provider", "model"], values: NAMES, names: 2 } as const;
@@ -160,6 +172,99 @@ export const MEASURED_METRICS = {
     type: "gauge",
     unit: "s",
     help: "The last reset of a breaker of the fleet that the task knows of, in Unix time on the store's clock; 0 before one",
+    combine: "largest",
+  }),
+  telltale_state_store_failing: define({
+    ...state,
+    labels: ["operation"],
+    values: OPERATIONS,
+    type: "gauge",
+    unit: "",
+    help: "1 while the store cannot be read (load) or written (write), so that nothing is saved, 0 while it can",
+    combine: "largest",
+  }),
+  telltale_state_store_failures_total: define({
+    ...state,
+    labels: ["operation"],
+    values: OPERATIONS,
+    type: "counter",
+    unit: "{failure}",
+    help: "How often the store began to fail",
+    combine: "sum",
+  }),
+  telltale_state_waiting: define({
+    ...state,
+    type: "gauge",
+    unit: "{row}",
+    help: "Rows of breakers that wait to be written",
+    combine: "sum",
+  }),
+  telltale_state_rejected_total: define({
+    ...state,
+    labels: ["code"],
+    values: SNAPSHOT_CODES,
+    type: "counter",
+    unit: "{row}",
+    help: "Rows that could not be used when the store was read, or not be kept when it was written",
+    combine: "sum",
+  }),
+  telltale_state_rejected_timestamp_seconds: define({
+    ...state,
+    type: "gauge",
+    unit: "s",
+    help: "When a row was rejected last, in Unix time; 0 before one",
+    combine: "largest",
+  }),
+  telltale_owner_unreachable: define({
+    ...owner,
+    ...perOwner,
+    type: "gauge",
+    unit: "",
+    help: "1 from a question that the owner did not answer until it answers one, 0 otherwise",
+    combine: "largest",
+  }),
+  telltale_owner_requests_total: define({
+    ...owner,
+    ...perOwner,
+    type: "counter",
+    unit: "{request}",
+    help: "Requests to the owner, whether a call waited for them or not",
+    combine: "sum",
+  }),
+  telltale_owner_failures_total: define({
+    ...owner,
+    labels: ["owner", "fallback"],
+    values: NAMES,
+    names: 1,
+    type: "counter",
+    unit: "{failure}",
+    help: "How often the owner was asked in vain, by what the isolate went on by",
+    combine: "sum",
+  }),
+  telltale_owner_waiting: define({
+    ...owner,
+    ...perOwner,
+    type: "gauge",
+    unit: "{spend}",
+    help: "Spends that the owner has not acknowledged: lost if the isolate ends",
+    combine: "sum",
+  }),
+  telltale_owner_spends_lost_total: define({
+    ...owner,
+    labels: ["owner", "reason"],
+    values: NAMES,
+    names: 1,
+    type: "counter",
+    unit: "{spend}",
+    help: "Spends that no ledger has: refused by it, or given up because too many waited (overflow)",
+    combine: "sum",
+  }),
+  telltale_owner_spend_lost_timestamp_seconds: define({
+    ...owner,
+    ...perOwner,
+    type: "gauge",
+    unit: "s",
+    help: "When a spend was lost last, in Unix time; 0 before one",
     combine: "largest",
   }),
 } as const satisfies Record<string, MetricDefinition>;

@@ -20,7 +20,7 @@ export interface Measures {
 /** Where a source keeps its {@link Measures}; the same in every copy of telltale. */
 export const MEASURES: unique symbol = Symbol.for("telltale.measures");
 
-/** Something beside breakers that has metrics: marks of quota, a ledger, a cluster. */
+/** Something beside breakers that has metrics: marks of quota, a ledger, a cluster, a store, an owner. */
 export interface MeasuredSource {
   readonly [MEASURES]: Measures;
 }

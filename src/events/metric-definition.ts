@@ -5,7 +5,7 @@
 export type Combine = "sum" | "largest" | "smallest" | "earliest";
 
 /** What the metrics of a source that is no breaker are about. */
-export type MetricFamily = "quota" | "ledger" | "cluster";
+export type MetricFamily = "quota" | "ledger" | "cluster" | "state" | "owner";
 
 /** What the catalogue knows of one metric. */
 export interface MetricDefinition {

@@ -61,6 +61,11 @@ export const OWNER_EVENTS = {
       reason: field.word(["refused", "overflow"], "The ledger refused it, or too many waited"),
       error: field.optional(field.error("What the ledger said")),
     },
-    metrics: [],
+    metrics: [
+      {
+        metric: "telltale_owner_spends_lost_total",
+        labels: { owner: "owner", reason: "reason" },
+      },
+    ],
   }),
 } as const;

@@ -26,7 +26,9 @@ export const STATE_EVENTS = {
     sentence: "store failed",
     when: "A store could not be read or written in time. Told once until it has recovered; calls go on",
     fields: { store, operation, waiting, error: field.error("What stood in the way") },
-    metrics: [],
+    metrics: [
+      { metric: "telltale_state_store_failures_total", labels: { operation: "operation" } },
+    ],
   }),
   "state.store_recovered": define({
     severity: "info",

@@ -32,9 +32,12 @@ export class MeasuredGroup {
   readonly names: readonly MeasuredName[];
   readonly #check: Check;
   readonly #sources = new Map<MeasuredSource, Held>();
+  /** The names of sources that have one each: they count against one budget, or it would bound nothing. */
+  readonly #ownNames: Held["names"] | null;
 
   constructor(check: Check, family: MetricFamily) {
     this.#check = check;
+    this.#ownNames = family === "owner" ? new Map() : null;
     this.names = measuredNames(family);
   }
 
@@ -62,7 +65,12 @@ export class MeasuredGroup {
     const known = this.#sources.get(source);
     if (known === undefined) {
       const budget = nameBudget ?? DEFAULT_NAME_BUDGET;
-      const held = { holds: 0, nameBudget: budget, names: new Map(), gauges: new Map() };
+      const held = {
+        holds: 0,
+        nameBudget: budget,
+        names: this.#ownNames ?? new Map(),
+        gauges: new Map(),
+      };
       this.#sources.set(source, held);
       return held;
     }

@@ -100,10 +100,11 @@ const exportsByMeter = new WeakMap<api.Meter, MeterExport>();
  * room for 150 names, so raise its `cardinalitySelector` together with the budget. Of a breaker registry, the breakers
  * that come later are added and those that go are taken out.
  *
- * Of an `ExhaustionRegistry`, a `CreditLedger` or a `Cluster` the metrics that begin with `telltale.` are added; of the
- * options only `meterProvider` and `nameBudget` have a use then.
+ * Of an `ExhaustionRegistry`, a `CreditLedger`, a `Cluster`, and of what `persist` and `connectOwner` return, the metrics
+ * that begin with `telltale.` are added; of the options only `meterProvider` and `nameBudget` have a use then.
  *
- * @param source a breaker, several, a breaker registry, marks of quota, a ledger or a cluster
+ * @param source a breaker, several, a breaker registry, marks of quota, a ledger, a cluster, state that is
+ * kept, the connection to an owner
  * @returns a function that detaches the breakers. SDKs go on to export the last value of what was ever observed: the
  * gauges of these breakers are set to 0 at the next collection, their counters stay as they are
  * @throws {TypeError} when an argument is of the wrong type or an option is unknown

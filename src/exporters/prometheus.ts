@@ -213,10 +213,12 @@ function exportOf(registry: PrometheusRegistry): PrometheusExport {
  * `registry.clear()` detaches all breakers. Of a breaker registry, the breakers that come later are added and those that
  * go are taken out.
  *
- * Of an `ExhaustionRegistry`, a `CreditLedger` or a `Cluster` the metrics that begin with `telltale_` are added; of the
- * options only `nameBudget` has a use then, for providers, models and budgets.
+ * Of an `ExhaustionRegistry`, a `CreditLedger`, a `Cluster`, and of what `persist` and `connectOwner` return, the metrics
+ * that begin with `telltale_` are added; of the options only `nameBudget` has a use then, for providers, models, budgets and
+ * owners.
  *
- * @param source a breaker, several, a breaker registry, marks of quota, a ledger or a cluster
+ * @param source a breaker, several, a breaker registry, marks of quota, a ledger, a cluster, state that is
+ * kept, the connection to an owner
  * @param promRegistry the registry, such as prom-client's `register`
  * @returns a function that takes the breakers out of the registry again, and the metrics with the last of them
  * @throws {TypeError} when an argument is of the wrong type or an option is unknown

@@ -1,10 +1,11 @@
 import type { BreakerRegistry } from "../core/breaker-registry.ts";
+import { MEASURES, type MeasuredSource } from "../events/measurement.ts";
 import { type PersistOptions, persistSettings } from "./persist-options.ts";
 import { StateKeeper } from "./state-keeper.ts";
 import type { StateStore } from "./store.ts";
 
-/** State that is being kept. */
-export interface Persistence {
+/** State that is being kept. The exporters of metrics take it as a source. */
+export interface Persistence extends MeasuredSource {
   /** Whether the store has been read. Until then nothing is written: it would replace what was there. */
   readonly loaded: boolean;
   /**
@@ -24,7 +25,8 @@ export interface Persistence {
  * Keeps the breakers of a registry, and parts such as quota and ledger, in a store: goes on where the last process
  * stopped, writes each change of state at once and counters in batches. A store that is slow or fails delays and fails
  * no call: what waits is remembered by name and tried again, `state.store_failed` and `state.store_recovered` tell it,
- * and a row that cannot be used is told as `state.rejected` while the others are.
+ * and a row that cannot be used is told as `state.rejected` while the others are. Exporters of metrics take what it
+ * returns as a source.
  *
  * Resolves when the store has been read, or has failed to answer in time: then calls go on without, and what it has is
  * taken in when it answers. Wait for it before the first call and before the exporters are attached.
@@ -52,6 +54,7 @@ export async function persist(
     get loaded() {
       return keeper.loaded;
     },
+    [MEASURES]: keeper.measures,
     flush: () => keeper.flush(),
     close,
     async [Symbol.asyncDispose]() {

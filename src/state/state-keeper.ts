@@ -1,10 +1,13 @@
 import type { BreakerRegistry } from "../core/breaker-registry.ts";
+import { isSnapshotError } from "../core/snapshot-error.ts";
 import { Check } from "../events/check.ts";
+import type { Measures } from "../events/measurement.ts";
 import { KeptPart } from "./kept-part.ts";
 import { partOf } from "./part-rows.ts";
 import type { PersistSettings } from "./persist-options.ts";
 import type { StateRow, StateStore } from "./store.ts";
 import { StoreHealth, type StoreOperation } from "./store-health.ts";
+import { storeMeasures } from "./store-measures.ts";
 import { checkedRows } from "./store-rows.ts";
 import { Turns } from "./turns.ts";
 import { UnsavedBreakers } from "./unsaved-breakers.ts";
@@ -67,6 +70,11 @@ export class StateKeeper {
   /** Whether everything that the store had has been read. */
   get loaded(): boolean {
     return this.#loaded;
+  }
+
+  /** What exporters of metrics read. */
+  get measures(): Measures {
+    return storeMeasures(this.#health);
   }
 
   /** Resolves when the store was read, or at the first sign that this will take its time. */
@@ -175,8 +183,9 @@ export class StateKeeper {
     }
     try {
       this.#registry.restore([row], { source });
-    } catch {
+    } catch (error) {
       // The registry has told why.
+      if (isSnapshotError(error)) this.#health.countRejected(error.code);
       return;
     }
     const breaker = this.#registry.peek(name);

@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import { type Audience, audienceOf } from "../core/guarded-bus.ts";
+import type { SnapshotErrorCode } from "../core/snapshot-error.ts";
 import { describeError } from "../events/describe-error.ts";
 import type { EventBus } from "../events/event-bus.ts";
 import { snapshotRejected } from "../events/snapshot-rejected.ts";
@@ -20,8 +21,18 @@ export class StoreHealth {
   readonly #waiting: () => number;
   #failures = 0;
   #failedMs = 0;
-  /** The keys whose rows were refused, so that each is told once. */
-  readonly #refused = new Set<string>();
+  #failing: StoreOperation | null = null;
+  readonly #losses: Record<StoreOperation, number> = { load: 0, write: 0 };
+  readonly #rejections: Record<SnapshotErrorCode, number> = {
+    ERR_SNAPSHOT_JSON: 0,
+    ERR_SNAPSHOT_KIND: 0,
+    ERR_SNAPSHOT_VERSION: 0,
+    ERR_SNAPSHOT_FORM: 0,
+    ERR_SNAPSHOT_SIZE: 0,
+  };
+  #rejectedAtMs = 0;
+  /** The keys whose rows were refused, and whether somebody heard it: each is counted once, and told once. */
+  readonly #refused = new Map<string, boolean>();
 
   /** `waiting` counts the rows that wait to be written. */
   constructor(
@@ -40,6 +51,31 @@ export class StoreHealth {
     return this.#failures > 0;
   }
 
+  /** What the store cannot do at present; null when it can do everything. */
+  get failing(): StoreOperation | null {
+    return this.#failing;
+  }
+
+  /** How often it began to fail. */
+  get losses(): Readonly<Record<StoreOperation, number>> {
+    return this.#losses;
+  }
+
+  /** Rows that could not be used or kept. */
+  get rejections(): Readonly<Record<SnapshotErrorCode, number>> {
+    return this.#rejections;
+  }
+
+  /** When the last of them was, on the wall clock; 0 before one. */
+  get rejectedAtMs(): number {
+    return this.#rejectedAtMs;
+  }
+
+  /** Rows that wait to be written. */
+  get waiting(): number {
+    return this.#waiting();
+  }
+
   /** How long to wait before the next attempt. */
   get waitMs(): number {
     return this.#retryMs * 2 ** Math.min(MOST_DOUBLINGS, Math.max(0, this.#failures - 1));
@@ -48,6 +84,8 @@ export class StoreHealth {
   failed(operation: StoreOperation, thrown: unknown): void {
     this.#failures++;
     if (this.#failures > 1) return;
+    this.#failing = operation;
+    this.#losses[operation]++;
     this.#failedMs = this.#clock.monotonicMs();
     if (!this.#audience.has("state.store_failed")) return;
     const error = describeError(thrown);
@@ -58,6 +96,7 @@ export class StoreHealth {
   worked(operation: StoreOperation): void {
     const failures = this.#failures;
     this.#failures = 0;
+    this.#failing = null;
     if (failures === 0 || !this.#audience.has("state.store_recovered")) return;
     const failedMs = Math.max(0, this.#clock.monotonicMs() - this.#failedMs);
     const fields = { store: this.#store.name, operation, waiting: this.#waiting() };
@@ -67,14 +106,24 @@ export class StoreHealth {
 
   /** A row that cannot be used, or that no store could keep. */
   rejected(key: string, fault: { readonly code: string; readonly path: string }): void {
-    if (this.#refused.has(key) || !this.#audience.has("state.rejected")) return;
+    const { code, path } = fault;
+    const known = this.#refused.get(key);
+    if (known === undefined) this.countRejected(code);
+    const isHeard = this.#audience.has("state.rejected");
     // More than that are told again some time, rather than remembered without end.
-    if (this.#refused.size >= MOST_REFUSED) this.#refused.clear();
-    this.#refused.add(key);
+    if (known === undefined && this.#refused.size >= MOST_REFUSED) this.#refused.clear();
+    this.#refused.set(key, known === true || isHeard);
+    if (known === true || !isHeard) return;
     const { instance } = this.#audience;
     const told = { atMs: this.#clock.epochMs(), instance };
-    const { code, path } = fault;
     this.#emit(snapshotRejected({ source: this.#store.name, subject: key, code, path }, told));
+  }
+
+  /** A row that somebody else has told of. */
+  countRejected(code: string): void {
+    this.#rejectedAtMs = this.#clock.epochMs();
+    // What throws may be of another copy of telltale, with codes of its own.
+    this.#rejections[isCode(code, this.#rejections) ? code : "ERR_SNAPSHOT_FORM"]++;
   }
 
   /** The row of this key can be used again. */
@@ -92,3 +141,6 @@ export class StoreHealth {
     this.#audience.emit(Object.freeze(event));
   }
 }
+
+const isCode = (code: string, known: object): code is SnapshotErrorCode =>
+  Object.hasOwn(known, code);

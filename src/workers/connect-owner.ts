@@ -1,9 +1,11 @@
 import { Check } from "../events/check.ts";
+import { MEASURES, type MeasuredSource } from "../events/measurement.ts";
 import type { StateStore } from "../state/store.ts";
 import type { Lifetime } from "./cloudflare.ts";
 import { connectionSettings, type OwnerConnectionOptions } from "./connect-options.ts";
 import { OwnedProvider } from "./owned-provider.ts";
 import { type ConnectionStats, OwnerLink, type OwnerNamespace } from "./owner-link.ts";
+import { ownerMeasures } from "./owner-measures.ts";
 
 /** What of a request its calls need. */
 export interface RequestScope {
@@ -19,8 +21,8 @@ export interface RequestScope {
   readonly warmStart?: StateStore;
 }
 
-/** What one isolate shares among its requests about one owner. */
-export interface OwnerConnection {
+/** What one isolate shares among its requests about one owner. The exporters of metrics take it as a source. */
+export interface OwnerConnection extends MeasuredSource {
   readonly name: string;
   readonly stats: ConnectionStats;
   /**
@@ -58,6 +60,7 @@ export function connectOwner(name: string, options: OwnerConnectionOptions = {})
   const link = new OwnerLink(name, connectionSettings(options));
   return Object.freeze({
     name,
+    [MEASURES]: ownerMeasures(link),
     get stats(): ConnectionStats {
       return Object.freeze({ ...link.stats });
     },

@@ -248,12 +248,13 @@ export class OwnedProvider {
   /** Checks a spend here, where the fault is, and keeps it until the owner has it. */
   #keep(spend: Spend): string {
     checkedSpend(SPEND, spend);
-    const { outbox, journal, nowMs } = this.#link;
+    const { outbox, journal, tally, settings, nowMs } = this.#link;
     const identified = { ...spend, id: spend.id ?? crypto.randomUUID() };
     const lost = outbox.spend(identified, nowMs);
     if (lost !== null) {
       const { provider, model, id } = lost;
       const reason = "overflow" as const;
+      tally.spendLost(reason, settings.clock.epochMs());
       journal.tell("owner.spend_lost", () => ({ provider, model, id, reason }));
     }
     return identified.id;

@@ -8,6 +8,7 @@ import { type OwnerAnswer, readAnswer } from "./owner-answer.ts";
 import type { OwnerControl } from "./owner-control.ts";
 import { OwnerJournal } from "./owner-journal.ts";
 import type { OwnerRequest } from "./owner-request.ts";
+import { OwnerTally } from "./owner-tally.ts";
 
 /** The Durable Object of an owner as its namespace hands it out. */
 export interface OwnerStub {
@@ -61,6 +62,7 @@ export class OwnerLink {
   silentUntilMs = Number.NEGATIVE_INFINITY;
   /** When a call of a breaker that is due ran without a permit, by breaker. */
   readonly #tried = new Map<string, number>();
+  readonly tally = new OwnerTally();
   #loss: { readonly sinceMs: number; count: number } | null = null;
 
   constructor(name: string, settings: ConnectionSettings) {
@@ -68,6 +70,11 @@ export class OwnerLink {
     this.settings = settings;
     this.outbox = new Outbox(settings.spendLimit);
     this.journal = new OwnerJournal(name, settings.bus, () => settings.clock.epochMs());
+  }
+
+  /** Whether the last question was in vain. */
+  get isLost(): boolean {
+    return this.#loss !== null;
   }
 
   get nowMs(): number {
@@ -126,6 +133,7 @@ export class OwnerLink {
   ): void {
     const { nowMs } = this;
     this.stats.failed++;
+    this.tally.failures[fallback]++;
     this.silentUntilMs = nowMs + this.settings.cacheMs;
     this.#loss ??= { sinceMs: nowMs - waitedMs, count: 0 };
     const count = ++this.#loss.count;
@@ -158,6 +166,7 @@ export class OwnerLink {
     for (const spend of this.outbox.acknowledge(answer.recorded)) {
       const { id, provider, model } = spend;
       const refused = answer.recorded.find((one) => one.id === id)?.refused ?? "";
+      this.tally.spendLost("refused", this.settings.clock.epochMs());
       this.journal.tell("owner.spend_lost", () => {
         const error = Object.freeze({ name: "RangeError", message: refused });
         return { provider, model, id, reason: "refused" as const, error };

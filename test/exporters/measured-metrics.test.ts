@@ -8,30 +8,9 @@ import { CreditLedger, ExhaustionRegistry } from "../../src/quota/index.ts";
 import { joined, nth } from "../cluster/fleet.ts";
 import { BOOM, failTimes } from "../support/breaker.ts";
 import { FakeClock, START_AT_MS } from "../support/fake-clock.ts";
+import { shown } from "../support/measured.ts";
 import { DAY_MS, DOLLAR, ledgerOf, PRICES } from "../support/quota.ts";
 import { type Page, packageVersion, parse, startSdk, valuesOf } from "../support/scrape.ts";
-
-/** What both pipelines show of sources; they must be the same. */
-function shown() {
-  const registry = new Registry();
-  const { meterProvider, text } = startSdk();
-  const attach = (source: MeasuredSource, nameBudget?: number) => {
-    const options = nameBudget === undefined ? {} : { nameBudget };
-    const offs = [
-      exportToPrometheus(source, registry, options),
-      exportToOpenTelemetry(source, { meterProvider, ...options }),
-    ];
-    return () => offs.map((off) => off());
-  };
-  const pages = async () => [parse(await registry.metrics()), parse(await text())] as const;
-  const values = async (metric: string) => {
-    const [prometheus, opentelemetry] = await pages();
-    const found = valuesOf(prometheus, `telltale_${metric}`);
-    expect(valuesOf(opentelemetry, `telltale_${metric}`)).toEqual(found);
-    return found;
-  };
-  return { registry, meterProvider, attach, pages, values };
-}
 
 /** A source of the test's making. */
 function sourceOf(read: () => readonly Measurement[]): MeasuredSource {

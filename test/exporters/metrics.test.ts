@@ -44,6 +44,17 @@ test("METRICS has the names, types and units of the contract", () => {
     "telltale_cluster_waiting gauge {breaker}",
     "telltale_cluster_rejected_total counter {message}",
     "telltale_cluster_reset_timestamp_seconds gauge s",
+    "telltale_state_store_failing gauge ",
+    "telltale_state_store_failures_total counter {failure}",
+    "telltale_state_waiting gauge {row}",
+    "telltale_state_rejected_total counter {row}",
+    "telltale_state_rejected_timestamp_seconds gauge s",
+    "telltale_owner_unreachable gauge ",
+    "telltale_owner_requests_total counter {request}",
+    "telltale_owner_failures_total counter {failure}",
+    "telltale_owner_waiting gauge {spend}",
+    "telltale_owner_spends_lost_total counter {spend}",
+    "telltale_owner_spend_lost_timestamp_seconds gauge s",
   ]);
 });
 
@@ -110,6 +121,17 @@ test("instrumentName() follows the rule of the contract", () => {
     "telltale.cluster_waiting",
     "telltale.cluster_rejected",
     "telltale.cluster_reset_timestamp_seconds",
+    "telltale.state_store_failing",
+    "telltale.state_store_failures",
+    "telltale.state_waiting",
+    "telltale.state_rejected",
+    "telltale.state_rejected_timestamp_seconds",
+    "telltale.owner_unreachable",
+    "telltale.owner_requests",
+    "telltale.owner_failures",
+    "telltale.owner_waiting",
+    "telltale.owner_spends_lost",
+    "telltale.owner_spend_lost_timestamp_seconds",
   ]);
 });
 

@@ -1,0 +1,29 @@
+import type { Measurement, Measures } from "../events/measurement.ts";
+import type { StoreHealth } from "./store-health.ts";
+
+type Facts = Pick<StoreHealth, "failing" | "losses" | "waiting" | "rejections" | "rejectedAtMs">;
+
+/** The metrics of state that is kept in a store: whether the store takes it, and what of it could not be used. */
+export function storeMeasures(health: Facts): Measures {
+  const read = (): readonly Measurement[] => {
+    const { failing, losses, waiting, rejections, rejectedAtMs } = health;
+    return [
+      ...Object.entries(losses).flatMap(([operation, count]) => [
+        one("telltale_state_store_failing", failing === operation ? 1 : 0, operation),
+        one("telltale_state_store_failures_total", count, operation),
+      ]),
+      one("telltale_state_waiting", waiting),
+      ...Object.entries(rejections).map(([code, count]) =>
+        one("telltale_state_rejected_total", count, code),
+      ),
+      one("telltale_state_rejected_timestamp_seconds", rejectedAtMs / 1000),
+    ];
+  };
+  return { family: "state", read };
+}
+
+const one = (
+  metric: Measurement["metric"],
+  value: number,
+  ...words: readonly string[]
+): Measurement => ({ metric, words, value });
