@@ -72,7 +72,16 @@ describe.each(cases)("$name", ({ rule }) => {
     for (const node of nodes(rule, "LabelName")) {
       const label = textOf(rule, node);
       if (node.parent?.name === "GroupingLabels")
-        expect([...COMMON, "state", "sink", "provider", "budget", "reason"]).toContain(label);
+        expect([
+          ...COMMON,
+          "state",
+          "sink",
+          "provider",
+          "budget",
+          "reason",
+          "operation",
+          "owner",
+        ]).toContain(label);
       expect(label).not.toMatch(/^otel_|^le$/);
     }
   });

@@ -4,6 +4,7 @@ import { Registry } from "prom-client";
 import { ALERT_NAMES } from "../../scripts/docs/alert-names.ts";
 import { EVENTS, envelopeOf } from "../../src/events/catalogue.ts";
 import type { Field } from "../../src/events/field.ts";
+import type { MetricDefinition } from "../../src/events/metric-definition.ts";
 import { BREAKER_LABEL, METRICS, OTHER, SINKS } from "../../src/events/metrics.ts";
 import * as vocabulary from "../../src/events/vocabulary.ts";
 import { logCircuitEvents } from "../../src/exporters/pino.ts";
@@ -24,6 +25,9 @@ import {
   quotaGuard,
 } from "../../src/quota/index.ts";
 import { joinCluster, MemoryStore } from "../../src/redis/index.ts";
+import { createMemoryStore } from "../../src/state/index.ts";
+import { persistSettings } from "../../src/state/persist-options.ts";
+import { connectOwner } from "../../src/workers/index.ts";
 
 /** The fields of all events, and what the pino exporter adds or renames. */
 export const FIELDS: ReadonlySet<string> = new Set([
@@ -40,6 +44,7 @@ export const VALUES: ReadonlySet<string> = new Set([
   ...lists.flat(2).map(String),
   ...Object.values(EVENTS).flatMap(({ fields }) => Object.values(fields).flatMap(wordsOf)),
   ...["consecutive", "failureRate", "slowRate"].map(ruleName),
+  ...Object.values(METRICS).flatMap(({ values }: MetricDefinition) => values.flat()),
   ...["probe", "permanent", "permanent failure", OTHER, ...SINKS],
 ]);
 
@@ -67,6 +72,9 @@ const ledger = new CreditLedger({ prices: {} });
 /** A cluster that does nothing. */
 const STILL = { timers: { start: () => 0, stop: () => {} } };
 
+const KEPT = { batchMs: 1, timeoutMs: 1, retryMs: 1 };
+const OWNED = { cacheMs: 1_000, deadlineMs: 1, spendLimit: 1, unreserved: "block" } as const;
+
 /** Gives an option, without a value, to everything that has options: what does not know it says so. */
 const OPTION_TAKERS: readonly ((name: string) => unknown)[] = [
   (name) => new CircuitBreaker("x", { [name]: undefined }),
@@ -90,6 +98,9 @@ const OPTION_TAKERS: readonly ((name: string) => unknown)[] = [
       [name]: undefined,
       ...STILL,
     }),
+  (name) =>
+    persistSettings(new BreakerRegistry(), createMemoryStore(), { [name]: undefined, ...KEPT }),
+  (name) => connectOwner("x", { [name]: undefined, ...OWNED }),
 ];
 /** Options that must have a value, which the takers above give. */
 const NEEDED = new Set([

@@ -17,6 +17,7 @@ import {
   sumBy,
   worstState,
 } from "./queries.ts";
+import { keeping } from "./stores-owners.ts";
 
 export const OVERVIEW = { title: "Circuit breakers", uid: "telltale-overview" } as const;
 export const DEPTH = { title: "Circuit breaker in depth", uid: "telltale-breaker" } as const;
@@ -281,5 +282,5 @@ export const overview: Frame = {
     "All circuit breakers that telltale exports: which are open, what that costs, which will trip next, and whether the telemetry itself is whole.",
   breakers: "several",
   other: DEPTH,
-  rows: [now, which, calls, trips, recovery, money, cluster, telemetry],
+  rows: [now, which, calls, trips, recovery, money, cluster, keeping, telemetry],
 };

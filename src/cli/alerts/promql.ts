@@ -25,6 +25,8 @@ export class PromQl {
   readonly breaker: string;
   /** The labels of one breaker in one instance. */
   readonly instance: string;
+  /** The labels of one instance of a service. */
+  readonly process: string;
   /** The name of the breaker of an alert: a template of Prometheus. */
   readonly breakerName = `{{ $labels.${BREAKER_LABEL.prometheus} }}`;
   /** The service of an alert, in words: a template of Prometheus. */
@@ -38,6 +40,7 @@ export class PromQl {
     this.serviceText = groupBy.map((label) => `${label} {{ $labels.${label} }}`).join(", ");
     this.service = groupBy.join(", ");
     this.breaker = [...groupBy, name].join(", ");
+    this.process = [...groupBy, instanceLabel].join(", ");
     this.instance = [...groupBy, instanceLabel, name].join(", ");
   }
 

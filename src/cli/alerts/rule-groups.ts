@@ -1,11 +1,13 @@
 import type { AlertSettings } from "./alert-settings.ts";
 import { clusterAlerts } from "./cluster-alerts.ts";
 import { logAlerts } from "./log-alerts.ts";
+import { ownerAlerts } from "./owner-alerts.ts";
 import { PromQl } from "./promql.ts";
 import { quotaAlerts } from "./quota-alerts.ts";
 import { recoveryAlerts } from "./recovery-alerts.ts";
 import { isAlert, type RuleGroup } from "./rule.ts";
 import { stateAlerts } from "./state-alerts.ts";
+import { storeAlerts } from "./store-alerts.ts";
 import { telemetryAlerts } from "./telemetry-alerts.ts";
 import type { Thresholds } from "./thresholds.ts";
 import { trafficAlerts } from "./traffic-alerts.ts";
@@ -20,6 +22,8 @@ const GROUPS: readonly MakeGroup[] = [
   recoveryAlerts,
   quotaAlerts,
   clusterAlerts,
+  storeAlerts,
+  ownerAlerts,
   telemetryAlerts,
 ];
 

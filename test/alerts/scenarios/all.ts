@@ -9,6 +9,7 @@ import { PROBE_SCENARIOS } from "./probes.ts";
 import { QUOTA_SCENARIOS } from "./quota.ts";
 import { RECORDING_SCENARIOS } from "./recordings.ts";
 import { RECOVERY_SCENARIOS } from "./recovery.ts";
+import { STORE_OWNER_SCENARIOS } from "./stores-owners.ts";
 import { TELEMETRY_SCENARIOS } from "./telemetry.ts";
 import { TRAFFIC_SCENARIOS } from "./traffic.ts";
 import { TRIP_IMMINENT_SCENARIOS } from "./trip-imminent.ts";
@@ -24,6 +25,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...RECOVERY_SCENARIOS,
   ...QUOTA_SCENARIOS,
   ...CLUSTER_SCENARIOS,
+  ...STORE_OWNER_SCENARIOS,
   ...TELEMETRY_SCENARIOS,
   ...RECORDING_SCENARIOS,
   ...NAMESAKE_SCENARIOS,
