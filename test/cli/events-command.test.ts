@@ -79,7 +79,7 @@ test("telltale events --format json is the whole catalogue as data", async () =>
     for (const { metric, labels, opentelemetry } of metrics) {
       expect(Object.keys(METRICS)).toContain(metric);
       expect(Object.keys(labels).sort()).toEqual([...METRICS[metric].labels].sort());
-      expect(opentelemetry).toMatch(/^circuit_breaker\.[a-z_]+$/);
+      expect(opentelemetry).toMatch(/^(circuit_breaker|telltale)\.[a-z_]+$/);
     }
   }
   const [latency] = (await json("circuit.success"))[0].fields;
