@@ -103,6 +103,12 @@ describe("the lines that each alert looks for, of a recorded log", () => {
     CircuitBreakerForcedOpenStuck: [3],
     CircuitBreakerProbesStuck: [1, 2],
     CircuitBreakerRecoveryRegression: [1, 1, 1, 1],
+    CircuitBreakerStoreFailing: [1, 1],
+    CircuitBreakerSnapshotRejected: [1],
+    // The two first calls that asked in vain, and the 1st, 2nd and 4th report.
+    CircuitBreakerOwnerUnreachable: [5, 2],
+    // One gave way, one was refused.
+    CircuitBreakerSpendLost: [2],
     CircuitBreakerEventsDropped: [1],
   };
 

@@ -1,14 +1,17 @@
+import { expect } from "vitest";
 import { logCircuitEvents } from "../../src/exporters/pino.ts";
-import { CircuitBreaker, createEventBus } from "../../src/index.ts";
+import { CircuitBreaker, createEventBus, type EventBus } from "../../src/index.ts";
 import { memoryLog } from "../exporters/pino-destination.ts";
 import { BOOM, failTimes, succeed } from "../support/breaker.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { ownerRun } from "../support/owner-run.ts";
+import { stateRun } from "../support/state-run.ts";
 import { permitOf, refusalOf } from "../support/states.ts";
 
 /**
  * A log that pino wrote in two processes. "payments" of instance a comes near a trip, trips on errors, fails a probe
  * and recovers after two minutes; that of b is forced open. "search" trips on slow calls, and its probe decides nothing.
- * One listener fails.
+ * One listener fails. A store fails and recovers, an owner does not answer for a while, a snapshot is rejected.
  */
 export async function recordedLog(): Promise<readonly string[]> {
   const clock = new FakeClock();
@@ -46,7 +49,18 @@ export async function recordedLog(): Promise<readonly string[]> {
     throw BOOM;
   });
   payments.disable();
+  await stateRun(only("state.*", b), {});
+  await ownerRun({ bus: only("owner.*", b) });
+  const restored = new CircuitBreaker("payments", { clock, bus: only("state.*", b) });
+  expect(() => restored.restore("cut off")).toThrow("snapshot");
   // What the sampling still holds back is written as the log is detached.
   for (const off of offs) off();
   return written;
+}
+
+/** A bus of which only the events of one family go on. */
+function only(family: "state.*" | "owner.*", target: EventBus): EventBus {
+  const bus = createEventBus(target.instance === undefined ? {} : { instance: target.instance });
+  bus.on(family, (event) => target.emit(event));
+  return bus;
 }

@@ -1,59 +1,11 @@
-import type { EventType } from "../../events/event.ts";
 import { BREAKER_LABEL } from "../../events/metrics.ts";
-import { type Matcher, writtenMatcher } from "./matcher.ts";
+import { LogQl } from "./logql.ts";
 import type { Scope } from "./promql.ts";
 import { type AlertingRule, lines, type RuleGroup } from "./rule.ts";
+import { storeOwnerLogAlerts } from "./store-owner-log-alerts.ts";
 import type { Thresholds } from "./thresholds.ts";
 
 const BREAKER = BREAKER_LABEL.prometheus;
-
-/** The parts of LogQL that depend on where the logs are kept. */
-class LogQl {
-  /** The labels of a service, which are labels of its streams. */
-  readonly service: string;
-  /** The breaker is a field of a line; as a label it is called as in the metrics, so that routes fit both. */
-  readonly breaker: string;
-  readonly serviceText: string;
-  readonly #selector: string;
-
-  constructor({ matchers, groupBy }: Scope) {
-    this.service = groupBy.join(", ");
-    this.breaker = [...groupBy, BREAKER].join(", ");
-    this.serviceText = groupBy.map((label) => `${label} {{ $labels.${label} }}`).join(", ");
-    // Loki refuses a selector that would match every stream there is.
-    const anyService: Matcher = { label: groupBy[0] ?? "job", operator: "=~", value: ".+" };
-    const chosen = matchers.length > 0 ? matchers : [anyService];
-    this.#selector = `{${chosen.map(writtenMatcher).join(", ")}}`;
-  }
-
-  /**
-   * The lines of some events. `fields` are the fields of a line that the filters, the grouping or `unwrap` ask for, by
-   * the label that they become; `filters` come after them.
-   */
-  events(
-    types: readonly EventType[],
-    fields: Readonly<Record<string, string>> = {},
-    ...filters: readonly string[]
-  ): string {
-    const labels = Object.entries({ type: "type", [BREAKER]: "breaker", ...fields })
-      .map(([label, field]) => `${label}="${field}"`)
-      .join(", ");
-    // The text is looked for first, because reading a line as JSON costs far more.
-    const quick =
-      types.length === 1 ? `|= "${types[0]}"` : `|~ "${types.join("|").replaceAll(".", "[.]")}"`;
-    const exact =
-      types.length === 1
-        ? `| type = "${types[0]}"`
-        : `| type =~ "${types.join("|").replaceAll(".", "[.]")}"`;
-    return [
-      this.#selector,
-      quick,
-      `| json ${labels}`,
-      exact,
-      ...filters.map((text) => `| ${text}`),
-    ].join(" ");
-  }
-}
 
 /** Alerts from log lines, for teams without metrics; named as those from metrics, with the same runbooks. */
 export function logAlerts(scope: Scope, thresholds: Thresholds): RuleGroup {
@@ -68,6 +20,7 @@ export function logAlerts(scope: Scope, thresholds: Thresholds): RuleGroup {
       forcedOpenStuck(q),
       probesStuck(q),
       recoveryRegression(q, thresholds),
+      ...storeOwnerLogAlerts(q),
       eventsDropped(q),
     ],
   };
