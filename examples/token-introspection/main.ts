@@ -23,9 +23,10 @@ const service = await resourceService(introspect);
 
 const say = (line: string): void => console.log(line);
 let served = { count: 0, oldestMs: 0 };
-bus.on("circuit.open", ({ reason, consecutiveFailures, error }) =>
-  say(`  breaker opens: ${reason}, ${consecutiveFailures} in a row (${error?.message})`),
-);
+bus.on("circuit.open", ({ reason, consecutiveFailures, error }) => {
+  const code = error?.code === undefined ? "" : `, ${error.code}`;
+  say(`  breaker opens: ${reason}, ${consecutiveFailures} in a row (${error?.message}${code})`);
+});
 bus.on("circuit.close", ({ mttrMs, skipsInIncident }) =>
   say(`  breaker closes after ${Math.round(mttrMs ?? 0)} ms, ${skipsInIncident} calls refused`),
 );

@@ -128,17 +128,27 @@ export function isCircuitOpenError(value: unknown): value is CircuitOpenError {
 }
 
 const REPORT_BRAND = Symbol.for("telltale.RetryError");
+
+interface Reporting {
+  readonly [REPORT_BRAND]?: unknown;
+  readonly name?: unknown;
+  readonly cause?: unknown;
+}
+
 /** Retries around retries, at the most. */
 const DEEPEST_REPORT = 8;
 
-/** What an error is about: one that only reports another, as that of a retry that gave up, is about its cause. */
+/**
+ * What an error is about: one that only reports another, as that of a retry that gave up, is about its cause; and so is
+ * the `TypeError` of a `fetch` whose dispatcher a breaker refused.
+ */
 export function reported(error: unknown): unknown {
   try {
     let about = error;
     for (let depth = 0; depth < DEEPEST_REPORT; depth++) {
       if (typeof about !== "object" || about === null) return about;
-      const { [REPORT_BRAND]: brand, cause }: { [REPORT_BRAND]?: unknown; cause?: unknown } = about;
-      if (brand !== true) return about;
+      const { [REPORT_BRAND]: brand, name, cause }: Reporting = about;
+      if (brand !== true && !(name === "TypeError" && isRefusal(cause))) return about;
       about = cause;
     }
     return about;

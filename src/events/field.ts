@@ -6,7 +6,7 @@ export interface ErrorInfo {
   /** The error's `name`, or the type of a thrown value that is no error. */
   readonly name: string;
   readonly message: string;
-  /** The error's `code` when it has one, such as `ECONNREFUSED`. */
+  /** The `code` of the error, or of the first of its causes that has one, such as `ECONNREFUSED`. */
   readonly code?: string;
 }
 

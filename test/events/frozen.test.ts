@@ -123,6 +123,8 @@ test("error of an event is a copy: the thrown error is not touched and not held"
   expect(Object.isFrozen(error)).toBe(false);
 });
 
+const circular = new Error("round");
+circular.cause = circular;
 const nameless = Object.assign(Object.create(null), { message: "bare" });
 const unreadable = new Proxy(new Error("hidden"), {
   get: () => {
@@ -140,6 +142,11 @@ test.each([
   { thrown: Symbol("s"), error: { name: "symbol", message: "Symbol(s)" } },
   { thrown: { message: "like", name: "Like" }, error: { name: "Like", message: "like" } },
   { thrown: Object.freeze({ code: 7 }), error: { message: "[object Object]", code: "7" } },
+  {
+    thrown: new TypeError("fetch failed", { cause: Object.assign(new Error(), { code: "E7" }) }),
+    error: { message: "fetch failed", code: "E7" },
+  },
+  { thrown: circular, error: { message: "round" } },
   { thrown: nameless, error: { message: "bare" } },
   { thrown: unreadable, error: { name: "Unreadable" } },
   { thrown: { message: { deep: 1 }, name: 5 }, error: { name: "5", message: "[object Object]" } },

@@ -1,6 +1,7 @@
 import { Agent, type Dispatcher, request, fetch as undiciFetch } from "undici";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { breakerInterceptor } from "../../src/http/index.ts";
+import { breakerInterceptor, refusalResponse } from "../../src/http/index.ts";
+import { CircuitBreaker, createEventBus, pipeline, refusalOf, retry } from "../../src/index.ts";
 import { type GuardedServer, guardedServer } from "../support/guarded-server.ts";
 import { status } from "../support/loopback.ts";
 
@@ -41,6 +42,24 @@ test("breakerInterceptor() refuses a fetch that uses the dispatcher", async () =
     message: "fetch failed",
     cause: { code: "ERR_CIRCUIT_OPEN" },
   });
+});
+
+test("trap 11: a fetch that the interceptor refused is unreached around it, and is told as a refusal", async () => {
+  const { server, breaker, clock } = given;
+  breaker.forceOpen("test", { forMs: 60_000 });
+  const around = new CircuitBreaker("around", { clock, failureThreshold: 1 });
+  const waits: unknown[] = [];
+  const bus = createEventBus();
+  bus.on("retry.give_up", ({ reason }) => void waits.push(reason));
+  const guarded = pipeline(retry("orders", { bus, clock }), around);
+  const failed = await guarded
+    .call(() => undiciFetch(server.url, { dispatcher }))
+    .catch((error: unknown) => error);
+  expect(around.stats.calls).toMatchObject({ unreached: 1, error: 0 });
+  // It is not tried again before the breaker would take it, which is too long to wait for.
+  expect(waits).toEqual(["retry_after"]);
+  expect(refusalOf(failed)).toMatchObject({ breaker: breaker.name });
+  expect(refusalResponse(failed)?.headers.get("retry-after")).toBe("60");
 });
 
 test("breakerInterceptor() counts a body that breaks in the middle", async () => {
