@@ -1,3 +1,4 @@
+import { LONGEST_SHARED_NOTE } from "../core/force-change.ts";
 import {
   type ClusterMessage,
   LONGEST_MESSAGE,
@@ -16,7 +17,7 @@ const NUMBER_LIMIT = 1e14;
 /** The longest id of a task. */
 export const LONGEST_TASK = 128;
 /** The longest reason of an open. */
-export const LONGEST_NOTE = 256;
+export const LONGEST_NOTE = LONGEST_SHARED_NOTE;
 const LONGEST_INCIDENT = 64;
 const LONGEST_STORE_ID = 192;
 

@@ -144,7 +144,7 @@ export class CircuitBreaker implements BreakerView {
 
   /**
    * Refuses every call from now on, with reason `forced_open`. Within an incident the incident goes on; when already
-   * forced only the end changes, which no event tells since no state does.
+   * forced the end changes, and the reason if one is given: told as `circuit.force_changed`, since no state does.
    * @throws {TypeError|RangeError} when an argument is of the wrong type or outside its range
    */
   forceOpen(reason?: string, options?: ForceOpenOptions): void {

@@ -9,6 +9,7 @@ import type { Clock } from "./clock.ts";
 import { CooldownAttempts, type Cooling } from "./cooldown.ts";
 import type { Closing, Left, Opening, Resumed } from "./facts.ts";
 import type { Fleet, OwnOpen, PeerClose, PeerOpen } from "./fleet.ts";
+import { changeForce, type Force, NO_REASON } from "./force-change.ts";
 import { Incident, incidentIdOf, incidentSince } from "./incident.ts";
 import { type Committed, Journal } from "./journal.ts";
 import {
@@ -218,18 +219,18 @@ export class Circuit implements Committed {
     this.tellFleet({ forced: false, forMs, note: reason });
   }
 
-  /** `forMs` is Infinity for a forced open without an end. */
-  force(forced: Pick<Opening, "note" | "thrown"> & { forMs: number }, nowMs: number): void {
+  /** Of one that is forced open already only the end and the reason change. */
+  force(forced: Force & Pick<Opening, "thrown">, nowMs: number): void {
     const { note, thrown, forMs } = forced;
     const chance = this.#chanceOfId();
-    if (this.period.state === "forced_open") return;
+    if (changeForce(this, forced, nowMs)) return;
     if (this.period.state === "closed") this.#attempts?.leaveClosed(this.spentMs(nowMs));
-    const left = this.#commit(new ForcedOpenPeriod(nowMs + forMs), nowMs);
+    const left = this.#commit(new ForcedOpenPeriod(nowMs + forMs, note), nowMs);
     this.#openIncident(chance, nowMs);
     const cooldownMs = Number.isFinite(forMs) ? forMs : null;
     const opening = { ...left, cause: null, note, cooldownMs, sinceMs: nowMs, thrown };
     this.journal?.open({ ...opening, reason: "forced" }, nowMs);
-    this.tellFleet({ forced: true, forMs, note: note ?? "forced" });
+    this.tellFleet({ forced: true, forMs, note: note ?? NO_REASON });
   }
 
   tellFleet(open: Omit<OwnOpen, "incidentId">): void {
@@ -246,14 +247,15 @@ export class Circuit implements Committed {
       this.closeByPeer({ ...peer, note: undefined }, nowMs);
     }
     const retryMs = nowMs + remainingMs;
-    const { period } = this;
-    if (period.state === (forced ? "forced_open" : "open")) {
-      period.retryMs = retryMs;
+    const force = { note, forMs: remainingMs, peer: { origin, epoch } };
+    if (forced && changeForce(this, force, nowMs)) return;
+    if (!forced && this.period.state === "open") {
+      this.period.retryMs = retryMs;
       return;
     }
     const chance = this.#chanceOfId();
-    if (period.state === "closed") this.#attempts?.leaveClosed(this.spentMs(nowMs));
-    const next = forced ? new ForcedOpenPeriod(retryMs) : new OpenPeriod(retryMs);
+    if (this.period.state === "closed") this.#attempts?.leaveClosed(this.spentMs(nowMs));
+    const next = forced ? new ForcedOpenPeriod(retryMs, note) : new OpenPeriod(retryMs);
     const left = this.#commit(next, nowMs);
     this.incident ??= incidentSince(peer, { nowMs, atMs: this.wallMs(), chance });
     this.incident.openAgain(nowMs);
@@ -267,7 +269,7 @@ export class Circuit implements Committed {
       sinceMs: nowMs,
       thrown: null,
     } as const;
-    this.journal?.open({ ...opening, peer: { origin, epoch } }, nowMs);
+    this.journal?.open({ ...opening, peer: force.peer }, nowMs);
   }
 
   closeByPeer({ note, origin, epoch, afresh }: PeerClose, nowMs: number): void {

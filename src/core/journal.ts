@@ -50,6 +50,9 @@ type OwnFields<T extends CircuitEventType> = Omit<
   | "incidentId"
 >;
 
+type ControlEventType =
+  `circuit.${"disable" | "enable" | "force_changed" | "reconfigure" | "restore"}`;
+
 /**
  * The one place that builds events. Each is built when it is committed, so that it holds the numbers of that moment,
  * and delivered by `flush` after the whole step is committed. What nobody listens to is not built.
@@ -292,12 +295,9 @@ export class Journal {
     );
   }
 
-  control(type: "circuit.disable" | "circuit.enable", { from, spentMs }: Left): void {
-    if (this.hears(type)) this.#tell(type, { from, spentMs });
-  }
-
-  reconfigured(changes: OwnFields<"circuit.reconfigure">): void {
-    if (this.hears("circuit.reconfigure")) this.#tell("circuit.reconfigure", changes);
+  /** What a control call has done, other than to open or to close. */
+  control<T extends ControlEventType>(type: T, fields: OwnFields<T>): void {
+    if (this.hears(type)) this.#tell(type, fields);
   }
 
   /** A snapshot could not be used. */
@@ -305,10 +305,6 @@ export class Journal {
     if (!this.#audience.has("state.rejected")) return;
     const { instance } = this.#audience;
     this.#queue(snapshotRejected(fields, { atMs: this.#circuit.wallMs(), instance }));
-  }
-
-  restored(fields: OwnFields<"circuit.restore">): void {
-    if (this.hears("circuit.restore")) this.#tell("circuit.restore", fields);
   }
 
   degrade(from: number, to: number): void {

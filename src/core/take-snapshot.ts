@@ -27,6 +27,7 @@ export function takeSnapshot(circuit: Circuit): BreakerSnapshot {
   const waits = state === "open" || state === "forced_open";
   const untilMs = waits ? period.retryMs - nowMs : Number.POSITIVE_INFINITY;
   const isWaiting = Number.isFinite(untilMs);
+  const note = state === "forced_open" ? period.note : undefined;
   const evidence = state === "closed" ? period.evidence : null;
   const rampFromMs = state === "closed" ? period.rampFromMs : null;
   const shadow = state === "disabled" ? period.shadow : evidence?.shadow;
@@ -42,6 +43,7 @@ export function takeSnapshot(circuit: Circuit): BreakerSnapshot {
     enteredAgoMs: circuit.spentMs(nowMs),
     retryAtMs: isWaiting ? takenAtMs + untilMs : null,
     remainingMs: isWaiting ? Math.max(0, untilMs) : null,
+    ...(note === undefined ? {} : { note }),
     consecutiveFailures,
     lastFailureAtMs: circuit.lastFailureAtMs,
     lastSuccessAtMs: Number.isNaN(circuit.lastSuccessAtMs) ? null : circuit.lastSuccessAtMs,
