@@ -1,4 +1,3 @@
-import { NO_REASON, SAME_SHARED_END_MS } from "../core/force-change.ts";
 import { PROTOCOL_MAJOR, type WriteMessage } from "./message.ts";
 import type {
   Answer,
@@ -12,6 +11,7 @@ import type {
   ResultOperation,
   StoreOutcome,
 } from "./operation.ts";
+import { NO_REASON, SAME_END_MS } from "./peer-open.ts";
 import { ALL_PROTECTIONS, type Protections } from "./protections.ts";
 import { type ClusterRecord, compareRecords, isEndless, isHeld, NOTHING } from "./record.ts";
 
@@ -118,7 +118,7 @@ class StoreRun {
     const was = e === present.e ? present : NOTHING;
     const ou = forMs === 0 ? 0 : this.#serverMs + Math.min(forMs, LONGEST_OPEN_MS);
     const isEndless = ou === 0 || was.ou === 0;
-    const sameEnd = isEndless ? ou === was.ou : Math.abs(ou - was.ou) <= SAME_SHARED_END_MS;
+    const sameEnd = isEndless ? ou === was.ou : Math.abs(ou - was.ou) <= SAME_END_MS;
     // Who gives no reason leaves the one that stands.
     const fr = was.f === 1 && note === NO_REASON ? was.fr : note;
     if (was.f === 1 && sameEnd && fr === was.fr) return this.#keep("held", present);

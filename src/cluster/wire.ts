@@ -1,4 +1,3 @@
-import { LONGEST_SHARED_NOTE } from "../core/force-change.ts";
 import {
   type ClusterMessage,
   LONGEST_MESSAGE,
@@ -17,7 +16,7 @@ const NUMBER_LIMIT = 1e14;
 /** The longest id of a task. */
 export const LONGEST_TASK = 128;
 /** The longest reason of an open. */
-export const LONGEST_NOTE = LONGEST_SHARED_NOTE;
+export const LONGEST_NOTE = 256;
 const LONGEST_INCIDENT = 64;
 const LONGEST_STORE_ID = 192;
 

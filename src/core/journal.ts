@@ -50,8 +50,14 @@ type OwnFields<T extends CircuitEventType> = Omit<
   | "incidentId"
 >;
 
-type ControlEventType =
-  `circuit.${"disable" | "enable" | "force_changed" | "reconfigure" | "restore"}`;
+type ReportedType =
+  | "circuit.half_open"
+  | "circuit.degrade"
+  | "circuit.disable"
+  | "circuit.enable"
+  | "circuit.force_changed"
+  | "circuit.reconfigure"
+  | "circuit.restore";
 
 /**
  * The one place that builds events. Each is built when it is committed, so that it holds the numbers of that moment,
@@ -269,10 +275,6 @@ export class Journal {
     this.#queue(Object.freeze(event));
   }
 
-  halfOpen(fields: OwnFields<"circuit.half_open">): void {
-    if (this.hears("circuit.half_open")) this.#tell("circuit.half_open", fields);
-  }
-
   close({ from, spentMs, reason, note, incident, peer }: Closing, nowMs: number): void {
     if (!this.hears("circuit.close")) return;
     this.#tell(
@@ -295,9 +297,9 @@ export class Journal {
     );
   }
 
-  /** What a control call has done, other than to open or to close. */
-  control<T extends ControlEventType>(type: T, fields: OwnFields<T>): void {
-    if (this.hears(type)) this.#tell(type, fields);
+  /** What the circuit itself can tell. */
+  report<T extends ReportedType>(type: T, fields: () => OwnFields<T>): void {
+    if (this.hears(type)) this.#tell(type, fields());
   }
 
   /** A snapshot could not be used. */
@@ -305,12 +307,6 @@ export class Journal {
     if (!this.#audience.has("state.rejected")) return;
     const { instance } = this.#audience;
     this.#queue(snapshotRejected(fields, { atMs: this.#circuit.wallMs(), instance }));
-  }
-
-  degrade(from: number, to: number): void {
-    if (!this.hears("circuit.degrade")) return;
-    const { consecutiveFailures } = this.#circuit;
-    this.#tell("circuit.degrade", { from, to, consecutiveFailures });
   }
 
   callbackFailed(callback: string, thrown: unknown): void {

@@ -114,14 +114,14 @@ export function restore(circuit: Circuit, restored: Restorable, source: string):
   const { journal, period, consecutiveFailures } = circuit;
   const waits = period.state === "open" || period.state === "forced_open";
   const waitMs = waits ? period.retryMs - nowMs : Number.POSITIVE_INFINITY;
-  journal?.control("circuit.restore", {
+  journal?.report<"circuit.restore">("circuit.restore", () => ({
     from,
     ageMs: Math.max(0, circuit.wallMs() - read.takenAtMs),
     source,
     applied: isOlder ? "counters" : "state",
     consecutiveFailures,
     retryAtMs: Number.isFinite(waitMs) ? circuit.wallMs() + waitMs : null,
-  });
+  }));
   circuit.deliver();
   return !isOlder;
 }

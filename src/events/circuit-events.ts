@@ -272,7 +272,9 @@ export const CIRCUIT_EVENTS = {
       note: field.optional(
         field.text("The reason that stands from now on: the last one that was given"),
       ),
-      previousNote: field.optional(field.text("The reason that stood before")),
+      previousNote: field.nullable(
+        field.text("The reason that stood before; null when none was given"),
+      ),
       cooldownMs: field.nullable(
         field.ms("Time until a probe may run, from now on; null without an end"),
       ),

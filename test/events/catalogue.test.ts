@@ -33,7 +33,7 @@ const CONTRACT: Record<EventType, [severity: string, fields: string]> = {
   "circuit.enable": ["info", "from spentMs"],
   "circuit.force_changed": [
     "warn",
-    "note? previousNote? cooldownMs retryAtMs previousRetryAtMs origin? epoch?",
+    "note? previousNote cooldownMs retryAtMs previousRetryAtMs origin? epoch?",
   ],
   "circuit.reconfigure": ["info", "from to"],
   "circuit.restore": ["info", "from ageMs source applied consecutiveFailures retryAtMs"],

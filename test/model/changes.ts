@@ -108,9 +108,9 @@ export function forceAgain(
   const stands = note ?? wasNote;
   teller.tell(at, "circuit.force_changed", {
     ...(stands === undefined ? {} : { note: stands }),
-    ...(wasNote === undefined ? {} : { previousNote: wasNote }),
+    previousNote: wasNote ?? null,
     cooldownMs: forMs,
-    retryAtMs: forMs === null ? null : at.wallMs + forMs,
+    retryAtMs: forMs === null ? null : at.wallMs + Math.round(forMs),
     previousRetryAtMs: wasDueMs === null ? null : at.wallMs + Math.round(wasDueMs - at.nowMs),
   });
 }
