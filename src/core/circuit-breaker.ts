@@ -156,7 +156,7 @@ export class CircuitBreaker implements BreakerView {
       check.keys(options, ["forMs"]);
       if (options.forMs !== undefined) forMs = check.positiveMs("forMs", options.forMs);
     }
-    control.forceOpen(this.#circuit, { note, forMs }, this.#circuit.begin());
+    control.forceOpen(this.#circuit, { note, forMs, thrown: null }, this.#circuit.begin());
   }
 
   /** Closes the breaker, whatever held it open, and clears what it had counted against the dependency. */

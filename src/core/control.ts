@@ -1,15 +1,15 @@
 import type { Check } from "../events/check.ts";
 import type { Circuit } from "./circuit.ts";
 import type { PeerClose, PeerOpen } from "./fleet.ts";
-import type { Force } from "./force-change.ts";
+import type { Forced } from "./force-change.ts";
 import { commitOverdue } from "./overdue-trip.ts";
 
 import { settleIdle } from "./traffic.ts";
 
 /** Holds the breaker open. Inside an incident, the incident goes on; what is forced already, stays so. */
-export function forceOpen(circuit: Circuit, force: Force, nowMs: number): void {
+export function forceOpen(circuit: Circuit, forced: Forced, nowMs: number): void {
   commitTime(circuit, nowMs);
-  circuit.force({ ...force, thrown: null }, nowMs);
+  circuit.force(forced, nowMs);
   circuit.deliver();
 }
 

@@ -1,15 +1,12 @@
 import type { Circuit } from "./circuit.ts";
 import type { Opening } from "./facts.ts";
+import { noted } from "./noted.ts";
 
-/** What an operator says who holds a breaker open. */
-export interface Force {
-  readonly note: string | undefined;
+/** An open that somebody decided. */
+export interface Forced extends Pick<Opening, "note" | "thrown" | "peer"> {
   /** Infinity without an end. */
   readonly forMs: number;
 }
-
-/** An open that somebody decided. */
-export interface Forced extends Force, Pick<Opening, "thrown" | "peer"> {}
 
 /** A repeated call comes a little later: what ends so much later ends at the same moment. */
 const SAME_END_MS = 1;
@@ -28,18 +25,19 @@ export function changeForce(
   const { retryMs, note: previousNote } = period;
   // An end that is over is over, however long ago. NaN when there was no end and is none.
   const isMoved = Math.abs(forMs - Math.max(0, retryMs - nowMs)) >= SAME_END_MS;
-  if (!isMoved && (note ?? previousNote) === previousNote) return true;
+  const stands = note ?? previousNote;
+  if (!isMoved && stands === previousNote) return true;
   if (isMoved) period.retryMs = nowMs + forMs;
-  period.note = note ?? previousNote;
+  period.note = stands;
   circuit.journal?.report("circuit.force_changed", () => {
     const atMs = circuit.wallMs();
-    const onWall = (ms: number) => (Number.isFinite(ms) ? atMs + Math.round(ms) : null);
+    const after = (ms: number, fromMs = 0) => (Number.isFinite(ms) ? fromMs + ms : null);
     return {
-      ...(period.note === undefined ? {} : { note: period.note }),
+      ...noted(stands),
       previousNote: previousNote ?? null,
-      cooldownMs: Number.isFinite(forMs) ? forMs : null,
-      retryAtMs: onWall(forMs),
-      previousRetryAtMs: onWall(retryMs - nowMs),
+      cooldownMs: after(forMs),
+      retryAtMs: after(forMs, atMs),
+      previousRetryAtMs: after(Math.round(retryMs - nowMs), atMs),
       ...peer,
     };
   });

@@ -16,6 +16,7 @@ import {
 import type { Closing, Left, Opening, SkipFacts } from "./facts.ts";
 import { type Audience, audienceOf } from "./guarded-bus.ts";
 import type { Incident } from "./incident.ts";
+import { noted } from "./noted.ts";
 import type { ProbeEnd } from "./period.ts";
 import type { Settings } from "./settings.ts";
 import type { Subscriptions } from "./subscriptions.ts";
@@ -243,7 +244,7 @@ export class Journal {
       from,
       reason,
       rule: cause?.rule ?? null,
-      ...(note === undefined ? {} : { note }),
+      ...noted(note),
       consecutiveFailures,
       failuresByReason: Object.freeze({ error: 0, latency: 0, ...cause?.failuresByReason }),
       window: cause === null ? null : Object.freeze({ ...cause.window }),
@@ -283,7 +284,7 @@ export class Journal {
         from,
         spentMs,
         reason,
-        ...(note === undefined ? {} : { note }),
+        ...noted(note),
         mttrMs: Math.max(0, nowMs - incident.startedMs),
         openMs: incident.openMs(nowMs),
         skipsSinceOpened: incident.skipsSinceOpened,

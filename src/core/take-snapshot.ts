@@ -12,6 +12,7 @@ import { catchUp } from "./control.ts";
 import type { Evidence } from "./evidence.ts";
 import type { FailureRun } from "./failure-run.ts";
 import { type Incident, incidentIdOf } from "./incident.ts";
+import { noted } from "./noted.ts";
 import type { ShadowTrip } from "./shadow-trip.ts";
 import { COUNTED, type Counted, type TallySnapshot } from "./tally.ts";
 
@@ -27,7 +28,6 @@ export function takeSnapshot(circuit: Circuit): BreakerSnapshot {
   const waits = state === "open" || state === "forced_open";
   const untilMs = waits ? period.retryMs - nowMs : Number.POSITIVE_INFINITY;
   const isWaiting = Number.isFinite(untilMs);
-  const note = state === "forced_open" ? period.note : undefined;
   const evidence = state === "closed" ? period.evidence : null;
   const rampFromMs = state === "closed" ? period.rampFromMs : null;
   const shadow = state === "disabled" ? period.shadow : evidence?.shadow;
@@ -43,7 +43,7 @@ export function takeSnapshot(circuit: Circuit): BreakerSnapshot {
     enteredAgoMs: circuit.spentMs(nowMs),
     retryAtMs: isWaiting ? takenAtMs + untilMs : null,
     remainingMs: isWaiting ? Math.max(0, untilMs) : null,
-    ...(note === undefined ? {} : { note }),
+    ...noted(state === "forced_open" ? period.note : undefined),
     consecutiveFailures,
     lastFailureAtMs: circuit.lastFailureAtMs,
     lastSuccessAtMs: Number.isNaN(circuit.lastSuccessAtMs) ? null : circuit.lastSuccessAtMs,

@@ -110,7 +110,7 @@ export function forceAgain(
     ...(stands === undefined ? {} : { note: stands }),
     previousNote: wasNote ?? null,
     cooldownMs: forMs,
-    retryAtMs: forMs === null ? null : at.wallMs + Math.round(forMs),
+    retryAtMs: forMs === null ? null : at.wallMs + forMs,
     previousRetryAtMs: wasDueMs === null ? null : at.wallMs + Math.round(wasDueMs - at.nowMs),
   });
 }

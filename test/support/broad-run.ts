@@ -91,6 +91,7 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   breaker.recordSuccess();
   breaker.recordFailure();
   breaker.forceOpen();
+  breaker.forceOpen("said later");
   refusalOf(watched);
   breaker.reset("go on");
   breaker.disable();
