@@ -66,6 +66,16 @@ test("restore() of a forced open brings its end and its reason back, so that for
   expect("note" in after.snapshot()).toBe(false);
 });
 
+test("restore() takes a forced open whose reason was not saved as one without a reason", () => {
+  const before = new CircuitBreaker("vendor");
+  before.forceOpen("down");
+  const { note: _, ...unsaid } = before.snapshot();
+  const { breaker, last } = watch();
+  breaker.restore({ ...unsaid, name: breaker.name });
+  breaker.forceOpen("down");
+  expect(last("circuit.force_changed")).toMatchObject({ note: "down", previousNote: null });
+});
+
 test.each([[5], [""], ["x".repeat(513)], [null]])("restore() refuses the note %j", (note) => {
   const breaker = new CircuitBreaker("vendor");
   breaker.forceOpen("down");
