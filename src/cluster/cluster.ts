@@ -18,6 +18,7 @@ import { ClusterTask } from "./cluster-task.ts";
 import type { Effect, Settled } from "./effect.ts";
 import type { Evidence } from "./names-host.ts";
 import type { Operation } from "./operation.ts";
+import { NO_REASON, peerOpenOf } from "./peer-open.ts";
 import { type KeyKind, keyOf, nameOf } from "./record.ts";
 import { takeMark, tellMarks } from "./shared-quota.ts";
 import { LONGEST_NOTE } from "./wire.ts";
@@ -108,7 +109,7 @@ export class Cluster {
         this.#withTicket(ticket, () => breaker.forceOpen(reason, given));
         return;
       }
-      const open = { forMs: forMs ?? Number.POSITIVE_INFINITY, note: noteOf(reason ?? "forced") };
+      const open = { forMs: forMs ?? Number.POSITIVE_INFINITY, note: noteOf(reason ?? NO_REASON) };
       this.#act((nowMs) =>
         this.#task.names.forced(key, { ...open, incident: this.#incident(key), ticket }, nowMs),
       );
@@ -378,19 +379,13 @@ export class Cluster {
     const breaker = this.#breakers.get(name);
     if (breaker === undefined) return;
     const circuit = circuitOf(breaker);
-    const told = {
-      note: record.fr === "" ? undefined : record.fr,
-      origin: record.o,
-      epoch: record.e,
-      afresh,
-    };
-    if (effect.do === "release") {
-      closeByPeer(circuit, told, circuit.begin());
+    const nowMs = circuit.begin();
+    if (effect.do === "hold") {
+      openByPeer(circuit, peerOpenOf(effect, circuit, nowMs), nowMs);
       return;
     }
-    const { remainingMs, ageMs } = effect;
-    const open = { ...told, forced: record.f === 1, remainingMs, incidentId: record.i, ageMs };
-    openByPeer(circuit, open, circuit.begin());
+    const note = record.fr === "" ? undefined : record.fr;
+    closeByPeer(circuit, { note, origin: record.o, epoch: record.e, afresh }, nowMs);
   }
 }
 

@@ -1,3 +1,4 @@
+import { NO_REASON } from "./peer-open.ts";
 import type { Basis } from "./record.ts";
 
 /** A breaker opened here, by its failures or by force; `untilMs` is on the monotonic clock, Infinity without an end. */
@@ -45,7 +46,9 @@ export function compose(older: Intent | null, newer: Intent): Intent {
   if (older?.want === "reset" && isHold) return { ...older, after: newer };
   // Nor is what recovered after it worth a word: the reset says so already.
   if (older?.want === "reset" && newer.want !== "reset") return { ...older, after: null };
-  return newer;
+  const isUnsaid = newer.want === "force" && newer.note === NO_REASON;
+  // Who gives no reason leaves the one that stands.
+  return isUnsaid && older?.want === "force" ? { ...newer, note: older.note } : newer;
 }
 
 /** An intent that was sent in vain, to be sent again. */

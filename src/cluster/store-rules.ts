@@ -11,6 +11,7 @@ import type {
   ResultOperation,
   StoreOutcome,
 } from "./operation.ts";
+import { NO_REASON, SAME_END_MS } from "./peer-open.ts";
 import { ALL_PROTECTIONS, type Protections } from "./protections.ts";
 import { type ClusterRecord, compareRecords, isEndless, isHeld, NOTHING } from "./record.ts";
 
@@ -42,8 +43,6 @@ export interface StoreStep {
 export const FUTURE_MS = 7 * 24 * 3_600_000;
 /** The longest open window, in milliseconds. */
 export const LONGEST_OPEN_MS = 24 * 3_600_000;
-/** Two ends of a forced open that are no further apart are the same one, asked for twice. */
-const SAME_END_MS = 1_000;
 
 /**
  * The rules of the store, as data in and data out: the executable specification of the scripts. Each operation is
@@ -118,8 +117,11 @@ class StoreRun {
     const e = this.#epochOf(base, present);
     const was = e === present.e ? present : NOTHING;
     const ou = forMs === 0 ? 0 : this.#serverMs + Math.min(forMs, LONGEST_OPEN_MS);
-    const sameEnd = ou === 0 || was.ou === 0 ? ou === was.ou : Math.abs(ou - was.ou) <= SAME_END_MS;
-    if (was.f === 1 && sameEnd) return this.#keep("held", present);
+    const isEndless = ou === 0 || was.ou === 0;
+    const sameEnd = isEndless ? ou === was.ou : Math.abs(ou - was.ou) <= SAME_END_MS;
+    // Who gives no reason leaves the one that stands.
+    const fr = was.f === 1 && note === NO_REASON ? was.fr : note;
+    if (was.f === 1 && sameEnd && fr === was.fr) return this.#keep("held", present);
     const next = this.#next(present, base, by);
     return this.#write(key, {
       ...next,
@@ -127,7 +129,7 @@ class StoreRun {
       f: 1,
       s: "open",
       ou,
-      fr: note,
+      fr,
       fa: was.f === 1 ? was.fa : this.#serverMs,
       ...this.#incident(was, incident, next.v),
     });

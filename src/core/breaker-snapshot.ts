@@ -70,6 +70,8 @@ export interface BreakerSnapshot {
   readonly retryAtMs: number | null;
   /** What was left until then at `takenAtMs`, 0 when it was over: a restored breaker never waits longer. */
   readonly remainingMs: number | null;
+  /** The reason that stands of a forced open; missing when there is none. */
+  readonly note?: string;
   readonly consecutiveFailures: number;
   readonly lastFailureAtMs: number | null;
   readonly lastSuccessAtMs: number | null;

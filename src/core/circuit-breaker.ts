@@ -144,7 +144,7 @@ export class CircuitBreaker implements BreakerView {
 
   /**
    * Refuses every call from now on, with reason `forced_open`. Within an incident the incident goes on; when already
-   * forced only the end changes, which no event tells since no state does.
+   * forced the end changes, and the reason if one is given: told as `circuit.force_changed`, since no state does.
    * @throws {TypeError|RangeError} when an argument is of the wrong type or outside its range
    */
   forceOpen(reason?: string, options?: ForceOpenOptions): void {
@@ -156,7 +156,7 @@ export class CircuitBreaker implements BreakerView {
       check.keys(options, ["forMs"]);
       if (options.forMs !== undefined) forMs = check.positiveMs("forMs", options.forMs);
     }
-    control.forceOpen(this.#circuit, { note, forMs }, this.#circuit.begin());
+    control.forceOpen(this.#circuit, { note, forMs, thrown: null }, this.#circuit.begin());
   }
 
   /** Closes the breaker, whatever held it open, and clears what it had counted against the dependency. */

@@ -9,6 +9,7 @@ import type { Clock } from "./clock.ts";
 import { CooldownAttempts, type Cooling } from "./cooldown.ts";
 import type { Closing, Left, Opening, Resumed } from "./facts.ts";
 import type { Fleet, OwnOpen, PeerClose, PeerOpen } from "./fleet.ts";
+import { changeForce, type Forced } from "./force-change.ts";
 import { Incident, incidentIdOf, incidentSince } from "./incident.ts";
 import { type Committed, Journal } from "./journal.ts";
 import {
@@ -215,24 +216,25 @@ export class Circuit implements Committed {
     const opening = { ...left, reason, cause, note: undefined, cooldownMs, sinceMs, thrown };
     this.journal?.open(opening, nowMs);
     const forMs = Math.max(0, sinceMs + cooldownMs - nowMs);
-    this.tellFleet({ forced: false, forMs, note: reason });
+    this.#tellFleet({ forced: false, forMs, note: reason });
   }
 
-  /** `forMs` is Infinity for a forced open without an end. */
-  force(forced: Pick<Opening, "note" | "thrown"> & { forMs: number }, nowMs: number): void {
-    const { note, thrown, forMs } = forced;
+  /** Of one that is forced open already only the end and the reason change. */
+  force(forced: Forced, nowMs: number): void {
+    const { forMs } = forced;
     const chance = this.#chanceOfId();
-    if (this.period.state === "forced_open") return;
-    if (this.period.state === "closed") this.#attempts?.leaveClosed(this.spentMs(nowMs));
-    const left = this.#commit(new ForcedOpenPeriod(nowMs + forMs), nowMs);
-    this.#openIncident(chance, nowMs);
-    const cooldownMs = Number.isFinite(forMs) ? forMs : null;
-    const opening = { ...left, cause: null, note, cooldownMs, sinceMs: nowMs, thrown };
-    this.journal?.open({ ...opening, reason: "forced" }, nowMs);
-    this.tellFleet({ forced: true, forMs, note: note ?? "forced" });
+    if (!changeForce(this, forced, nowMs)) {
+      if (this.period.state === "closed") this.#attempts?.leaveClosed(this.spentMs(nowMs));
+      const left = this.#commit(new ForcedOpenPeriod(nowMs + forMs, forced.note), nowMs);
+      this.#openIncident(chance, nowMs);
+      this.#tellForced(left, forced, nowMs);
+    }
+    // Forced open is what it was or has become.
+    const { note = "forced" } = this.period as ForcedOpenPeriod;
+    this.#tellFleet({ forced: true, forMs, note });
   }
 
-  tellFleet(open: Omit<OwnOpen, "incidentId">): void {
+  #tellFleet(open: Omit<OwnOpen, "incidentId">): void {
     this.fleet?.opened({ ...open, incidentId: this.incident?.id ?? "" });
   }
 
@@ -246,28 +248,27 @@ export class Circuit implements Committed {
       this.closeByPeer({ ...peer, note: undefined }, nowMs);
     }
     const retryMs = nowMs + remainingMs;
-    const { period } = this;
-    if (period.state === (forced ? "forced_open" : "open")) {
-      period.retryMs = retryMs;
+    const force = { note, forMs: remainingMs, thrown: null, peer: { origin, epoch } };
+    if (forced && changeForce(this, force, nowMs)) return;
+    if (!forced && this.period.state === "open") {
+      this.period.retryMs = retryMs;
       return;
     }
     const chance = this.#chanceOfId();
-    if (period.state === "closed") this.#attempts?.leaveClosed(this.spentMs(nowMs));
-    const next = forced ? new ForcedOpenPeriod(retryMs) : new OpenPeriod(retryMs);
+    if (this.period.state === "closed") this.#attempts?.leaveClosed(this.spentMs(nowMs));
+    const next = forced ? new ForcedOpenPeriod(retryMs, note) : new OpenPeriod(retryMs);
     const left = this.#commit(next, nowMs);
     this.incident ??= incidentSince(peer, { nowMs, atMs: this.wallMs(), chance });
     this.incident.openAgain(nowMs);
-    const cooldownMs = Number.isFinite(remainingMs) ? remainingMs : null;
-    const opening = {
-      ...left,
-      reason: "peer",
-      cause: null,
-      note,
-      cooldownMs,
-      sinceMs: nowMs,
-      thrown: null,
-    } as const;
-    this.journal?.open({ ...opening, peer: { origin, epoch } }, nowMs);
+    this.#tellForced(left, force, nowMs);
+  }
+
+  /** An open that somebody decided: an operator, a permanent failure, another task. */
+  #tellForced(left: Left, { note, forMs, thrown, peer }: Forced, nowMs: number): void {
+    const cooldownMs = Number.isFinite(forMs) ? forMs : null;
+    const reason = peer === undefined ? "forced" : "peer";
+    const opening = { ...left, reason, cause: null, note, cooldownMs, sinceMs: nowMs } as const;
+    this.journal?.open({ ...opening, thrown, peer }, nowMs);
   }
 
   closeByPeer({ note, origin, epoch, afresh }: PeerClose, nowMs: number): void {
@@ -283,7 +284,8 @@ export class Circuit implements Committed {
     const period = new HalfOpenPeriod();
     const openMs = this.incident?.openMs(nowMs) ?? 0;
     const left = this.#commit(period, nowMs);
-    this.journal?.halfOpen({ ...left, openMs, idleMs: nowMs - from.retryMs });
+    const idleMs = nowMs - from.retryMs;
+    this.journal?.report("circuit.half_open", () => ({ ...left, openMs, idleMs }));
     return period;
   }
 
@@ -305,13 +307,13 @@ export class Circuit implements Committed {
     const left = this.#commit(new DisabledPeriod(), nowMs);
     this.#forgetFailures();
     this.#attempts = null;
-    this.journal?.control("circuit.disable", left);
+    this.journal?.report("circuit.disable", () => left);
   }
 
   enable(nowMs: number): void {
     const left = this.#commit(new ClosedPeriod(), nowMs);
     this.#forgetFailures();
-    this.journal?.control("circuit.enable", left);
+    this.journal?.report("circuit.enable", () => left);
     this.fleet?.enabled();
   }
 

@@ -1,24 +1,15 @@
 import type { Check } from "../events/check.ts";
 import type { Circuit } from "./circuit.ts";
-
 import type { PeerClose, PeerOpen } from "./fleet.ts";
+import type { Forced } from "./force-change.ts";
 import { commitOverdue } from "./overdue-trip.ts";
 
 import { settleIdle } from "./traffic.ts";
 
-/** Holds the breaker open. Inside an incident, the incident goes on. `forMs` is Infinity without an end. */
-export function forceOpen(
-  circuit: Circuit,
-  { note, forMs }: { readonly note: string | undefined; readonly forMs: number },
-  nowMs: number,
-): void {
+/** Holds the breaker open. Inside an incident, the incident goes on; what is forced already, stays so. */
+export function forceOpen(circuit: Circuit, forced: Forced, nowMs: number): void {
   commitTime(circuit, nowMs);
-  const { period } = circuit;
-  // Already forced: no state change, hence no event; the new end counts.
-  if (period.state === "forced_open") {
-    period.retryMs = nowMs + forMs;
-    circuit.tellFleet({ forced: true, forMs, note: note ?? "forced" });
-  } else circuit.force({ note, forMs, thrown: null }, nowMs);
+  circuit.force(forced, nowMs);
   circuit.deliver();
 }
 

@@ -45,7 +45,7 @@ export interface Opening {
   readonly sinceMs: number;
   readonly thrown: { readonly value: unknown } | null;
   /** Who decided it, when another task did. */
-  readonly peer?: PeerOrigin;
+  readonly peer?: PeerOrigin | undefined;
 }
 
 /** What a commit of `closed` tells; the incident is over by then. */

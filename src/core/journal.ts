@@ -16,6 +16,7 @@ import {
 import type { Closing, Left, Opening, SkipFacts } from "./facts.ts";
 import { type Audience, audienceOf } from "./guarded-bus.ts";
 import type { Incident } from "./incident.ts";
+import { noted } from "./noted.ts";
 import type { ProbeEnd } from "./period.ts";
 import type { Settings } from "./settings.ts";
 import type { Subscriptions } from "./subscriptions.ts";
@@ -49,6 +50,15 @@ type OwnFields<T extends CircuitEventType> = Omit<
   | "context"
   | "incidentId"
 >;
+
+type ReportedType =
+  | "circuit.half_open"
+  | "circuit.degrade"
+  | "circuit.disable"
+  | "circuit.enable"
+  | "circuit.force_changed"
+  | "circuit.reconfigure"
+  | "circuit.restore";
 
 /**
  * The one place that builds events. Each is built when it is committed, so that it holds the numbers of that moment,
@@ -234,7 +244,7 @@ export class Journal {
       from,
       reason,
       rule: cause?.rule ?? null,
-      ...(note === undefined ? {} : { note }),
+      ...noted(note),
       consecutiveFailures,
       failuresByReason: Object.freeze({ error: 0, latency: 0, ...cause?.failuresByReason }),
       window: cause === null ? null : Object.freeze({ ...cause.window }),
@@ -266,10 +276,6 @@ export class Journal {
     this.#queue(Object.freeze(event));
   }
 
-  halfOpen(fields: OwnFields<"circuit.half_open">): void {
-    if (this.hears("circuit.half_open")) this.#tell("circuit.half_open", fields);
-  }
-
   close({ from, spentMs, reason, note, incident, peer }: Closing, nowMs: number): void {
     if (!this.hears("circuit.close")) return;
     this.#tell(
@@ -278,7 +284,7 @@ export class Journal {
         from,
         spentMs,
         reason,
-        ...(note === undefined ? {} : { note }),
+        ...noted(note),
         mttrMs: Math.max(0, nowMs - incident.startedMs),
         openMs: incident.openMs(nowMs),
         skipsSinceOpened: incident.skipsSinceOpened,
@@ -292,12 +298,9 @@ export class Journal {
     );
   }
 
-  control(type: "circuit.disable" | "circuit.enable", { from, spentMs }: Left): void {
-    if (this.hears(type)) this.#tell(type, { from, spentMs });
-  }
-
-  reconfigured(changes: OwnFields<"circuit.reconfigure">): void {
-    if (this.hears("circuit.reconfigure")) this.#tell("circuit.reconfigure", changes);
+  /** What the circuit itself can tell. */
+  report<T extends ReportedType>(type: T, fields: () => OwnFields<T>): void {
+    if (this.hears(type)) this.#tell(type, fields());
   }
 
   /** A snapshot could not be used. */
@@ -305,16 +308,6 @@ export class Journal {
     if (!this.#audience.has("state.rejected")) return;
     const { instance } = this.#audience;
     this.#queue(snapshotRejected(fields, { atMs: this.#circuit.wallMs(), instance }));
-  }
-
-  restored(fields: OwnFields<"circuit.restore">): void {
-    if (this.hears("circuit.restore")) this.#tell("circuit.restore", fields);
-  }
-
-  degrade(from: number, to: number): void {
-    if (!this.hears("circuit.degrade")) return;
-    const { consecutiveFailures } = this.#circuit;
-    this.#tell("circuit.degrade", { from, to, consecutiveFailures });
   }
 
   callbackFailed(callback: string, thrown: unknown): void {

@@ -49,9 +49,12 @@ export class ForcedOpenPeriod {
   readonly state = "forced_open";
   /** Infinity when it has no end. */
   retryMs: number;
+  /** The last reason that was given for it; undefined when none was. */
+  note: string | undefined;
 
-  constructor(retryMs: number) {
+  constructor(retryMs: number, note: string | undefined) {
     this.retryMs = retryMs;
+    this.note = note;
   }
 }
 

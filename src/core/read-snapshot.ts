@@ -13,6 +13,7 @@ import {
   ms,
   nullable,
   numbers,
+  optional,
   type ReadBy,
   record,
   text,
@@ -23,6 +24,8 @@ import { TRANSITION_WORDS } from "./tally.ts";
 
 /** As long as the name of a breaker may be. */
 const LONGEST_NAME = 256;
+/** As long as a reason may be. */
+const LONGEST_NOTE = 512;
 const LONGEST_RULE_NAME = 64;
 const MOST_RULES = 256;
 /** The longest JSON text that is read: several windows of a million calls. */
@@ -54,6 +57,7 @@ const FIELDS = record({
   enteredAgoMs: ms,
   retryAtMs: nullable(ms),
   remainingMs: nullable(ms),
+  note: optional(text(LONGEST_NOTE)),
   consecutiveFailures: count,
   lastFailureAtMs: nullable(ms),
   lastSuccessAtMs: nullable(ms),

@@ -55,7 +55,7 @@ export function reconfigure(circuit: Circuit, settings: Settings): boolean {
   const { period } = circuit;
   circuit.adopt(settings);
   carryOver(circuit, period, before, nowMs);
-  circuit.journal?.reconfigured(changes);
+  circuit.journal?.report("circuit.reconfigure", () => changes);
   if (period.state === "closed") {
     tellShare(circuit, degradedShare(before, circuit.consecutiveFailures));
   }

@@ -114,14 +114,14 @@ export function restore(circuit: Circuit, restored: Restorable, source: string):
   const { journal, period, consecutiveFailures } = circuit;
   const waits = period.state === "open" || period.state === "forced_open";
   const waitMs = waits ? period.retryMs - nowMs : Number.POSITIVE_INFINITY;
-  journal?.restored({
+  journal?.report<"circuit.restore">("circuit.restore", () => ({
     from,
     ageMs: Math.max(0, circuit.wallMs() - read.takenAtMs),
     source,
     applied: isOlder ? "counters" : "state",
     consecutiveFailures,
     retryAtMs: Number.isFinite(waitMs) ? circuit.wallMs() + waitMs : null,
-  });
+  }));
   circuit.deliver();
   return !isOlder;
 }
@@ -226,7 +226,7 @@ function resume(circuit: Circuit, restored: Restorable, nowMs: number): void {
 }
 
 function periodOf(circuit: Circuit, { read, savedMs }: Restorable, nowMs: number): Period {
-  const { state, retryAtMs, remainingMs, rampAgoMs } = read;
+  const { state, retryAtMs, remainingMs, rampAgoMs, note } = read;
   /** No later than was left, whatever the wall clock did since; when it is over already, since when it is. */
   const dueMs = (longestMs: number): number => {
     const untilMs = retryAtMs === null ? 0 : retryAtMs - circuit.wallMs();
@@ -249,6 +249,7 @@ function periodOf(circuit: Circuit, { read, savedMs }: Restorable, nowMs: number
       const isEndless = retryAtMs === null && remainingMs === null;
       return new ForcedOpenPeriod(
         isEndless ? Number.POSITIVE_INFINITY : dueMs(Number.POSITIVE_INFINITY),
+        note,
       );
     }
   }

@@ -43,6 +43,12 @@ export const nullable =
   (reader, path, value) =>
     value === null ? null : reading(reader, path, value);
 
+/** A key that may be missing. */
+export const optional =
+  <T>(reading: Reading<T>): Reading<T | undefined> =>
+  (reader, path, value) =>
+    value === undefined ? undefined : reading(reader, path, value);
+
 export const list =
   <T>(reading: Reading<T>, longest: number): Reading<readonly T[]> =>
   (reader, path, value) =>

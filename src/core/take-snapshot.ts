@@ -12,6 +12,7 @@ import { catchUp } from "./control.ts";
 import type { Evidence } from "./evidence.ts";
 import type { FailureRun } from "./failure-run.ts";
 import { type Incident, incidentIdOf } from "./incident.ts";
+import { noted } from "./noted.ts";
 import type { ShadowTrip } from "./shadow-trip.ts";
 import { COUNTED, type Counted, type TallySnapshot } from "./tally.ts";
 
@@ -42,6 +43,7 @@ export function takeSnapshot(circuit: Circuit): BreakerSnapshot {
     enteredAgoMs: circuit.spentMs(nowMs),
     retryAtMs: isWaiting ? takenAtMs + untilMs : null,
     remainingMs: isWaiting ? Math.max(0, untilMs) : null,
+    ...noted(state === "forced_open" ? period.note : undefined),
     consecutiveFailures,
     lastFailureAtMs: circuit.lastFailureAtMs,
     lastSuccessAtMs: Number.isNaN(circuit.lastSuccessAtMs) ? null : circuit.lastSuccessAtMs,

@@ -59,8 +59,10 @@ export function changeFailures(circuit: Circuit, period: ClosedPeriod, failures:
 
 /** Tells that the share is not what it was. */
 export function tellShare(circuit: Circuit, from: number): void {
-  const to = degradedShare(circuit.settings, circuit.consecutiveFailures);
-  if (from !== to) circuit.journal?.degrade(from, to);
+  const { settings, consecutiveFailures } = circuit;
+  const to = degradedShare(settings, consecutiveFailures);
+  if (from === to) return;
+  circuit.journal?.report("circuit.degrade", () => ({ from, to, consecutiveFailures }));
 }
 
 /** The share that a count of failures leaves. */

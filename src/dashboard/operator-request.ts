@@ -126,16 +126,30 @@ function orderOf(text: string): Order | string {
   return { action, breaker, reason: why, forMs };
 }
 
+/** Whether a force has changed the one that stands. */
+function tells(breaker: CircuitBreaker, force: () => void): boolean {
+  let isTold = false;
+  const off = breaker.on("circuit.force_changed", () => {
+    isTold = true;
+  });
+  force();
+  off();
+  return isTold;
+}
+
 function carryOut(breaker: CircuitBreaker, order: Order, operator: string): OperatorAnswer {
   const { action, reason, forMs } = order;
   const note = `${reason} (by ${operator})`;
   // What changes nothing is told by no event, so that it is not done either: nothing happens without a trace.
   if (action === "force_open") {
-    if (breaker.state === "forced_open") {
-      return { status: 409, message: "It is forced open already: reset it first" };
+    const force = () => breaker.forceOpen(note, forMs === undefined ? {} : { forMs });
+    if (breaker.state !== "forced_open") {
+      force();
+      return { status: 200, message: "Forced open" };
     }
-    breaker.forceOpen(note, forMs === undefined ? {} : { forMs });
-    return { status: 200, message: "Forced open" };
+    return tells(breaker, force)
+      ? { status: 200, message: "Forced open anew" }
+      : { status: 409, message: "It is forced open already, for this reason and to this end" };
   }
   if (breaker.openedAtMs === null) {
     return { status: 409, message: "It is not open: there is nothing to reset" };

@@ -264,6 +264,28 @@ export const CIRCUIT_EVENTS = {
     fields: { from, spentMs },
     metrics: [changeTo("closed")],
   }),
+  "circuit.force_changed": define({
+    severity: "warn",
+    sentence: "forced open changed",
+    when: "While forced open, the end or the reason becomes another: by a further `forceOpen`, or by what a peer decided. The state stays, and the incident goes on",
+    fields: {
+      note: field.optional(
+        field.text("The reason that stands from now on: the last one that was given"),
+      ),
+      previousNote: field.nullable(
+        field.text("The reason that stood before; null when none was given"),
+      ),
+      cooldownMs: field.nullable(
+        field.ms("Time until a probe may run, from now on; null without an end"),
+      ),
+      retryAtMs: field.nullable(field.atMs("When a probe may run; null without an end")),
+      previousRetryAtMs: field.nullable(
+        field.atMs("When a probe might have run as it was before; null without an end"),
+      ),
+      ...peer,
+    },
+    metrics: [],
+  }),
   "circuit.reconfigure": define({
     severity: "info",
     sentence: "options changed",

@@ -17,6 +17,7 @@ const names: Readonly<Record<EventType, true>> = {
   "circuit.degrade": true,
   "circuit.disable": true,
   "circuit.enable": true,
+  "circuit.force_changed": true,
   "circuit.reconfigure": true,
   "circuit.restore": true,
   "circuit.callback_failed": true,

@@ -170,9 +170,11 @@ function run.force(present)
   local sameEnd
   if ou == 0 or was.ou == 0 then sameEnd = ou == was.ou
   else sameEnd = math.abs(ou - was.ou) <= SAME_END_MS end
-  if was.f == 1 and sameEnd then return reply('held', present) end
+  local reason = op.note
+  if was.f == 1 and reason == 'forced' then reason = was.fr end
+  if was.f == 1 and sameEnd and reason == was.fr then return reply('held', present) end
   local record = incident(fresh(present, e), was)
-  record.f, record.s, record.ou, record.fr = 1, 'open', ou, op.note
+  record.f, record.s, record.ou, record.fr = 1, 'open', ou, reason
   record.fa = was.f == 1 and was.fa or now
   return write(op.key, record)
 end

@@ -167,6 +167,9 @@ function takeCounts(life: Life, record: CircuitRecord): void {
       life.share = amount(record, "to") ?? life.share;
       countFailures(life, failures);
       return;
+    case "circuit.force_changed":
+      life.retryAtMs = amount(record, "retryAtMs");
+      return;
     case "circuit.restore":
       life.retryAtMs = amount(record, "retryAtMs");
       countFailures(life, failures);

@@ -28,7 +28,12 @@ const MOST_STRETCHES = 2_000;
 /** A wall clock and a monotonic one differ by less, unless somebody set the one. */
 const CLOCK_TOLERANCE_MS = 1_000;
 /** Entries that have a place when there is no room for others. */
-const ESSENTIAL: ReadonlySet<string> = new Set(["circuit.open", "circuit.close", "gap"]);
+const ESSENTIAL: ReadonlySet<string> = new Set([
+  "circuit.open",
+  "circuit.force_changed",
+  "circuit.close",
+  "gap",
+]);
 const FAILED_PROBES = ["error", "latency", "expired"];
 
 /** Events of one kind with nothing but events of such kinds between them: one entry of the timeline. */
@@ -60,7 +65,10 @@ export class IncidentStory {
   readonly #spentMs = new Map<string, number>();
   readonly #outcomes = new Map<string, number>();
   #noTrafficMs = 0;
+  /** Of the opens before the last. */
   #cooldownMs: number | null = null;
+  /** Of the last open: null without an end. */
+  #present: { readonly fromMs: number; readonly cooldownMs: number | null } | null = null;
   #trip: TripNumbers | null = null;
   #tripText: string | null = null;
   #firstOpenMs: number | null = null;
@@ -83,6 +91,9 @@ export class IncidentStory {
     switch (type) {
       case "circuit.open":
         this.#takeOpen(record);
+        break;
+      case "circuit.force_changed":
+        this.#moveEnd(record);
         break;
       case "circuit.half_open":
         this.#noTrafficMs += amount(record, "idleMs") ?? 0;
@@ -135,7 +146,7 @@ export class IncidentStory {
       },
       probeOutcomes: Object.fromEntries(this.#outcomes),
       failedProbes: FAILED_PROBES.reduce((sum, word) => sum + (this.#outcomes.get(word) ?? 0), 0),
-      cooldownFloorMs: this.#cooldownMs,
+      cooldownFloorMs: this.#cooldownFloorMs,
       timeline: [...this.#first, ...this.#last],
       timelineLeftOut: this.#leftOut,
       stretches: this.#stretches.map((stretch) => ({ ...stretch })),
@@ -168,13 +179,27 @@ export class IncidentStory {
   }
 
   #takeOpen(record: CircuitRecord): void {
-    const cooldownMs = amount(record, "cooldownMs");
-    if (cooldownMs !== null) this.#cooldownMs = (this.#cooldownMs ?? 0) + cooldownMs;
+    this.#cooldownMs = this.#cooldownFloorMs;
+    this.#present = { fromMs: record.atMs, cooldownMs: amount(record, "cooldownMs") };
     this.#enter(text(record, "state") ?? "open", record);
     if (!beginsIncident(record)) return;
     this.#firstOpenMs = record.atMs;
     this.#trip = tripNumbers(record);
     this.#tripText = tripText(record);
+  }
+
+  /** The forced open goes on, with another end. */
+  #moveEnd(record: CircuitRecord): void {
+    if (this.#present === null) return;
+    const { fromMs } = this.#present;
+    const endMs = amount(record, "retryAtMs");
+    const cooldownMs = endMs === null ? null : Math.max(0, endMs - fromMs);
+    this.#present = { fromMs, cooldownMs };
+  }
+
+  get #cooldownFloorMs(): number | null {
+    const presentMs = this.#present?.cooldownMs ?? null;
+    return presentMs === null ? this.#cooldownMs : (this.#cooldownMs ?? 0) + presentMs;
   }
 
   #enter(state: string, record: CircuitRecord): void {

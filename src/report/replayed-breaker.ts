@@ -69,8 +69,7 @@ export interface ReplayedProgress {
 /**
  * The committed state of one breaker in one process, rebuilt from its events as of the last of them. Frozen plain data.
  *
- * No event tells: how far time has brought an effective state (a cooldown that is over, a lease that ends), a new end
- * given to a breaker that is forced open already, the share that `rampUp` leaves, what lowers the progress, and the
+ * No event tells: how far time has brought an effective state (a cooldown that is over, a lease that ends), the share that `rampUp` leaves, what lowers the progress, and the
  * counters that a restored snapshot brings along.
  */
 export interface ReplayedBreaker {

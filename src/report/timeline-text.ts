@@ -3,7 +3,7 @@ import { isData } from "../events/event-shape.ts";
 import { isEventType } from "../events/event-types.ts";
 import { amount, type CircuitRecord, text } from "./event-record.ts";
 import type { TripNumbers } from "./post-mortem-report.ts";
-import { counted, duration, grouped } from "./wording.ts";
+import { counted, duration, grouped, utc } from "./wording.ts";
 
 /** What an event says, as a sentence of a timeline. */
 export function timelineText(record: CircuitRecord): string {
@@ -14,6 +14,8 @@ export function timelineText(record: CircuitRecord): string {
       return `${percent(amount(record, "ratio"))} of the way to a trip by rule ${text(record, "rule") ?? "unknown"}`;
     case "circuit.open":
       return openText(record);
+    case "circuit.force_changed":
+      return forceChangedText(record);
     case "circuit.half_open":
       return halfOpenText(record);
     case "circuit.probe":
@@ -92,6 +94,21 @@ function openText(record: CircuitRecord): string {
   const detected =
     detectMs === null ? "" : `; detected ${duration(detectMs)} after the first failure`;
   return `OPEN: ${tripText(record)}${detected}; ${next}${errorText(record)}`;
+}
+
+/** What an operator said last, and what it has changed. */
+function forceChangedText(record: CircuitRecord): string {
+  const note = text(record, "note");
+  const origin = text(record, "origin");
+  const cooldownMs = amount(record, "cooldownMs");
+  const end = cooldownMs === null ? "without an end" : `for ${duration(cooldownMs)}`;
+  const before = amount(record, "previousRetryAtMs");
+  const was = before === null ? "without an end" : `until ${utc(before)}`;
+  const after = amount(record, "retryAtMs");
+  // Each is rounded by itself.
+  const isSame = after === before || Math.abs((after ?? 0) - (before ?? 0)) <= 1;
+  const moved = isSame ? "as before" : `before: ${was}`;
+  return `FORCED OPEN ${end} from now on (${moved})${note === null ? "" : `: ${note}`}${origin === null ? "" : `, by peer ${origin}`}`;
 }
 
 function halfOpenText(record: CircuitRecord): string {

@@ -25,6 +25,7 @@ const CHANGES = [
   "circuit.close",
   "circuit.disable",
   "circuit.enable",
+  "circuit.force_changed",
 ] as const;
 
 /** What is written of the parts in one go. */

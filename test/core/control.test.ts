@@ -150,7 +150,7 @@ test("forceOpen() after the end of forMs holds on, in the same window", async ()
   clock.advance(150);
   told();
   breaker.forceOpen(undefined, { forMs: 100 });
-  expect(told()).toEqual([]);
+  expect(told()).toEqual(["force_changed"]);
   expect(breaker).toMatchObject({ state: "forced_open", retryAfterMs: 100 });
   expect(refusalOf(watched).openMs).toBe(150);
 });

@@ -96,17 +96,109 @@ test("a failed probe after forMs opens for its own reason, in the same incident"
   });
 });
 
-test("forceOpen() when already forced tells nothing, and the new end counts", async () => {
-  const watched = await watchIn("forced_open");
-  const { breaker, told } = watched;
-  const before = await generationOf(watched);
+test("forceOpen() when already forced tells the new end and the new reason, and no change of state", async () => {
+  const watched = await watchIn("closed");
+  const { breaker, clock, told, last } = watched;
+  breaker.forceOpen("vendor is down", { forMs: 3_600_000 });
+  const { incidentId } = last("circuit.open");
+  refusalOf(watched);
+  clock.advance(3_000_000);
   told();
-  breaker.forceOpen("again", { forMs: 300 });
-  expect(told()).toEqual([]);
-  expect(breaker.retryAfterMs).toBe(300);
-  breaker.forceOpen();
-  expect(breaker.retryAfterMs).toBeNull();
+  breaker.forceOpen("vendor says another 2 h", { forMs: 7_200_000 });
+  expect(told()).toEqual(["force_changed"]);
+  const atMs = START_AT_MS + 3_000_000;
+  expect(last("circuit.force_changed")).toEqual({
+    type: "circuit.force_changed",
+    v: 1,
+    seq: 3,
+    breaker: "dependency",
+    atMs,
+    generation: 1,
+    state: "forced_open",
+    incidentId,
+    note: "vendor says another 2 h",
+    previousNote: "vendor is down",
+    cooldownMs: 7_200_000,
+    retryAtMs: atMs + 7_200_000,
+    previousRetryAtMs: START_AT_MS + 3_600_000,
+  });
+  expect(breaker).toMatchObject({ retryAfterMs: 7_200_000, openedAtMs: START_AT_MS });
+  expect(breaker.stats.transitions["closed->forced_open"]).toBe(1);
+  clock.advance(1);
+  refusalOf(watched);
+  // The open window goes on, too.
+  expect(last("circuit.skip")).toMatchObject({
+    openMs: 3_000_001,
+    skipsSinceOpened: 2,
+    incidentId,
+  });
+});
+
+test("forceOpen() when already forced keeps the generation", async () => {
+  const watched = await watchIn("forced_open");
+  const before = await generationOf(watched);
+  watched.breaker.forceOpen("again", { forMs: 300 });
+  watched.breaker.forceOpen();
+  expect(watched.breaker.retryAfterMs).toBeNull();
   expect(await generationOf(watched)).toBe(before);
+});
+
+test("forceOpen() when already forced tells that an end was taken away, given, moved up or over", async () => {
+  const { breaker, clock, last } = await watchIn("closed");
+  const end = () => {
+    const { cooldownMs, retryAtMs, previousRetryAtMs } = last("circuit.force_changed");
+    return [cooldownMs, retryAtMs, previousRetryAtMs];
+  };
+  breaker.forceOpen("drill", { forMs: 500 });
+  breaker.forceOpen();
+  expect(end()).toEqual([null, null, START_AT_MS + 500]);
+  breaker.forceOpen(undefined, { forMs: 400 });
+  expect(end()).toEqual([400, START_AT_MS + 400, null]);
+  breaker.forceOpen(undefined, { forMs: 100 });
+  expect(end()).toEqual([100, START_AT_MS + 100, START_AT_MS + 400]);
+  clock.advance(150);
+  breaker.forceOpen(undefined, { forMs: 100 });
+  expect(end()).toEqual([100, START_AT_MS + 250, START_AT_MS + 100]);
+});
+
+test("forceOpen() without a reason leaves the one that stands", async () => {
+  const { breaker, last } = await watchIn("closed");
+  breaker.forceOpen();
+  breaker.forceOpen("drill");
+  expect(last("circuit.force_changed")).toMatchObject({ note: "drill", previousNote: null });
+  breaker.forceOpen(undefined, { forMs: 400 });
+  expect(last("circuit.force_changed")).toMatchObject({ note: "drill", previousNote: "drill" });
+  breaker.reset();
+  breaker.forceOpen();
+  breaker.forceOpen(undefined, { forMs: 400 });
+  expect("note" in last("circuit.force_changed")).toBe(false);
+  expect(last("circuit.force_changed")).toMatchObject({ previousNote: null });
+});
+
+test("forceOpen() repeated tells nothing when neither end nor reason is another", async () => {
+  const { breaker, clock, told } = await watchIn("closed");
+  for (const forMs of [undefined, 400]) {
+    const force = (note?: string) => breaker.forceOpen(note, forMs === undefined ? {} : { forMs });
+    force("drill");
+    told();
+    for (const note of ["drill", undefined]) {
+      clock.advance(0.25);
+      force(note);
+    }
+    expect(told()).toEqual([]);
+  }
+  // Nor do repetitions move the end, each by too little to be told.
+  expect(breaker.retryAfterMs).toBe(399.5);
+});
+
+test("forceOpen() when already forced by a permanent failure replaces its reason", async () => {
+  const { breaker, last } = await watchIn("closed", { classify: () => "permanent" });
+  await breaker.execute(fail);
+  breaker.forceOpen("key revoked, a new one comes at 9");
+  expect(last("circuit.force_changed")).toMatchObject({
+    note: "key revoked, a new one comes at 9",
+    previousNote: "permanent failure",
+  });
 });
 
 test("forceOpen() inside an incident goes on with it and opens a new window", async () => {

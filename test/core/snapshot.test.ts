@@ -42,6 +42,47 @@ test("restore() tells circuit.restore and nothing else, with the state, the age 
   });
 });
 
+test("restore() of a forced open brings its end and its reason back, so that forcing it anew says what was before", () => {
+  const clock = new FakeClock();
+  const before = new CircuitBreaker("vendor", { clock });
+  before.forceOpen("vendor is down", { forMs: 3_600_000 });
+  before.forceOpen("vendor says another 2 h", { forMs: 7_200_000 });
+  const told: CircuitEvent[] = [];
+  const after = new CircuitBreaker("vendor", { clock });
+  after.on("circuit.force_changed", (event) => told.push(event));
+  after.restore(before.serialize());
+  after.forceOpen("vendor says another 2 h", { forMs: 7_200_000 });
+  expect(told).toEqual([]);
+  after.forceOpen("vendor gave no time");
+  expect(told).toMatchObject([
+    {
+      note: "vendor gave no time",
+      previousNote: "vendor says another 2 h",
+      previousRetryAtMs: clock.epochMs() + 7_200_000,
+    },
+  ]);
+  expect(before.snapshot().note).toBe("vendor says another 2 h");
+  after.reset();
+  expect("note" in after.snapshot()).toBe(false);
+});
+
+test("restore() takes a forced open whose reason was not saved as one without a reason", () => {
+  const before = new CircuitBreaker("vendor");
+  before.forceOpen("down");
+  const { note: _, ...unsaid } = before.snapshot();
+  const { breaker, last } = watch();
+  breaker.restore({ ...unsaid, name: breaker.name });
+  breaker.forceOpen("down");
+  expect(last("circuit.force_changed")).toMatchObject({ note: "down", previousNote: null });
+});
+
+test.each([[5], [""], ["x".repeat(513)], [null]])("restore() refuses the note %j", (note) => {
+  const breaker = new CircuitBreaker("vendor");
+  breaker.forceOpen("down");
+  const damaged = { ...breaker.snapshot(), note };
+  expect(() => new CircuitBreaker("vendor").restore(damaged)).toThrow(/note must be/);
+});
+
 test("restore() names its source snapshot unless told otherwise", async () => {
   const { after } = await restarted();
   const { breaker, events, json } = after(0);

@@ -174,8 +174,8 @@ const forced: Record<Situation, string> = {
   half_open: "forced_open +1: open",
   "half_open, full": "forced_open +1: open",
   "half_open, lease over": "forced_open +1: probe open",
-  forced_open: "forced_open +0: -",
-  "forced_open, due": "forced_open +0: -",
+  forced_open: "forced_open +0: force_changed",
+  "forced_open, due": "forced_open +0: force_changed",
   disabled: "forced_open +1: open",
 };
 const unrecorded = { open: late.open, "half_open, full": late["half_open, full"] };

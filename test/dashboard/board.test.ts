@@ -37,6 +37,19 @@ describe("a breaker of the board", () => {
     ]);
   });
 
+  test("has the new end of a forced open that was forced anew, in the same incident", () => {
+    const { clock, breaker, of } = told();
+    const payments = breaker("payments");
+    payments.forceOpen("down", { forMs: 5 * SECOND });
+    const row = of("payments");
+    clock.advance(SECOND);
+    payments.forceOpen("vendor says longer", { forMs: 90 * SECOND });
+    expect(outlook(row, clock.epochMs())).toBe("for 1 min 30 s more");
+    expect(row.incident).toMatchObject({ openedAtMs: clock.epochMs() - SECOND, reason: "forced" });
+    payments.forceOpen();
+    expect(outlook(row, clock.epochMs())).toBe("until it is reset");
+  });
+
   test("has its incidents as the report of the same events has them", async () => {
     const { clock, bus, breaker, board } = told();
     const events: unknown[] = [];

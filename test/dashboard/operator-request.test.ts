@@ -77,8 +77,29 @@ describe("an operator", () => {
     const at = await watched();
     expect(await act(at, RESET)).toEqual([409, "It is not open: there is nothing to reset"]);
     await act(at, FORCE);
-    expect(await act(at, FORCE)).toEqual([409, "It is forced open already: reset it first"]);
+    expect(await act(at, FORCE)).toEqual([
+      409,
+      "It is forced open already, for this reason and to this end",
+    ]);
     expect(at.opens).toHaveLength(1);
+  });
+
+  test("forces open anew what is forced open: another end and another reason, told with who", async () => {
+    const at = await watched();
+    const changes: EventOf<"circuit.force_changed">[] = [];
+    at.bus.on("circuit.force_changed", (event) => changes.push(event));
+    await act(at, FORCE);
+    const longer = { ...FORCE, reason: "vendor says another 2 h", forMs: 7_200_000 };
+    expect(await act(at, longer, { "x-telltale-token": BOB })).toEqual([200, "Forced open anew"]);
+    expect(at.opens).toHaveLength(1);
+    expect(changes).toMatchObject([
+      {
+        note: "vendor says another 2 h (by bob)",
+        previousNote: "provider is down (by alice)",
+        cooldownMs: 7_200_000,
+        previousRetryAtMs: null,
+      },
+    ]);
   });
 
   test("resets what tripped by itself", async () => {

@@ -77,12 +77,12 @@ describe("CircuitBreakerForcedOpenStuck", () => {
     expect(last("circuit.open")).toMatchObject({ note: "permanent failure", retryAtMs: null });
   });
 
-  test("an end can be given to a breaker that is forced already, and no event tells it", () => {
+  test("an end can be given to a breaker that is forced already, told by circuit.force_changed", () => {
     const { breaker, clock, told } = watch();
     breaker.forceOpen("why");
     expect(told()).toEqual(["open"]);
     breaker.forceOpen("why", { forMs: 600_000 });
-    expect(told()).toEqual([]);
+    expect(told()).toEqual(["force_changed"]);
     clock.advance(600_000);
     expect(breaker.state).toBe("half_open");
   });

@@ -31,6 +31,10 @@ const CONTRACT: Record<EventType, [severity: string, fields: string]> = {
   ],
   "circuit.disable": ["warn", "from spentMs"],
   "circuit.enable": ["info", "from spentMs"],
+  "circuit.force_changed": [
+    "warn",
+    "note? previousNote cooldownMs retryAtMs previousRetryAtMs origin? epoch?",
+  ],
   "circuit.reconfigure": ["info", "from to"],
   "circuit.restore": ["info", "from ageMs source applied consecutiveFailures retryAtMs"],
   "circuit.callback_failed": ["error", "callback error"],
@@ -162,6 +166,7 @@ test("a broad run has every optional field, and every null, that an event can ha
     "circuit.disable incidentId?",
     "circuit.enable context?",
     "circuit.enable incidentId?",
+    "circuit.force_changed context?",
     "circuit.reconfigure context?",
     "circuit.restore context?",
     "circuit.callback_failed context?",

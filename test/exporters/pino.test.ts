@@ -100,6 +100,7 @@ test("logCircuitEvents() writes every type with the catalogue's sentence and sev
   const registry = new BreakerRegistry({ bus: breaker.bus, limit: 1 });
   registry.get("first");
   registry.get("second").forceOpen();
+  registry.get("second").forceOpen("for longer");
   registry.get("third");
   await clusterRun({ bus: breaker.bus, attributes: {} });
   await ownerRun(breaker);

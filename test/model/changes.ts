@@ -2,6 +2,8 @@ import type { CircuitState } from "../../src/index.ts";
 import { cooldownNow, tellRandom } from "./aside.ts";
 import {
   type Change,
+  dueMs,
+  forceNote,
   incidentBegin,
   isChange,
   type Moment,
@@ -60,12 +62,18 @@ export function forcePermanently(
 export function force(
   teller: Teller,
   at: Moment,
-  told: object,
+  told: { readonly note?: string },
   { forMs, afterProbe }: { readonly forMs: number | null; readonly afterProbe: boolean },
 ): void {
   const dueMs = forMs === null ? null : at.nowMs + forMs;
   nameIncident(teller, at);
-  const left = change(teller, at, { to: "forced_open", why: "forced", dueMs, afterProbe });
+  const left = change(teller, at, {
+    to: "forced_open",
+    why: "forced",
+    dueMs,
+    afterProbe,
+    ...noteOf(told),
+  });
   tellOpen(teller, at, forMs, {
     ...left,
     reason: "forced",
@@ -77,6 +85,33 @@ export function force(
     detectMs: null,
     retryAtMs: forMs === null ? null : at.wallMs + forMs,
     ...told,
+  });
+}
+
+const noteOf = ({ note }: { readonly note?: string }) => (note === undefined ? {} : { note });
+
+/** A force of what is forced open already: told when its end or its reason becomes another. */
+export function forceAgain(
+  teller: Teller,
+  at: Moment,
+  { note, forMs }: { readonly note: string | undefined; readonly forMs: number | null },
+): void {
+  const { history } = teller;
+  const [wasDueMs, wasNote] = [dueMs(history), forceNote(history)];
+  const askedMs = forMs === null ? null : at.nowMs + forMs;
+  const isMoved =
+    askedMs === null || wasDueMs === null
+      ? askedMs !== wasDueMs
+      : Math.abs(askedMs - Math.max(wasDueMs, at.nowMs)) >= 1;
+  if (!isMoved && (note === undefined || note === wasNote)) return;
+  history.push({ kind: "force changed", dueMs: isMoved ? askedMs : wasDueMs, note });
+  const stands = note ?? wasNote;
+  teller.tell(at, "circuit.force_changed", {
+    ...(stands === undefined ? {} : { note: stands }),
+    previousNote: wasNote ?? null,
+    cooldownMs: forMs,
+    retryAtMs: forMs === null ? null : at.wallMs + forMs,
+    previousRetryAtMs: wasDueMs === null ? null : at.wallMs + Math.round(wasDueMs - at.nowMs),
   });
 }
 

@@ -188,5 +188,6 @@ export const TYPES: readonly CircuitEventType[] = [
   "circuit.would_open",
   "circuit.disable",
   "circuit.enable",
+  "circuit.force_changed",
   "circuit.callback_failed",
 ];

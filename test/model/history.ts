@@ -59,6 +59,8 @@ export interface Change extends Moment {
   readonly dueMs: number | null;
   /** A probe that failed led to it, whatever it led to. */
   readonly afterProbe: boolean;
+  /** The reason that a forced open was given. */
+  readonly note?: string;
   /** When a trip by calls that hang took effect; the moment of the change for every other. */
   readonly effectiveMs: number;
 }
@@ -93,8 +95,12 @@ export type Fact =
   | { readonly kind: "looked"; readonly nowMs: number; readonly raised: boolean }
   /** A reset without an incident. */
   | { readonly kind: "cleared" }
-  /** A forced open of a breaker that is forced open already. */
-  | { readonly kind: "end moved"; readonly dueMs: number | null }
+  /** A forced open of a breaker that is forced open already, which gives it another end or another reason. */
+  | {
+      readonly kind: "force changed";
+      readonly dueMs: number | null;
+      readonly note: string | undefined;
+    }
   | { readonly kind: "refused"; readonly reason: SkipReason }
   | { readonly kind: "lease ended"; readonly call: number }
   /** Idle time took failures off the count. */
@@ -164,8 +170,17 @@ export function lastOpening(history: History): Change | null {
 
 /** When a probe may run; null when the state does not wait for a moment. */
 export function dueMs(history: History): number | null {
-  const last = history.findLast((fact) => isChange(fact) || fact.kind === "end moved");
-  return last?.kind === "change" || last?.kind === "end moved" ? last.dueMs : null;
+  const last = history.findLast((fact) => isChange(fact) || fact.kind === "force changed");
+  return last?.kind === "change" || last?.kind === "force changed" ? last.dueMs : null;
+}
+
+/** The reason that stands of a forced open: the last one that was given since it began. */
+export function forceNote(history: History): string | undefined {
+  const began = history.findLastIndex((fact) => isChange(fact) && fact.to === "forced_open");
+  const forces = history
+    .slice(Math.max(0, began))
+    .filter((fact) => isChange(fact) || fact.kind === "force changed");
+  return forces.findLast(({ note }) => note !== undefined)?.note;
 }
 
 /** The probes of the present half-open time that were neither settled nor told to have expired. */

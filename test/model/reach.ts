@@ -47,6 +47,7 @@ const RARE = [
   "forced without end",
   "forced again",
   "forced end shortened or lengthened",
+  "forced for another reason",
   "reset while closed",
   "reset while disabled",
   "disable inside an incident",

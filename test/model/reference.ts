@@ -7,7 +7,7 @@ import {
   tellRandom,
   tellShare,
 } from "./aside.ts";
-import { change, close, force, forcePermanently, trip } from "./changes.ts";
+import { change, close, force, forceAgain, forcePermanently, trip } from "./changes.ts";
 import { failuresInARow } from "./failures.ts";
 import {
   type Admitted,
@@ -301,7 +301,7 @@ export class Reference {
   forceOpen(at: Moment, note: string | undefined, forMs: number | null): void {
     this.#commitTime(at);
     if (this.committed === "forced_open") {
-      this.history.push({ kind: "end moved", dueMs: forMs === null ? null : at.nowMs + forMs });
+      forceAgain(this.#teller, at, { note, forMs });
     } else
       force(this.#teller, at, note === undefined ? {} : { note }, { forMs, afterProbe: false });
     this.#teller.audience.deliver();

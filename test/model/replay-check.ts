@@ -155,6 +155,11 @@ export class ReplayCheck {
         this.#same(`${at}: over`, (replayed.retryAtMs ?? Number.NaN) <= event.atMs, true);
       } else this.#same(`${at}: retryAtMs`, replayed.retryAtMs, retryAtMs);
     }
+    if (type === "circuit.force_changed") {
+      const { retryAfterMs } = seen;
+      const retryAtMs = retryAfterMs === null ? null : event.atMs + retryAfterMs;
+      this.#same(`${at}: retryAtMs`, replayed.retryAtMs, retryAtMs);
+    }
     const rampUp = recorded.guarded?.reference.rules.rampUp ?? null;
     const tellsShare = type === "circuit.degrade" || CHANGES.includes(type);
     if (tellsShare && rampUp === null && !pending) {

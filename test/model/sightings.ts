@@ -4,6 +4,7 @@ import type { Guarded } from "./guarded.ts";
 import {
   type Admitted,
   dueMs,
+  forceNote,
   generation,
   type History,
   incidentBegin,
@@ -122,6 +123,7 @@ export class Sightings {
       if (committed !== "forced_open") return;
       this.#hit("forced again");
       if (plan.forMs !== dueMs(history)) this.#hit("forced end shortened or lengthened");
+      if (plan.note !== (forceNote(history) !== undefined)) this.#hit("forced for another reason");
     }
     if (plan.do === "reset" && committed === "closed") this.#hit("reset while closed");
     if (plan.do === "reset" && committed === "disabled") this.#hit("reset while disabled");

@@ -81,6 +81,8 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   clock.advance(1_000);
   const orphan = permitOf(watched);
   breaker.forceOpen("hold", { forMs: 50 });
+  breaker.forceOpen("hold on");
+  breaker.forceOpen(undefined, { forMs: 50 });
   orphan.failure(BOOM);
   refusalOf(watched);
   clock.advance(60);
@@ -89,6 +91,7 @@ export async function broadRun(): Promise<TelltaleEvent[]> {
   breaker.recordSuccess();
   breaker.recordFailure();
   breaker.forceOpen();
+  breaker.forceOpen("said later");
   refusalOf(watched);
   breaker.reset("go on");
   breaker.disable();

@@ -48,6 +48,8 @@ export async function clusterRun({ bus, attributes }: Broad): Promise<void> {
   await time.pass(10);
   seen.breaker.forceOpen("hold");
   await time.pass(10);
+  other.breaker.forceOpen("the vendor says 2 h more", { forMs: 7_200_000 });
+  await time.pass(10);
   other.breaker.reset();
   await time.pass(10);
   seen.breaker.recordFailure();

@@ -27,6 +27,8 @@ export function label(event: TelltaleEvent): string {
     case "circuit.disable":
     case "circuit.enable":
       return event.from;
+    case "circuit.force_changed":
+      return event.note ?? String(event.cooldownMs ?? event.previousRetryAtMs);
     case "circuit.reconfigure":
       return Object.keys(event.to).join();
     case "circuit.callback_failed":

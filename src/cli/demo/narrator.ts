@@ -51,6 +51,10 @@ export class Narrator {
       case "circuit.open":
         this.#open(event);
         break;
+      case "circuit.force_changed":
+        this.retryAtMs = event.retryAtMs;
+        this.#tell(event, "bad", "FORCED", event.note ?? EVENTS[event.type].sentence);
+        break;
       case "circuit.half_open":
         this.#tell(event, "warning", "HALF-OPEN", this.#halfOpen(event));
         break;

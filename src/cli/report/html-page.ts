@@ -84,6 +84,7 @@ ${rows.join("\n")}
 
 const ROW_CLASSES: Readonly<Record<string, string>> = {
   "circuit.open": "bad",
+  "circuit.force_changed": "bad",
   "circuit.close": "good",
   "circuit.half_open": "half",
   gap: "gap",

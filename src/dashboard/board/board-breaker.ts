@@ -230,6 +230,8 @@ export class BoardBreaker implements Omit<Levels, "openedAtMs" | "sinceAtMs"> {
       this.tripProgress = 0;
     } else if (record.type === "circuit.degrade") {
       this.trafficShare = amount(record, "to") ?? this.trafficShare;
+    } else if (record.type === "circuit.force_changed") {
+      this.retryAtMs = amount(record, "retryAtMs");
     } else if (record.type === "circuit.probe") {
       this.probesInFlight = amount(record, "probesInFlight") ?? 0;
     }

@@ -3,6 +3,7 @@ import { board, log } from "./store.ts";
 const WORDS: Readonly<Record<string, string>> = {
   "circuit.open": "opened",
   "circuit.close": "closed",
+  "circuit.force_changed": "is forced open anew",
 };
 
 /** Says the last opening or closing to those who listen to the page. */

@@ -55,33 +55,25 @@ export function OperatorForm({ breaker }: { readonly breaker: BoardBreaker }) {
           }}
         />
       </label>
-      {breaker.state !== "forced_open" && (
-        <label>
-          Held open
-          <select
-            name="for"
-            value={forMs}
-            onChange={(event) => setForMs(event.currentTarget.value)}
-          >
-            {LENGTHS.map(([value, label]) => (
-              <option key={value} value={value}>
-                {label}
-              </option>
-            ))}
-          </select>
-        </label>
-      )}
+      <label>
+        Held open
+        <select name="for" value={forMs} onChange={(event) => setForMs(event.currentTarget.value)}>
+          {LENGTHS.map(([value, label]) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </label>
       <div class="buttons">
-        {breaker.state !== "forced_open" && (
-          <button
-            type="button"
-            class="danger"
-            disabled={!isReady}
-            onClick={() => void act("force_open")}
-          >
-            Force open
-          </button>
-        )}
+        <button
+          type="button"
+          class="danger"
+          disabled={!isReady}
+          onClick={() => void act("force_open")}
+        >
+          {breaker.state === "forced_open" ? "Force open anew" : "Force open"}
+        </button>
         {isReset && (
           <button type="button" disabled={!isReady} onClick={() => void act("reset")}>
             Reset
