@@ -104,7 +104,7 @@ export const CIRCUIT_EVENTS = {
       latencyMs,
       consecutiveFailures: field.optional(
         field.count(
-          "While closed with degradation: the failures that still count after it; missing when there are none",
+          "While closed: the failures that still count after it, because of `degradation` or because they came after its answer; missing when there are none",
         ),
       ),
     },
