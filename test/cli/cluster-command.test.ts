@@ -81,9 +81,18 @@ describeWith("redis-server")("telltale cluster, against a real Redis", () => {
       });
     }
     await expect(a.breaker.call(succeed)).rejects.toMatchObject({ reason: "forced_open" });
-    expect(await printed("force-open", "payments", "--why", "again", "--by", "bob")).toMatch(
+    expect(await printed("force-open", "payments", "--why", why, "--by", "bob")).toMatch(
       /^payments was forced open already, until a reset, by ana: INC-42/,
     );
+    expect(await printed("force-open", "payments", "--why", "2 h more", "--by", "bob")).toBe(
+      "payments is forced open for the fleet, until a reset, by bob: 2 h more\n",
+    );
+    const changeOf = ({ events }: typeof a) =>
+      events.find(({ type }) => type === "circuit.force_changed");
+    await until(() => [a, b].every((one) => changeOf(one) !== undefined));
+    for (const one of [a, b]) {
+      expect(changeOf(one)).toMatchObject({ note: "2 h more", previousNote: why, origin: "bob" });
+    }
     const reset = await printed("reset", "payments", "--why", "INC-42: fixed", "--by", "bob");
     expect(reset).toMatch(/^payments is reset for the fleet, by bob; epoch \d{13}\n$/);
     await until(() => [a, b].every(({ breaker }) => breaker.state === "closed"));
