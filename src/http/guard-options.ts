@@ -8,7 +8,7 @@ import type { Scalar } from "../events/field.ts";
 import { platformClock } from "../platform.ts";
 import type { BreakerSource } from "./breaker-source.ts";
 import type { HttpCallSettings } from "./http-call.ts";
-import type { ClassifyRequest } from "./http-outcome.ts";
+import { type ClassifyRequest, DEFAULT_MAX_RETRY_AFTER_MS } from "./http-outcome.ts";
 import { type RequestFacts, RouteNames } from "./route-names.ts";
 
 /** What goes on the events of one request as `context`. */
@@ -91,7 +91,6 @@ export const HTTP_GUARD_OPTIONS = [
 ] as const satisfies readonly (keyof HttpGuardOptions)[];
 
 const DEFAULT_BODY_LEASE_MS = 10_000;
-const DEFAULT_MAX_RETRY_AFTER_MS = 300_000;
 
 /** Checks the options that guards of requests share. */
 export function checkedHttpGuard(check: Check, options: HttpGuardOptions): HttpGuardSettings {

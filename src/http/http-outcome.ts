@@ -36,6 +36,8 @@ export interface Judged {
 
 const TOO_MANY_REQUESTS = 429;
 const FIRST_SERVER_ERROR = 500;
+/** The longest that a dependency may ask to be left alone, unless the user says otherwise. */
+export const DEFAULT_MAX_RETRY_AFTER_MS = 300_000;
 
 /**
  * The answer of a dependency that is well is a success, whatever it says to this caller: 4xx are, but for 429.
@@ -96,7 +98,7 @@ function wasRefusedHere(error: unknown): boolean {
 /**
  * The `classify` of a breaker around a client of HTTP that is no `fetch` (axios, got, an SDK): by the status in what it
  * returned or threw (`status`, `statusCode`, or those of its `response`), with the rules of `guardFetch` and its
- * `Retry-After`. What has no status is left to the defaults.
+ * `Retry-After`, of which it takes at most 300 s. What has no status is left to the defaults.
  *
  * @example
  * const breaker = new CircuitBreaker("orders", { classify: classifyHttp });
@@ -108,8 +110,9 @@ export const classifyHttp: Classify = (call) => {
   if (status === undefined) return undefined;
   const outcome = outcomeOfStatus(status);
   if (outcome === "success") return outcome;
-  const retryAfterMs = askedOf(held, platformClock.epochMs());
-  return retryAfterMs === null ? outcome : { outcome, retryAfterMs };
+  const askedMs = askedOf(held, platformClock.epochMs());
+  if (askedMs === null) return outcome;
+  return { outcome, retryAfterMs: Math.min(askedMs, DEFAULT_MAX_RETRY_AFTER_MS) };
 };
 
 function statusOf(held: unknown): number | undefined {

@@ -13,6 +13,10 @@ test.each([
     counts: { outcome: "error", retryAfterMs: 3_000 },
   },
   { held: { status: 503, headers: { "retry-after": "0" } }, counts: "error" },
+  ...["86400", "9".repeat(400)].map((asked) => ({
+    held: { status: 503, headers: { "retry-after": asked } },
+    counts: { outcome: "error", retryAfterMs: 300_000 },
+  })),
   { held: { status: "pending" }, counts: undefined },
   { held: { status: 3 }, counts: undefined },
   { held: null, counts: undefined },
