@@ -68,6 +68,8 @@ export class HttpCall {
 
   /** The head of the answer is here; true when the verdict waits for the body. */
   answered(status: number, answer: HttpAnswer, hasBody: boolean): boolean {
+    // What repeats a request inside of the guard may bring a head twice: the first one is what it is counted by.
+    if (this.#settled || !Number.isNaN(this.sinceMs)) return false;
     const { clock } = this.#settings;
     this.sinceMs = clock.monotonicMs();
     const latencyMs = this.#permit.lapsedMs(clock, this.sinceMs);

@@ -1,6 +1,11 @@
 import { Agent, type Dispatcher, request, fetch as undiciFetch } from "undici";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { breakerInterceptor, refusalResponse } from "../../src/http/index.ts";
+import {
+  breakerInterceptor,
+  type DispatchHandler,
+  type DispatchRequest,
+  refusalResponse,
+} from "../../src/http/index.ts";
 import { CircuitBreaker, createEventBus, pipeline, refusalOf, retry } from "../../src/index.ts";
 import { type GuardedServer, guardedServer } from "../support/guarded-server.ts";
 import { status } from "../support/loopback.ts";
@@ -43,6 +48,29 @@ test("breakerInterceptor() refuses a fetch that uses the dispatcher", async () =
     cause: { code: "ERR_CIRCUIT_OPEN" },
   });
 });
+
+test.each([
+  { heads: [200, 200], counts: { success: 1, error: 0 } },
+  { heads: [503, 200], counts: { success: 0, error: 1 } },
+])(
+  "breakerInterceptor() counts a request once that brings the heads $heads",
+  ({ heads, counts }) => {
+    const { breaker, clock } = given;
+    const interceptor = breakerInterceptor({ breaker, clock });
+    const repeating = interceptor((_: DispatchRequest, handler: DispatchHandler) => {
+      // Wrong on purpose: an interceptor inside that hands on every attempt. Only undici has a controller.
+      const nothing = null as never;
+      for (const head of heads) handler.onResponseStart?.(nothing, head, nothing);
+      handler.onResponseEnd?.(nothing, nothing);
+      return true;
+    });
+    const asked = { origin: given.server.url, path: "/", method: "GET" };
+    repeating(asked, {});
+    clock.advance(60_000);
+    repeating(asked, {});
+    expect(calls()).toMatchObject({ success: counts.success * 2, error: counts.error * 2 });
+  },
+);
 
 test("trap 11: a fetch that the interceptor refused is unreached around it, and is told as a refusal", async () => {
   const { server, breaker, clock } = given;
