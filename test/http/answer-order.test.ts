@@ -24,6 +24,8 @@ interface Begun {
   readonly known: Known;
   readonly headAtMs: number;
   lapsed: boolean;
+  /** The period in which it began is over: it is late, and decides nothing. */
+  late: boolean;
   readonly stream: ReadableStreamDefaultController<Uint8Array>;
   readonly reader: ReadableStreamDefaultReader<Uint8Array> | null;
   readonly body: ReadableStream<Uint8Array> | null;
@@ -81,7 +83,7 @@ class World {
   /** A request of any kind ends the wait for the answers before it. */
   async #ask(answer: Response): Promise<Response> {
     for (const begun of this.#open) {
-      if (!begun.lapsed && this.clock.monotonicMs() - begun.headAtMs >= LEASE_MS) {
+      if (!begun.lapsed && !begun.late && this.clock.monotonicMs() - begun.headAtMs >= LEASE_MS) {
         begun.lapsed = true;
         begun.known.means = "byHead";
         this.#succeeds(begun.headAtMs);
@@ -128,7 +130,7 @@ class World {
     const known: Known = { means: "head" };
     this.history.push(known);
     const headAtMs = this.clock.monotonicMs();
-    this.#open.push({ known, headAtMs, lapsed: false, stream, reader, body });
+    this.#open.push({ known, headAtMs, lapsed: false, late: false, stream, reader, body });
   }
 
   #take(which: number): Begun | undefined {
@@ -141,7 +143,7 @@ class World {
     if (begun?.reader == null) return this.cancel(begun);
     begun.stream.close();
     await begun.reader.read();
-    if (begun.lapsed) return;
+    if (begun.lapsed || begun.late) return;
     begun.known.means = "byHead";
     this.#succeedsNow();
   }
@@ -151,7 +153,8 @@ class World {
     if (begun?.reader == null) return this.cancel(begun);
     begun.stream.error(new TypeError("terminated"));
     await begun.reader.read().catch(() => {});
-    const { known, lapsed } = begun;
+    const { known, lapsed, late } = begun;
+    if (late) return;
     const goesOn = !isFollowedBy(this.history, known, "whole");
     const taken = goesOn ? takeBefore(this.history, known) : 0;
     if (!lapsed) known.means = "nothing";
@@ -166,7 +169,7 @@ class World {
   async cancel(begun: Begun | undefined): Promise<void> {
     if (begun === undefined) return;
     await (begun.reader ?? begun.body)?.cancel();
-    if (begun.lapsed) return;
+    if (begun.lapsed || begun.late) return;
     const { known } = begun;
     if (begun.reader === null) {
       known.means = "byHead";
@@ -175,6 +178,12 @@ class World {
     }
     if (isFollowedBy(this.history, known, "byHead")) takeBefore(this.history, known);
     known.means = "nothing";
+  }
+
+  async reset(): Promise<void> {
+    this.breaker.reset();
+    this.history.length = 0;
+    for (const begun of this.#open) begun.late = true;
   }
 
   async fresh(): Promise<void> {
@@ -188,6 +197,7 @@ const WORDS = [
   "bad",
   "well",
   "fresh",
+  "reset",
   "read",
   "unread",
   "finish",
@@ -212,6 +222,7 @@ async function step(world: World, word: (typeof WORDS)[number], which: number): 
     case "bad":
     case "well":
     case "fresh":
+    case "reset":
       return world[word]();
     default:
       return world[word](which);
