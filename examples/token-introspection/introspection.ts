@@ -102,8 +102,10 @@ async function ask(url: string, token: string, signal: AbortSignal): Promise<Act
   });
   const text = await response.text();
   if (!response.ok) {
+    // Whatever it says is not about the token: 401 is about this service's own credentials, 404 comes from a proxy. As
+    // the `status` of an error they would count as permanent, and the last result of the token would be forgotten.
     const { status, headers } = response;
-    throw Object.assign(new Error(`The identity server answered ${status}`), { status, headers });
+    throw Object.assign(new Error(`The identity server answered ${status}`), { headers });
   }
   const answer = parsed(text);
   if (answer.active !== true) throw permanent(new InactiveToken("The token is not active"));

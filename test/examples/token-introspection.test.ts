@@ -109,6 +109,20 @@ test("an answer to another question is an error, and locks nobody out", async ()
   expect(breaker.state).toBe("open");
 });
 
+test.each([401, 403, 404, 429, 501, 503])(
+  "an answer %d of the identity server is not about the token: an error, and locks nobody out",
+  async (code) => {
+    const { introspect, breaker } = introspection();
+    await introspect("good");
+    server.answer = status(code);
+    for (const _ of [1, 2, 3]) {
+      await expect(introspect("good")).resolves.toMatchObject({ ageMs: 0 });
+      await expect(introspect("mallory")).rejects.not.toBeInstanceOf(InactiveToken);
+    }
+    expect(breaker.state).toBe("open");
+  },
+);
+
 test("many requests with one token make one introspection", async () => {
   const { introspect } = introspection();
   await Promise.all(Array.from({ length: 50 }, () => introspect("good")));
