@@ -43,11 +43,15 @@ const TRANSIENT_CODES = new Set([
   "UND_ERR_HEADERS_TIMEOUT",
   "UND_ERR_SOCKET",
 ]);
-/** Wrong certificates and addresses stay wrong. */
-const PERMANENT_CODES = new Set([
+/** A wrong address stays wrong. */
+const INVALID_URL = "ERR_INVALID_URL";
+/** Wrong certificates stay wrong, too, for those who would try again at once. */
+const UNTRUSTED_CODES = new Set([
   "CERT_HAS_EXPIRED",
+  "CERT_NOT_YET_VALID",
+  "CERT_REVOKED",
+  "CERT_UNTRUSTED",
   "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "ERR_INVALID_URL",
   "ERR_TLS_CERT_ALTNAME_INVALID",
   "SELF_SIGNED_CERT_IN_CHAIN",
   "UNABLE_TO_GET_ISSUER_CERT",
@@ -59,7 +63,15 @@ const PERMANENT_CODES = new Set([
 const DEEPEST = 6;
 
 /** What an error says of another try. Never throws, whatever was thrown. */
-export function errorKind(error: unknown): ErrorKind {
+export const errorKind = (error: unknown): ErrorKind => kindOf(error, "permanent");
+
+/**
+ * What an error says for one who stands in for the dependency: a certificate that nobody trusts is an outage of its
+ * own, in which nothing was asked and nothing denied.
+ */
+export const outageKind = (error: unknown): ErrorKind => kindOf(error, "unsent");
+
+function kindOf(error: unknown, untrusted: ErrorKind): ErrorKind {
   try {
     const about = reported(error);
     if (isPermanent(error) || isPermanent(about)) return "permanent";
@@ -69,7 +81,7 @@ export function errorKind(error: unknown): ErrorKind {
     if (textOf(about, "name") === "AbortError") return "cancelled";
     if (textOf(about, "code") === "ERR_CANCELED") return "cancelled"; // that of axios
     const status = statusOf(about);
-    return status === undefined ? kindOfCode(about) : kindOfStatus(status);
+    return status === undefined ? kindOfCode(about, untrusted) : kindOfStatus(status);
   } catch {
     return "unknown";
   }
@@ -117,7 +129,7 @@ function statusOf(error: object): number | undefined {
 }
 
 /** `fetch` hides the network error in the cause of its `TypeError`, and several of them in an `AggregateError`. */
-function kindOfCode(error: object): ErrorKind {
+function kindOfCode(error: object, untrusted: ErrorKind): ErrorKind {
   let about: unknown = error;
   for (let depth = 0; depth < DEEPEST; depth++) {
     if (typeof about !== "object" || about === null) return "unknown";
@@ -127,7 +139,8 @@ function kindOfCode(error: object): ErrorKind {
       if (TRANSIENT_CODES.has(code)) {
         return textOf(about, "syscall") === "connect" ? "unsent" : "transient";
       }
-      if (PERMANENT_CODES.has(code)) return "permanent";
+      if (UNTRUSTED_CODES.has(code)) return untrusted;
+      if (code === INVALID_URL) return "permanent";
     }
     const cause: unknown = Reflect.get(about, "cause");
     const errors: unknown = Reflect.get(about, "errors");

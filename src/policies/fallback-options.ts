@@ -4,7 +4,10 @@ import type { HostSignal } from "./call-scope.ts";
 import type { FallbackCacheOptions } from "./fallback-cache.ts";
 import { checkedPolicy, type PolicyOptions } from "./policy-host.ts";
 
-/** Which failures a fallback stands in for. An error that is known to be permanent is never hidden. */
+/**
+ * Which failures a fallback stands in for. An error that is known to be permanent is never hidden, but for a certificate
+ * that nobody trusts: the dependency is out of reach then, and has denied nothing.
+ */
 export interface ServeOn {
   /**
    * The call was refused by a breaker or a bulkhead.
@@ -18,7 +21,7 @@ export interface ServeOn {
   readonly timeout?: boolean;
   /**
    * The call threw: `true` for every error, `false` for none, or those that a function chooses.
-   * @default those known to pass: broken connections, HTTP 408, 425, 429 and 5xx
+   * @default those known to pass (broken connections, HTTP 408, 425, 429 and 5xx), and wrong certificates
    */
   readonly error?: boolean | ((error: unknown) => boolean);
 }

@@ -4,7 +4,7 @@ import { Check } from "../events/check.ts";
 import { describeError } from "../events/describe-error.ts";
 import { followNext, type Next, rescueNext, type Scope, type Served } from "./call-scope.ts";
 import { Denials } from "./denials.ts";
-import { errorKind, refusalOf } from "./error-kind.ts";
+import { outageKind, refusalOf } from "./error-kind.ts";
 import { type CacheSettings, checkedCache, type FallbackCacheOptions } from "./fallback-cache.ts";
 import {
   checkedFallback,
@@ -95,7 +95,7 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
         return value;
       },
       (thrown) => {
-        const isDenied = errorKind(thrown) === "permanent";
+        const isDenied = outageKind(thrown) === "permanent";
         end(isDenied);
         // What the dependency now denies for good must not be served in its next outage.
         if (isDenied) results.remove(key, scope);
@@ -130,7 +130,7 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
   /** Why something is served for a failed call; null when nothing is. */
   #reasonToServe(thrown: unknown, scope: Scope): ServeReason | null {
     const { serveRefusal, serveTimeout, serveError } = this.#settings;
-    const kind = errorKind(thrown);
+    const kind = outageKind(thrown);
     switch (kind) {
       case "permanent":
         return null;
