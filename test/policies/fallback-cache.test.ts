@@ -172,15 +172,6 @@ test("a permanent error takes the last good result away", async () => {
   await expect(policy.call(broken)).rejects.toBe(reset);
 });
 
-test("a certificate that has expired takes no last good result away: it is an outage, and denies nothing", async () => {
-  const around = surroundings();
-  const policy = cached(around, { maxAgeMs: 1_000, key: "all" });
-  await policy.call(give("one"));
-  const expired = new TypeError("fetch failed", { cause: networkError("CERT_HAS_EXPIRED") });
-  await expect(policy.call(() => Promise.reject(expired))).resolves.toBe("one");
-  await expect(policy.call(broken)).resolves.toBe("one");
-});
-
 test("a call that began before a permanent error brings nothing back, whatever holds the results", async () => {
   const revoked = () => Promise.reject(permanent(new Error("revoked")));
   for (const store of [undefined, new Map<string, CacheEntry<string>>()]) {

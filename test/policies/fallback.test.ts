@@ -135,15 +135,6 @@ test.each([
   expect(told()).toEqual([]);
 });
 
-test("a certificate that nobody trusts is served for, unless it is marked as permanent", async () => {
-  const { options } = surroundings();
-  const policy = fallback("rates", { ...options, fail: "open", value: "none" });
-  const expired = new TypeError("fetch failed", { cause: networkError("CERT_HAS_EXPIRED") });
-  await expect(policy.call(() => Promise.reject(expired))).resolves.toBe("none");
-  const marked = permanent(new TypeError("fetch failed", { cause: expired.cause }));
-  await expect(policy.call(() => Promise.reject(marked))).rejects.toBe(marked);
-});
-
 test("serveOn.refusal, serveOn.timeout and serveOn.error can be turned off", async () => {
   const { time, options } = surroundings();
   const breaker = openBreaker(time);
