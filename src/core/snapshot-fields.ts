@@ -59,15 +59,27 @@ export function record<F extends Readonly<Record<string, Reading<unknown>>>>(
   fields: F,
 ): Reading<{ readonly [K in keyof F]: ReadBy<F[K]> }> {
   const entries = Object.entries(fields);
+  const empty = emptyRecord(Object.keys(fields));
   return (reader, path, value) => {
     const given = reader.record(path, value);
-    const read: Record<string, unknown> = {};
+    const read: Record<string, unknown> = { ...empty };
     for (const [key, reading] of entries) {
       read[key] = reading(reader, path === "" ? key : `${path}.${key}`, own(given, key));
     }
     // Each field was read by its own reading, which is what the type says.
     return read as { readonly [K in keyof F]: ReadBy<F[K]> };
   };
+}
+
+/**
+ * An object with these keys. The engine keeps one that is filled key by key in a slow table from the seventeenth on, but
+ * not one that it has parsed, nor its copies.
+ */
+function emptyRecord(keys: readonly string[]): Readonly<Record<string, unknown>> {
+  // An object of nulls is what the text says.
+  return JSON.parse(
+    `{${keys.map((key) => `${JSON.stringify(key)}:null`).join(",")}}`,
+  ) as object as Record<string, null>;
 }
 
 /** Numbers by word, of which any may be missing; words that are not known are left out. */
