@@ -1,21 +1,10 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { type GuardFetchOptions, guardFetch, HttpStatusError } from "../../src/http/index.ts";
 import { CircuitBreaker } from "../../src/index.ts";
-import { type GuardedServer, guardedServer } from "../support/guarded-server.ts";
+import { eachGuarded } from "../support/guarded-server.ts";
 import { ok, status } from "../support/loopback.ts";
 
-let given: GuardedServer;
-
-beforeEach(async () => {
-  given = await guardedServer();
-});
-afterEach(() => given.server.stop());
-
-const guard = (options: GuardFetchOptions = {}) => {
-  const { breaker, clock } = given;
-  return guardFetch(fetch, { breaker, clock, ...options });
-};
-const calls = () => given.breaker.stats.calls;
+const { given, guard, calls } = eachGuarded();
 
 test("guardFetch() gives the response that fetch gave, and its text", async () => {
   const { server, told } = given;

@@ -1,21 +1,10 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { type GuardFetchOptions, guardFetch } from "../../src/http/index.ts";
-import { begun, breaks, type GuardedServer, guardedServer } from "../support/guarded-server.ts";
+import { expect, test } from "vitest";
+import { guardFetch } from "../../src/http/index.ts";
+import { begun, breaks, eachGuarded } from "../support/guarded-server.ts";
 import { status } from "../support/loopback.ts";
 
-let given: GuardedServer;
-
-beforeEach(async () => {
-  given = await guardedServer();
-});
-afterEach(() => given.server.stop());
-
-const guard = (options: GuardFetchOptions = {}) => {
-  const { breaker, clock } = given;
-  return guardFetch(fetch, { breaker, clock, ...options });
-};
-const calls = () => given.breaker.stats.calls;
+const { given, guard, calls } = eachGuarded();
 
 test("an error in the middle of a body counts as a failure, with the error that the reader sees", async () => {
   const { open } = begun(given.server);

@@ -1,22 +1,11 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { type GuardFetchOptions, guardFetch } from "../../src/http/index.ts";
+import { expect, test } from "vitest";
+import { guardFetch } from "../../src/http/index.ts";
 import { CircuitBreaker, consecutive } from "../../src/index.ts";
-import { begun, breaks, type GuardedServer, guardedServer } from "../support/guarded-server.ts";
+import { begun, breaks, eachGuarded } from "../support/guarded-server.ts";
 import { ok, status } from "../support/loopback.ts";
 
-let given: GuardedServer;
-
-beforeEach(async () => {
-  given = await guardedServer();
-});
-afterEach(() => given.server.stop());
-
-const guard = (options: GuardFetchOptions = {}) => {
-  const { breaker, clock } = given;
-  return guardFetch(fetch, { breaker, clock, ...options });
-};
-const calls = () => given.breaker.stats.calls;
+const { given, guard, calls } = eachGuarded();
 
 test("a body that is cancelled unread counts by its head, at once, and so does a probe", async () => {
   const { server, breaker, clock } = given;

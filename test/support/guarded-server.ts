@@ -1,4 +1,6 @@
 import type { ServerResponse } from "node:http";
+import { afterEach, beforeEach } from "vitest";
+import { type GuardFetchOptions, guardFetch } from "../../src/http/index.ts";
 import type { TelltaleEvent } from "../../src/index.ts";
 import { CircuitBreaker, createEventBus, type EventBus } from "../../src/index.ts";
 import { FakeClock } from "./fake-clock.ts";
@@ -48,4 +50,19 @@ export function begun(server: Loopback): { readonly open: ServerResponse[] } {
 /** Cuts them off. */
 export function breaks(open: readonly ServerResponse[]): void {
   for (const response of open) response.destroy();
+}
+
+/** A guarded server of its own for each test of a file, and what the tests ask of it. */
+export function eachGuarded() {
+  // Filled before each test.
+  const given = {} as GuardedServer;
+  beforeEach(async () => {
+    Object.assign(given, await guardedServer());
+  });
+  afterEach(() => given.server.stop());
+  const guard = (options: GuardFetchOptions = {}) => {
+    const { breaker, clock } = given;
+    return guardFetch(fetch, { breaker, clock, ...options });
+  };
+  return { given, guard, calls: () => given.breaker.stats.calls };
 }

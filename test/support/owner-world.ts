@@ -1,5 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import type {
+  CallReport,
   DurableContext,
   DurableStorage,
   Lifetime,
@@ -10,6 +11,19 @@ import type {
 } from "../../src/workers/index.ts";
 import { ProviderOwner } from "../../src/workers/provider-owner.ts";
 import { VirtualTime } from "./virtual-time.ts";
+
+/** A failed call of the breaker "chat", as isolates report it. */
+export const FAILURE: CallReport = {
+  breaker: "chat",
+  generation: null,
+  permit: null,
+  outcome: "error",
+  latencyMs: 5,
+  permanent: false,
+  retryAfterMs: null,
+  error: { name: "Error", message: "boom" },
+  context: null,
+};
 
 /** The storage of a Durable Object on the SQLite of Node: what a crash leaves is what was committed. */
 class SqliteStorage implements DurableStorage {

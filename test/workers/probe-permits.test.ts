@@ -2,19 +2,7 @@ import { expect, test } from "vitest";
 import { createEventBus, type TelltaleEvent } from "../../src/index.ts";
 import type { OwnerRequest } from "../../src/workers/index.ts";
 import { QUESTION } from "../../src/workers/owner-request.ts";
-import { OwnerWorld } from "../support/owner-world.ts";
-
-const FAILURE = {
-  breaker: "chat",
-  generation: null,
-  permit: null,
-  outcome: "error",
-  latencyMs: 5,
-  permanent: false,
-  retryAfterMs: null,
-  error: { name: "Error", message: "boom" },
-  context: null,
-} as const;
+import { FAILURE, OwnerWorld } from "../support/owner-world.ts";
 
 /** An owner whose breaker is open, with the permit of a probe that has just been given. */
 function probing() {

@@ -2,34 +2,13 @@ import { describe, expect, test } from "vitest";
 import { createEventBus, type TelltaleEvent } from "../../src/index.ts";
 import { createMemoryStore, type StateStore } from "../../src/state/index.ts";
 import type { CallReport, OwnerOptions, OwnerRequest } from "../../src/workers/index.ts";
+import { QUESTION } from "../../src/workers/owner-request.ts";
 import { rowsOf } from "../state/store-suite.ts";
-import { OwnerWorld } from "../support/owner-world.ts";
+import { FAILURE, OwnerWorld } from "../support/owner-world.ts";
 
 const OPTIONS: OwnerOptions = {
   breakers: { chat: { failureThreshold: 2, cooldownMs: 10_000 } },
   ledger: { prices: { openai: { "gpt-5": { perMillion: { output: 1 } } } } },
-};
-const REQUEST: OwnerRequest = {
-  v: 1,
-  probe: null,
-  reserve: null,
-  calls: [],
-  skips: [],
-  quota: [],
-  callbacks: [],
-  spends: [],
-  releases: [],
-};
-const FAILURE: CallReport = {
-  breaker: "chat",
-  generation: null,
-  permit: null,
-  outcome: "error",
-  latencyMs: 5,
-  permanent: false,
-  retryAfterMs: null,
-  error: { name: "Error", message: "boom" },
-  context: null,
 };
 const spend = (id: string, nano = 1_000_000) => ({
   provider: "openai",
@@ -51,8 +30,8 @@ function heard(options: Partial<OwnerOptions> = {}) {
 describe("an owner", () => {
   test("comes back after a crash with breakers, incident, quota and ledger as they were", () => {
     const { world, events, types } = heard();
-    world.owner.exchange({ ...REQUEST, calls: [FAILURE, FAILURE], spends: [spend("a")] });
-    world.owner.exchange({ ...REQUEST, quota: [{ provider: "openai", forMs: 60_000 }] });
+    world.owner.exchange({ ...QUESTION, calls: [FAILURE, FAILURE], spends: [spend("a")] });
+    world.owner.exchange({ ...QUESTION, quota: [{ provider: "openai", forMs: 60_000 }] });
     const before = world.owner.status();
     expect(before.breakers["chat"]).toMatchObject({ state: "open", retryAfterMs: 10_000 });
     world.crash();
@@ -71,9 +50,9 @@ describe("an owner", () => {
 
   test("comes back with the failures that had not tripped yet", () => {
     const { world } = heard();
-    world.owner.exchange({ ...REQUEST, calls: [FAILURE] });
+    world.owner.exchange({ ...QUESTION, calls: [FAILURE] });
     world.crash();
-    world.owner.exchange({ ...REQUEST, calls: [FAILURE] });
+    world.owner.exchange({ ...QUESTION, calls: [FAILURE] });
     expect(world.owner.status().breakers["chat"]?.state).toBe("open");
   });
 
@@ -81,17 +60,17 @@ describe("an owner", () => {
     const budgets = [{ name: "month", usdPerMonth: 1 }];
     const prices = { openai: { "gpt-5": { perMillion: { output: 1 } } } };
     const { world, types } = heard({ ledger: { prices, budgets } });
-    world.owner.exchange({ ...REQUEST, spends: [spend("a", 850_000_000)] });
+    world.owner.exchange({ ...QUESTION, spends: [spend("a", 850_000_000)] });
     world.crash();
-    world.owner.exchange({ ...REQUEST, spends: [spend("b", 10_000_000)] });
+    world.owner.exchange({ ...QUESTION, spends: [spend("b", 10_000_000)] });
     world.crash();
-    world.owner.exchange({ ...REQUEST, spends: [spend("c", 50_000_000)] });
+    world.owner.exchange({ ...QUESTION, spends: [spend("c", 50_000_000)] });
     expect(types().filter((type) => type === "budget.threshold")).toHaveLength(2);
   });
 
   test("keeps what was spent at the price of its time", () => {
     const { world } = heard();
-    world.owner.exchange({ ...REQUEST, spends: [spend("a", 7_000)] });
+    world.owner.exchange({ ...QUESTION, spends: [spend("a", 7_000)] });
     const dearer = { openai: { "gpt-5": { perMillion: { output: 100 } } } };
     const later = new OwnerWorld({ ...OPTIONS, ledger: { prices: dearer } }, world);
     expect(later.owner.status().spent?.nano).toBe(7_000);
@@ -101,7 +80,7 @@ describe("an owner", () => {
     const { world } = heard();
     for (let n = 0; n < 30; n++) {
       const spends = Array.from({ length: 100 }, (_, k) => spend(`${n}-${k}`, 1_000));
-      world.owner.exchange({ ...REQUEST, spends });
+      world.owner.exchange({ ...QUESTION, spends });
     }
     const rows = () => [...world.rows().keys()].map((key) => key.split(":")[0]);
     expect(rows().filter((kind) => kind === "ledger").length).toBeGreaterThan(1);
@@ -109,7 +88,7 @@ describe("an owner", () => {
     world.crash();
     expect(world.owner.status().spent).toMatchObject({ nano: 3_000_000, requests: 3_000 });
     const again = [spend("0-0"), spend("29-99"), spend("new", 1_000)];
-    const { recorded } = world.owner.exchange({ ...REQUEST, spends: again });
+    const { recorded } = world.owner.exchange({ ...QUESTION, spends: again });
     expect(recorded.map(({ counted }) => counted)).toEqual([false, false, true]);
     expect(world.owner.status().spent?.nano).toBe(3_001_000);
   });
@@ -119,26 +98,26 @@ describe("an owner", () => {
     const id = (n: number) => `${shift}${"😀".repeat(100)}${n}`;
     const all = Array.from({ length: 3_000 }, (_, n) => spend(id(n), 1_000));
     for (let n = 0; n < 3; n++) {
-      world.owner.exchange({ ...REQUEST, spends: all.slice(n * 1_000, (n + 1) * 1_000) });
+      world.owner.exchange({ ...QUESTION, spends: all.slice(n * 1_000, (n + 1) * 1_000) });
     }
     expect(
       [...world.rows().keys()].filter((key) => key.startsWith("ledger:")).length,
     ).toBeGreaterThan(1);
     world.crash();
     for (let n = 0; n < 3; n++) {
-      world.owner.exchange({ ...REQUEST, spends: all.slice(n * 1_000, (n + 1) * 1_000) });
+      world.owner.exchange({ ...QUESTION, spends: all.slice(n * 1_000, (n + 1) * 1_000) });
     }
     expect(world.owner.status().spent?.requests).toBe(3_000);
   });
 
   test("an unknown ledger is not folded, however long its log gets", () => {
     const { world } = heard();
-    world.owner.exchange({ ...REQUEST, spends: [spend("a")] });
+    world.owner.exchange({ ...QUESTION, spends: [spend("a")] });
     world.putRow("spend:000000000001", "{");
     world.crash();
     for (let n = 0; n < 3; n++) {
       const spends = Array.from({ length: 500 }, (_, k) => spend(`${n}-${k}`, 1_000));
-      world.owner.exchange({ ...REQUEST, spends });
+      world.owner.exchange({ ...QUESTION, spends });
     }
     expect(world.rows().get("spend:000000000001")).toBe("{");
     expect(world.owner.status().spent).toBeNull();
@@ -149,30 +128,30 @@ describe("an owner", () => {
       chat: { failureThreshold: 1, cooldownMs: 1_000, halfOpen: { successThreshold: 2 } },
     };
     const { world } = heard({ breakers });
-    world.owner.exchange({ ...REQUEST, calls: [FAILURE] });
+    world.owner.exchange({ ...QUESTION, calls: [FAILURE] });
     world.time.nowMs += 1_000;
-    const { permit, breakers: verdicts } = world.owner.exchange({ ...REQUEST, probe: "chat" });
+    const { permit, breakers: verdicts } = world.owner.exchange({ ...QUESTION, probe: "chat" });
     const generation = verdicts["chat"]?.generation ?? null;
     const success: CallReport = { ...FAILURE, generation, permit, outcome: "success", error: null };
-    const report = () => world.owner.exchange({ ...REQUEST, calls: [success] });
+    const report = () => world.owner.exchange({ ...QUESTION, calls: [success] });
     expect(report().breakers["chat"]?.state).toBe("half_open");
     expect(report().breakers["chat"]?.state).toBe("half_open");
   });
 
   test("writes a row for each spend, and no snapshot", () => {
     const { world } = heard();
-    world.owner.exchange({ ...REQUEST, spends: [spend("a")] });
+    world.owner.exchange({ ...QUESTION, spends: [spend("a")] });
     world.storage.statements = [];
-    world.owner.exchange({ ...REQUEST, spends: [spend("b")] });
+    world.owner.exchange({ ...QUESTION, spends: [spend("b")] });
     const writes = world.storage.statements.filter((query) => !query.startsWith("SELECT"));
     expect(writes).toHaveLength(1);
   });
 
   test("a question writes nothing", () => {
     const { world } = heard();
-    world.owner.exchange(REQUEST);
+    world.owner.exchange(QUESTION);
     world.storage.statements = [];
-    world.owner.exchange(REQUEST);
+    world.owner.exchange(QUESTION);
     expect(world.storage.statements).toEqual([]);
   });
 
@@ -185,14 +164,14 @@ describe("an owner", () => {
       const options = { ...OPTIONS.ledger, prices: OPTIONS.ledger?.prices ?? {} };
       const budgets = [{ name: "month", usdPerMonth: 100, hard: true }];
       const { world, events } = heard({ ledger: { ...options, budgets } });
-      world.owner.exchange({ ...REQUEST, spends: [spend("a"), spend("b")] });
+      world.owner.exchange({ ...QUESTION, spends: [spend("a"), spend("b")] });
       world.putRow(key, '{"usd":');
       world.crash();
       expect(world.owner.status().spent).toBeNull();
       expect(events.filter(({ type }) => type === "state.rejected")).toMatchObject([
         { source: "durable object", subject, code: "ERR_SNAPSHOT_JSON", path: "" },
       ]);
-      const { denied } = world.owner.exchange({ ...REQUEST, spends: [spend("c")] });
+      const { denied } = world.owner.exchange({ ...QUESTION, spends: [spend("c")] });
       expect(denied).toMatchObject([{ model: "gpt-5", reason: "unknown" }]);
       expect(world.rows().get(key)).toBe('{"usd":');
       world.crash();
@@ -202,8 +181,8 @@ describe("an owner", () => {
 
   test("damaged rows of breakers and quota are told, and begin anew", () => {
     const { world, events } = heard();
-    world.owner.exchange({ ...REQUEST, calls: [FAILURE, FAILURE] });
-    world.owner.exchange({ ...REQUEST, quota: [{ provider: "openai", forMs: null }] });
+    world.owner.exchange({ ...QUESTION, calls: [FAILURE, FAILURE] });
+    world.owner.exchange({ ...QUESTION, quota: [{ provider: "openai", forMs: null }] });
     world.putRow("breaker:chat", "{}");
     world.putRow("quota", "[]");
     world.crash();
@@ -217,9 +196,9 @@ describe("an owner", () => {
 
   test("a storage that cannot be written ends the object, and nothing of the step is left", () => {
     const { world } = heard();
-    world.owner.exchange({ ...REQUEST, spends: [spend("a")] });
+    world.owner.exchange({ ...QUESTION, spends: [spend("a")] });
     world.storage.failsAt = "INSERT";
-    const failing = { ...REQUEST, calls: [FAILURE, FAILURE], spends: [spend("b")] };
+    const failing = { ...QUESTION, calls: [FAILURE, FAILURE], spends: [spend("b")] };
     expect(() => world.owner.exchange(failing)).toThrow("disk I/O error");
     expect(world.aborted).toBe(1);
     world.storage.failsAt = null;
@@ -231,7 +210,7 @@ describe("an owner", () => {
 
   test("without a ledger it refuses spends", () => {
     const world = new OwnerWorld({ breakers: { chat: {} } });
-    const { recorded } = world.owner.exchange({ ...REQUEST, spends: [spend("a")] });
+    const { recorded } = world.owner.exchange({ ...QUESTION, spends: [spend("a")] });
     expect(recorded).toMatchObject([{ counted: false, refused: "the owner has no ledger" }]);
     expect(world.owner.status()).toMatchObject({ spent: null, budgets: null });
   });
@@ -264,22 +243,22 @@ describe("an owner", () => {
   });
 
   test.each([
-    [{ ...REQUEST, v: 2 }, "request.v must be 1, received 2"],
-    [{ ...REQUEST, calls: {} }, "request.calls must be a list"],
-    [{ ...REQUEST, calls: [7] }, "request.calls[0] must be an object"],
-    [{ ...REQUEST, calls: [{ ...FAILURE, outcome: "late" }] }, "request.calls[0].outcome must be"],
-    [{ ...REQUEST, calls: [{ ...FAILURE, latencyMs: -1 }] }, "request.calls[0].latencyMs must be"],
-    [{ ...REQUEST, skips: [{ breaker: "chat", reason: "open", count: 10_001 }] }, "at most 10000"],
+    [{ ...QUESTION, v: 2 }, "request.v must be 1, received 2"],
+    [{ ...QUESTION, calls: {} }, "request.calls must be a list"],
+    [{ ...QUESTION, calls: [7] }, "request.calls[0] must be an object"],
+    [{ ...QUESTION, calls: [{ ...FAILURE, outcome: "late" }] }, "request.calls[0].outcome must be"],
+    [{ ...QUESTION, calls: [{ ...FAILURE, latencyMs: -1 }] }, "request.calls[0].latencyMs must be"],
+    [{ ...QUESTION, skips: [{ breaker: "chat", reason: "open", count: 10_001 }] }, "at most 10000"],
     [
-      { ...REQUEST, skips: [{ breaker: "chat", reason: "shut", count: 1 }] },
+      { ...QUESTION, skips: [{ breaker: "chat", reason: "shut", count: 1 }] },
       "skips[0].reason must",
     ],
-    [{ ...REQUEST, quota: [{ provider: "", forMs: null }] }, "request.quota[0].provider must be"],
-    [{ ...REQUEST, spends: [{ provider: "openai" }] }, "request.spends[0].id must be a string"],
-    [{ ...REQUEST, releases: [7] }, "request.releases[0] must be a string, received 7"],
-    [{ ...REQUEST, reserve: 7 }, "request.reserve must be an object, received 7"],
-    [{ ...REQUEST, spends: [7] }, "request.spends[0] must be an object, received 7"],
-    [{ ...REQUEST, probe: 7 }, "request.probe must be a string, received 7"],
+    [{ ...QUESTION, quota: [{ provider: "", forMs: null }] }, "request.quota[0].provider must be"],
+    [{ ...QUESTION, spends: [{ provider: "openai" }] }, "request.spends[0].id must be a string"],
+    [{ ...QUESTION, releases: [7] }, "request.releases[0] must be a string, received 7"],
+    [{ ...QUESTION, reserve: 7 }, "request.reserve must be an object, received 7"],
+    [{ ...QUESTION, spends: [7] }, "request.spends[0] must be an object, received 7"],
+    [{ ...QUESTION, probe: 7 }, "request.probe must be a string, received 7"],
     [null, "request must be an object, received null"],
   ])("refuses the whole of %o", (request, message) => {
     const { world } = heard();
@@ -292,7 +271,7 @@ describe("an owner", () => {
   test("what is said of breakers that it does not have is left out", () => {
     const { world } = heard();
     const request: OwnerRequest = {
-      ...REQUEST,
+      ...QUESTION,
       probe: "nope",
       calls: [{ ...FAILURE, breaker: "nope" }],
       skips: [{ breaker: "nope", reason: "open", count: 1 }],
@@ -309,10 +288,10 @@ describe("the warm start of an owner", () => {
     const rows = new Map<string, string>();
     const { world } = warmWorld(createMemoryStore({ rows }));
     const stored = () => JSON.parse(rows.get("openai") ?? "{}").breakers?.chat.state;
-    world.owner.exchange({ ...REQUEST, calls: [FAILURE] });
+    world.owner.exchange({ ...QUESTION, calls: [FAILURE] });
     await world.settled();
     expect(stored()).toBeUndefined();
-    world.owner.exchange({ ...REQUEST, calls: [FAILURE] });
+    world.owner.exchange({ ...QUESTION, calls: [FAILURE] });
     await world.settled();
     expect(stored()).toBe("open");
     expect(world.storage.alarmAtMs).toBeNull();
@@ -331,7 +310,7 @@ describe("the warm start of an owner", () => {
   test("has no money in it", async () => {
     const rows = new Map<string, string>();
     const { world } = warmWorld(createMemoryStore({ rows }));
-    world.owner.exchange({ ...REQUEST, calls: [FAILURE, FAILURE], spends: [spend("a")] });
+    world.owner.exchange({ ...QUESTION, calls: [FAILURE, FAILURE], spends: [spend("a")] });
     await world.settled();
     expect(rows.get("openai")).toContain('"recorded":[]');
     expect(rows.get("openai")).not.toContain("nano");
@@ -341,7 +320,7 @@ describe("the warm start of an owner", () => {
     const store = createMemoryStore();
     await store.close();
     const { world, events } = warmWorld(store);
-    world.owner.exchange({ ...REQUEST, calls: [FAILURE, FAILURE] });
+    world.owner.exchange({ ...QUESTION, calls: [FAILURE, FAILURE] });
     await world.settled();
     expect(events.at(-1)).toMatchObject({
       type: "owner.store_failed",
