@@ -123,8 +123,7 @@ function shadowsOf(period: Period): readonly ShadowTrip[] {
 function setAside(circuit: Circuit, period: Period): RunAside | null {
   const failures = circuit.consecutiveFailures;
   if (period.state === "disabled") {
-    circuit.consecutiveFailures = 0;
-    circuit.lastThrown = undefined;
+    circuit.forgetFailures();
     return { failures, run: null };
   }
   if (circuit.settings.degradation !== undefined) return null;

@@ -49,6 +49,11 @@ export class CallsUnderWay {
     this.#limits = limits;
   }
 
+  /** A call has succeeded, known at a moment that may be past. */
+  succeeded(knownMs: number): void {
+    if (knownMs > this.lastSuccessMs) this.lastSuccessMs = knownMs;
+  }
+
   begin(call: UnderWay, startMs: number): void {
     this.count++;
     call.calls = this;

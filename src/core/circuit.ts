@@ -295,7 +295,7 @@ export class Circuit implements Committed {
     const period = new ClosedPeriod();
     if (reason === "probe" || reason === "peer") period.rampFromMs = nowMs;
     const left = this.#commit(period, nowMs);
-    this.#forgetFailures();
+    this.forgetFailures();
     // What an operator says is healthy is: the backoff begins again.
     if (reason !== "probe" && reason !== "peer") this.#attempts = null;
     this.incident = null;
@@ -305,14 +305,14 @@ export class Circuit implements Committed {
 
   disable(nowMs: number): void {
     const left = this.#commit(new DisabledPeriod(), nowMs);
-    this.#forgetFailures();
+    this.forgetFailures();
     this.#attempts = null;
     this.journal?.report("circuit.disable", () => left);
   }
 
   enable(nowMs: number): void {
     const left = this.#commit(new ClosedPeriod(), nowMs);
-    this.#forgetFailures();
+    this.forgetFailures();
     this.journal?.report("circuit.enable", () => left);
     this.fleet?.enabled();
   }
@@ -320,7 +320,7 @@ export class Circuit implements Committed {
   /** A reset without an incident: the evidence goes, calls under way become late, the state stays. */
   startAfresh(): void {
     this.#enter(this.period.state === "disabled" ? new DisabledPeriod() : new ClosedPeriod());
-    this.#forgetFailures();
+    this.forgetFailures();
     this.#attempts = null;
   }
 
@@ -370,7 +370,7 @@ export class Circuit implements Committed {
     return { sinceMs, cooldownMs: asked ?? cooldownOf(this, attempt), attempt };
   }
 
-  #forgetFailures(): void {
+  forgetFailures(): void {
     this.consecutiveFailures = 0;
     this.lastThrown = undefined;
   }

@@ -71,7 +71,7 @@ function endsCalmly({ underWay: calls, period }: Circuit, call: Call, nowMs: num
   const climbs = period.state === "closed" && (period.evidence?.climb ?? null) !== null;
   if (nowMs > calls.quietUntilMs || climbs) return false;
   call.underWay?.leave();
-  calls.lastSuccessMs = Math.max(calls.lastSuccessMs, nowMs - call.staleMs);
+  calls.succeeded(nowMs - call.staleMs);
   return true;
 }
 
@@ -138,8 +138,7 @@ function settleClosed(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs:
 
 function settleSuccess(circuit: Circuit, period: ClosedPeriod, call: Call, nowMs: number): void {
   const { hearing } = circuit.settings;
-  const { underWay: calls } = circuit;
-  if (calls !== null) calls.lastSuccessMs = Math.max(calls.lastSuccessMs, nowMs - call.staleMs);
+  circuit.underWay?.succeeded(nowMs - call.staleMs);
   if (hearing >= HEARS_SUCCESSES) meter(circuit, period, null, call.latencyMs, nowMs);
   if (circuit.period !== period) return;
   // Failures that came since it was known are none that it ends; those before have been set aside.
@@ -156,8 +155,7 @@ export function calm(circuit: Circuit, period: ClosedPeriod, nowMs: number): voi
     changeFailures(circuit, period, Math.max(0, consecutiveFailures - 1));
     return;
   }
-  circuit.consecutiveFailures = 0;
-  circuit.lastThrown = undefined;
+  circuit.forgetFailures();
   const { evidence } = period;
   if (evidence === null) return;
   evidence.run = null;
@@ -169,15 +167,10 @@ function settleMeasured(circuit: Circuit, period: DisabledPeriod, call: Call, no
   const reason = record(circuit, call);
   if (circuit.period !== period) return;
   if (reason === null && call.outcome !== "success") return;
-  if (reason === null && call.staleMs === 0) {
-    circuit.consecutiveFailures = 0;
-    circuit.lastThrown = undefined;
-  }
+  if (reason === null && call.staleMs === 0) circuit.forgetFailures();
   const { rules, shadow } = circuit.settings;
   const { underWay: calls } = circuit;
-  if (reason === null && calls !== null) {
-    calls.lastSuccessMs = Math.max(calls.lastSuccessMs, nowMs - call.staleMs);
-  }
+  if (reason === null) calls?.succeeded(nowMs - call.staleMs);
   period.own ??= new ShadowTrip(rules, calls);
   period.own.observe(circuit, call, reason, nowMs);
   if (shadow === undefined) return;
