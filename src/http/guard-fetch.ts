@@ -15,6 +15,7 @@ import {
 import { guardBody } from "./guarded-body.ts";
 import { HttpCall } from "./http-call.ts";
 import { HttpGuard } from "./http-guard.ts";
+import { mayHaveBody } from "./http-outcome.ts";
 import { answerRefusal } from "./refusal-answer.ts";
 
 /** What is used of a response: that of any `fetch` fits. */
@@ -58,7 +59,6 @@ export interface GuardedFetch<I, O, R> {
 const KEYS = [...HTTP_GUARD_OPTIONS, "policy", "refusal"];
 /** What may be sent twice. RFC 9110, section 9.2.2. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
-const BODILESS_STATUS = new Set([204, 205, 304]);
 /** The answer is for the caller's own code, which may know what it asks. */
 const ANSWER = { expose: true, unknownRetryMs: 10_000, type: "about:blank" };
 
@@ -175,7 +175,7 @@ class Guard<I, O extends object, R extends FetchResponse> {
   #answered(call: HttpCall, response: R, method: string): void {
     try {
       const { status } = response;
-      const body = method !== "HEAD" && hasBody(response, status);
+      const body = mayHaveBody(method, status) && hasBody(response);
       if (!call.answered(status, response, body)) return;
       if (guardBody(response, call)) {
         this.#guard.await(call);
@@ -200,10 +200,8 @@ function lasting(
   return AbortSignal.any([signal, given]);
 }
 
-function hasBody(response: FetchResponse, status: number): boolean {
-  if (BODILESS_STATUS.has(status) || response.body === null) return false;
-  return response.headers.get("content-length") !== "0";
-}
+const hasBody = (response: FetchResponse): boolean =>
+  response.body !== null && response.headers.get("content-length") !== "0";
 
 /** Frees the connection of an answer that nobody will read. */
 function discard(response: FetchResponse | undefined): void {

@@ -46,6 +46,12 @@ export function outcomeOfStatus(status: number): Outcome {
   return status >= FIRST_SERVER_ERROR || status === TOO_MANY_REQUESTS ? "error" : "success";
 }
 
+const BODILESS_STATUS = new Set([204, 205, 304]);
+
+/** Whether an answer to a request of this method, in capitals, may have a body. */
+export const mayHaveBody = (method: string, status: number): boolean =>
+  method !== "HEAD" && !BODILESS_STATUS.has(status);
+
 /** What an answer counts as, by the outcome that was decided for it. */
 export function judgedAnswer(answer: HttpAnswer, outcome: Outcome, clock: Clock): Judged {
   if (outcome !== "error" && outcome !== "latency") {

@@ -4,6 +4,7 @@ import type { HostSignal } from "../platform.ts";
 import { checkedHttpGuard, HTTP_GUARD_OPTIONS, type HttpGuardOptions } from "./guard-options.ts";
 import { HttpCall } from "./http-call.ts";
 import { HttpGuard } from "./http-guard.ts";
+import { mayHaveBody } from "./http-outcome.ts";
 import type { RequestTarget } from "./route-names.ts";
 
 /** What is used of the options of a dispatch. */
@@ -37,7 +38,6 @@ export interface UndiciInterceptor {
 
 /** Of clients that are bound to one origin and do not say which. */
 const NO_ORIGIN = "http://origin.invalid";
-const BODILESS_STATUS = new Set([204, 205, 304]);
 const FIRST_FINAL_STATUS = 200;
 
 /** Tells the call what the handler is told, and then the handler. */
@@ -45,7 +45,7 @@ class GuardedHandler implements DispatchHandler {
   readonly #handler: DispatchHandler;
   readonly #call: HttpCall;
   readonly #guard: HttpGuard;
-  readonly #isHead: boolean;
+  readonly #method: string;
 
   constructor(
     handler: DispatchHandler,
@@ -55,7 +55,7 @@ class GuardedHandler implements DispatchHandler {
     this.#handler = handler;
     this.#call = call;
     this.#guard = from.guard;
-    this.#isHead = from.method === "HEAD";
+    this.#method = from.method;
   }
 
   onRequestStart(controller: never, context: never): void {
@@ -69,9 +69,8 @@ class GuardedHandler implements DispatchHandler {
 
   onResponseStart(controller: never, status: number, ...rest: [headers: never, message?: string]) {
     if (status >= FIRST_FINAL_STATUS) {
-      const hasBody = !this.#isHead && !BODILESS_STATUS.has(status);
       const answer = { status, headers: rest[0] };
-      if (this.#call.answered(status, answer, hasBody)) {
+      if (this.#call.answered(status, answer, mayHaveBody(this.#method, status))) {
         // Undici hands the body over as it comes, read or not.
         this.#call.reads();
         this.#guard.await(this.#call);
