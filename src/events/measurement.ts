@@ -10,6 +10,13 @@ export interface Measurement {
   readonly value: number;
 }
 
+/** The number of one series, named by the values of its labels. */
+export const measured = (
+  metric: MeasuredName,
+  value: number,
+  ...words: readonly string[]
+): Measurement => ({ metric, words, value });
+
 /** What exporters of metrics read of something that is no breaker: when they are scraped, and at no other time. */
 export interface Measures {
   readonly family: MetricFamily;

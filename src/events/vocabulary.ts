@@ -93,6 +93,15 @@ type PairKey<P> = P extends readonly [infer F extends string, infer T extends st
 /** A committed state change as one word, for example `"closed->open"`. */
 export type Transition = PairKey<(typeof TRANSITIONS)[number]>;
 
+/** The events of a committed change of state; each has `from`. Others have a `from` of another meaning. */
+export const STATE_CHANGES = [
+  "circuit.open",
+  "circuit.half_open",
+  "circuit.close",
+  "circuit.disable",
+  "circuit.enable",
+] as const;
+
 /** Why a breaker left its registry: it made room for another, or the control call. */
 export const REMOVAL_REASONS = ["evicted", "deleted"] as const;
 /** Why a breaker left its registry: it made room for another, or the control call. */

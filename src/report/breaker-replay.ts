@@ -4,7 +4,7 @@ import { IncidentReplay } from "./incident-replay.ts";
 import { isAnew, stepBetween } from "./record-order.ts";
 import { ReplayCounts } from "./replay-counts.ts";
 import type { ReplayedBreaker, ReplayedProgress } from "./replayed-breaker.ts";
-import { isState, STATE_CHANGES } from "./state-change.ts";
+import { isState, isStateChange } from "./state-change.ts";
 
 /** What one process of a breaker has told since it began, or since the record did. */
 class Life {
@@ -103,7 +103,7 @@ export class BreakerReplay {
 /** A generation that grew without a change of state is a reset, which no event tells. */
 function takeGeneration(life: Life, record: CircuitRecord): void {
   const generation = amount(record, "generation") ?? life.generation;
-  const told = STATE_CHANGES.has(record.type) ? generation - 1 : generation;
+  const told = isStateChange(record.type) ? generation - 1 : generation;
   if (told > life.generation) {
     life.counts.consecutiveFailures = 0;
     life.share = 1;
@@ -114,7 +114,7 @@ function takeGeneration(life: Life, record: CircuitRecord): void {
 
 function takeState(life: Life, record: CircuitRecord): void {
   const to = record["state"];
-  const isChange = STATE_CHANGES.has(record.type);
+  const isChange = isStateChange(record.type);
   // A state that no change led to: events are missing, or a snapshot was restored. What the envelope says holds.
   if (!isState(to) || (!isChange && to === life.state)) return;
   const from = isChange ? text(record, "from") : life.state;

@@ -1,13 +1,9 @@
-import { type CircuitState, STATES } from "../events/vocabulary.ts";
+import { type CircuitState, STATE_CHANGES, STATES } from "../events/vocabulary.ts";
 
-/** The events of a committed change of state; each has `from`. Others have a `from` of another meaning. */
-export const STATE_CHANGES: ReadonlySet<string> = new Set([
-  "circuit.open",
-  "circuit.half_open",
-  "circuit.close",
-  "circuit.disable",
-  "circuit.enable",
-]);
+const CHANGES: ReadonlySet<string> = new Set(STATE_CHANGES);
+
+/** Whether an event of this type tells a committed change of state. */
+export const isStateChange = (type: string): boolean => CHANGES.has(type);
 
 /** Whether a record names a state that there is. */
 export const isState = (word: unknown): word is CircuitState =>

@@ -2,6 +2,7 @@ import type { BreakerRegistry } from "../core/breaker-registry.ts";
 import { isSnapshotError } from "../core/snapshot-error.ts";
 import { Check } from "../events/check.ts";
 import type { Measures } from "../events/measurement.ts";
+import { STATE_CHANGES } from "../events/vocabulary.ts";
 import { KeptPart } from "./kept-part.ts";
 import { partOf } from "./part-rows.ts";
 import type { PersistSettings } from "./persist-options.ts";
@@ -19,14 +20,7 @@ const MOST_ROWS = 250;
 const CHECK = new Check("keep a row");
 
 /** Told of at once; what else changes waits for the next batch. */
-const CHANGES = [
-  "circuit.open",
-  "circuit.half_open",
-  "circuit.close",
-  "circuit.disable",
-  "circuit.enable",
-  "circuit.force_changed",
-] as const;
+const CHANGES = [...STATE_CHANGES, "circuit.force_changed"] as const;
 
 /** What is written of the parts in one go. */
 interface PartWrites {

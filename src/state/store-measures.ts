@@ -1,4 +1,4 @@
-import type { Measurement, Measures } from "../events/measurement.ts";
+import { type Measurement, type Measures, measured } from "../events/measurement.ts";
 import type { StoreHealth } from "./store-health.ts";
 
 type Facts = Pick<StoreHealth, "failing" | "losses" | "waiting" | "rejections" | "rejectedAtMs">;
@@ -9,21 +9,15 @@ export function storeMeasures(health: Facts): Measures {
     const { failing, losses, waiting, rejections, rejectedAtMs } = health;
     return [
       ...Object.entries(losses).flatMap(([operation, count]) => [
-        one("telltale_state_store_failing", failing === operation ? 1 : 0, operation),
-        one("telltale_state_store_failures_total", count, operation),
+        measured("telltale_state_store_failing", failing === operation ? 1 : 0, operation),
+        measured("telltale_state_store_failures_total", count, operation),
       ]),
-      one("telltale_state_waiting", waiting),
+      measured("telltale_state_waiting", waiting),
       ...Object.entries(rejections).map(([code, count]) =>
-        one("telltale_state_rejected_total", count, code),
+        measured("telltale_state_rejected_total", count, code),
       ),
-      one("telltale_state_rejected_timestamp_seconds", rejectedAtMs / 1000),
+      measured("telltale_state_rejected_timestamp_seconds", rejectedAtMs / 1000),
     ];
   };
   return { family: "state", read };
 }
-
-const one = (
-  metric: Measurement["metric"],
-  value: number,
-  ...words: readonly string[]
-): Measurement => ({ metric, words, value });

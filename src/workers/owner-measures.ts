@@ -1,4 +1,4 @@
-import type { Measurement, Measures } from "../events/measurement.ts";
+import { type Measurement, type Measures, measured } from "../events/measurement.ts";
 import type { OwnerLink } from "./owner-link.ts";
 
 type Facts = Pick<OwnerLink, "name" | "isLost" | "stats" | "tally" | "outbox">;
@@ -8,22 +8,17 @@ export function ownerMeasures(link: Facts): Measures {
   const { name } = link;
   const read = (): readonly Measurement[] => {
     const { isLost, stats, tally, outbox } = link;
-    const one = (
-      metric: Measurement["metric"],
-      value: number,
-      ...words: readonly string[]
-    ): Measurement => ({ metric, words: [name, ...words], value });
     return [
-      one("telltale_owner_unreachable", isLost ? 1 : 0),
-      one("telltale_owner_requests_total", stats.requests),
+      measured("telltale_owner_unreachable", isLost ? 1 : 0, name),
+      measured("telltale_owner_requests_total", stats.requests, name),
       ...Object.entries(tally.failures).map(([fallback, count]) =>
-        one("telltale_owner_failures_total", count, fallback),
+        measured("telltale_owner_failures_total", count, name, fallback),
       ),
-      one("telltale_owner_waiting", outbox.spends),
+      measured("telltale_owner_waiting", outbox.spends, name),
       ...Object.entries(tally.spendsLost).map(([reason, count]) =>
-        one("telltale_owner_spends_lost_total", count, reason),
+        measured("telltale_owner_spends_lost_total", count, name, reason),
       ),
-      one("telltale_owner_spend_lost_timestamp_seconds", tally.spendLostAtMs / 1000),
+      measured("telltale_owner_spend_lost_timestamp_seconds", tally.spendLostAtMs / 1000, name),
     ];
   };
   return { family: "owner", read };

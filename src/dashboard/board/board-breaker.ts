@@ -5,7 +5,7 @@ import { amount, type CircuitRecord } from "../../report/event-record.ts";
 import type { IncidentRecord } from "../../report/incident-record.ts";
 import type { IncidentSummary } from "../../report/incident-report.ts";
 import { isAnew, stepBetween } from "../../report/record-order.ts";
-import { isState, STATE_CHANGES } from "../../report/state-change.ts";
+import { isState, isStateChange } from "../../report/state-change.ts";
 import { Lane } from "./lane.ts";
 
 /** What a snapshot or a reading says of a breaker, checked. */
@@ -195,7 +195,7 @@ export class BoardBreaker implements Omit<Levels, "openedAtMs" | "sinceAtMs"> {
   #takeState(record: CircuitRecord): void {
     const to = record["state"];
     if (!isState(to)) return;
-    const isChange = STATE_CHANGES.has(record.type);
+    const isChange = isStateChange(record.type);
     if (this.lane.isEmpty) this.#beginLane(record, isChange ? record["from"] : to);
     // While nothing changes, an effective half_open is still open to its events.
     if (!isChange && (to === this.state || (to === "open" && this.state === "half_open"))) return;
