@@ -1,7 +1,7 @@
 import { describeError } from "../events/describe-error.ts";
 import type { EventOf, EventType } from "../events/event.ts";
 import type { EventBus } from "../events/event-bus.ts";
-import type { DegradedReason, Told } from "./effect.ts";
+import type { Told } from "./effect.ts";
 import { nameOf } from "./record.ts";
 
 type ClusterEventType = Extract<EventType, `cluster.${string}`>;
@@ -13,8 +13,6 @@ export interface TaskFacts {
   readonly waiting: number;
   readonly peers: number;
   readonly rejected: number;
-  /** The last fault since the last connection; undefined when there was none. */
-  readonly fault: unknown;
 }
 
 /** Builds the events of the cluster; what nobody listens to is not built. A bus that fails disturbs nobody. */
@@ -32,7 +30,7 @@ export class ClusterJournal {
         this.#tellIncident(told, facts);
         return;
       case "degraded":
-        this.#tellDegraded(told.reason, facts);
+        this.#tellDegraded(told, facts);
         return;
       case "recovered": {
         const { lostMs, waiting } = told;
@@ -50,8 +48,8 @@ export class ClusterJournal {
     }
   }
 
-  #tellDegraded(reason: DegradedReason, facts: TaskFacts): void {
-    const { waiting, fault } = facts;
+  #tellDegraded({ reason, fault }: Extract<Told, { what: "degraded" }>, facts: TaskFacts): void {
+    const { waiting } = facts;
     const error = fault === undefined ? {} : { error: describeError(fault) };
     this.#emit("cluster.degraded", { reason, waiting, ...error }, facts);
   }

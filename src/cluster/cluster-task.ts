@@ -1,4 +1,4 @@
-import type { Effect, Told } from "./effect.ts";
+import type { DegradedReason, Effect, Told } from "./effect.ts";
 import { Link } from "./link.ts";
 import { PROTOCOL_MAJOR, type Rejection, type WriteMessage } from "./message.ts";
 import { Names } from "./names.ts";
@@ -11,7 +11,7 @@ import {
   type Position,
 } from "./operation.ts";
 import { Peers } from "./peers.ts";
-import { PendingOperations } from "./pending-operations.ts";
+import { type Outcome, PendingOperations } from "./pending-operations.ts";
 import { NOTHING } from "./record.ts";
 import { Rejections } from "./rejections.ts";
 import { ServerClock } from "./server-clock.ts";
@@ -178,8 +178,13 @@ export class ClusterTask {
     this.wake(nowMs);
   }
 
-  connectFailed(nowMs: number): void {
-    this.#link.connectFailed(nowMs);
+  connectFailed(nowMs: number, fault?: unknown): void {
+    this.#link.connectFailed(fault, nowMs);
+  }
+
+  /** A message could not be sent. Whether the task is heard, its own beats tell. */
+  publishFailed(fault: unknown): void {
+    this.#link.faults.failed("publish", fault);
   }
 
   lost(nowMs: number): void {
@@ -188,9 +193,9 @@ export class ClusterTask {
     this.wake(nowMs);
   }
 
-  /** An operation was answered; null when it failed. */
-  answered(id: number, raw: unknown, nowMs: number): void {
-    this.#pending.end(id, raw, nowMs);
+  /** An operation was answered; null when it failed, with `fault`. */
+  answered(id: number, raw: unknown, nowMs: number, fault?: unknown): void {
+    this.#pending.end(id, raw, nowMs, fault);
     this.#flush(nowMs);
   }
 
@@ -267,9 +272,9 @@ export class ClusterTask {
     this.#flush(nowMs);
   }
 
-  #degraded(reason: "silent" | "unreachable" | "lost"): void {
+  #degraded(reason: DegradedReason): void {
     this.names.settleAll();
-    this.#tell({ what: "degraded", reason });
+    this.#tell({ what: "degraded", reason, fault: this.#link.faults.newest });
   }
 
   /** Among the others again. */
@@ -290,11 +295,11 @@ export class ClusterTask {
     nowMs: number,
     done: (answer: Answer | null, nowMs: number) => void,
   ): void {
-    const whenAnswered = (raw: unknown, sentMs: number, atMs: number): void => {
+    const whenAnswered = ({ raw, fault, sentMs }: Outcome, atMs: number): void => {
       const read = raw === null ? null : readAnswer(raw);
       if (raw !== null && (read === null || read.dropped > 0)) this.#reject("answer");
       const writes = INTENDED.includes(operation.do);
-      if (read === null) this.#link.failed(writes, atMs);
+      if (read === null) this.#link.failed(writes, fault, atMs);
       else {
         this.#link.answered(writes);
         this.#clock.learn(read.answer.at, sentMs, atMs);

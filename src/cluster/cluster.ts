@@ -26,6 +26,9 @@ import { LONGEST_NOTE } from "./wire.ts";
 /** How long leaving waits for what is under way. */
 const LEAVE_MS = 1_000;
 
+/** What came of something that was asked of the backplane. */
+type Ended<T> = { ok: true; value: T } | { ok: false; fault: unknown };
+
 /** A task's place in a cluster. Made by `joinCluster`. */
 export class Cluster {
   readonly #settings: ClusterSettings;
@@ -41,8 +44,6 @@ export class Cluster {
   #timer: unknown;
   #timerMs = Number.POSITIVE_INFINITY;
   #draining = false;
-  /** The last fault of the backplane since it connected. */
-  #fault: unknown;
   #whenSettled: (() => void) | null = null;
   #losses = 0;
   /** What exporters of metrics read. */
@@ -300,7 +301,7 @@ export class Cluster {
         void this.#try(() => this.#backplane.close());
         return;
       case "publish":
-        void this.#try(() => this.#backplane.publish(effect.text));
+        this.#publish(effect.text);
         return;
       case "run":
         this.#run(effect.id, effect.operation);
@@ -319,8 +320,7 @@ export class Cluster {
         const counts = Object.values(this.#task.rejected);
         const rejected = counts.reduce((sum, count) => sum + count, 0);
         const atMs = Math.floor(this.#settings.clock.epochMs());
-        const fault = this.#fault;
-        this.#journal.tell(effect.told, { atMs, waiting, peers: peers.length, rejected, fault });
+        this.#journal.tell(effect.told, { atMs, waiting, peers: peers.length, rejected });
       }
     }
   }
@@ -336,31 +336,36 @@ export class Cluster {
         ? this.#backplane.connect(listener, this.#settings.namespace)
         : this.#backplane.reconnect(),
     );
-    void connected.then(({ ok }) =>
+    void connected.then((ended) =>
       this.#act((nowMs) => {
-        if (ok) this.#fault = undefined;
-        if (ok) this.#task.connected(nowMs);
-        else this.#task.connectFailed(nowMs);
+        if (ended.ok) this.#task.connected(nowMs);
+        else this.#task.connectFailed(nowMs, ended.fault);
       }),
     );
   }
 
-  #run(id: number, operation: Operation): void {
-    void this.#try(() => this.#backplane.run(operation)).then((ran) => {
-      // Nothing is no answer either.
-      const raw = ran.ok ? (ran.value ?? null) : null;
-      if (ran.ok) this.#fault = undefined;
-      this.#act((nowMs) => this.#task.answered(id, raw, nowMs));
+  #publish(text: string): void {
+    void this.#try(() => this.#backplane.publish(text)).then((ended) => {
+      if (!ended.ok) this.#act(() => this.#task.publishFailed(ended.fault));
     });
   }
 
+  #run(id: number, operation: Operation): void {
+    void this.#try(() => this.#backplane.run(operation)).then((ran) =>
+      this.#act((nowMs) => {
+        // Nothing is no answer either.
+        if (ran.ok) this.#task.answered(id, ran.value ?? null, nowMs);
+        else this.#task.answered(id, null, nowMs, ran.fault);
+      }),
+    );
+  }
+
   /** A backplane may throw at once, or reject: either is a failure that the machine knows how to take. */
-  async #try<T>(run: () => Promise<T>): Promise<{ ok: true; value: T } | { ok: false }> {
+  async #try<T>(run: () => Promise<T>): Promise<Ended<T>> {
     try {
       return { ok: true, value: await run() };
     } catch (fault) {
-      this.#fault = fault;
-      return { ok: false };
+      return { ok: false, fault };
     }
   }
 

@@ -21,7 +21,12 @@ export type Told =
       readonly lastedMs: number;
       readonly by: "reset" | "probe";
     }
-  | { readonly what: "degraded"; readonly reason: DegradedReason }
+  | {
+      readonly what: "degraded";
+      readonly reason: DegradedReason;
+      /** What the backplane failed with; undefined when it brought no error. */
+      readonly fault: unknown;
+    }
   | { readonly what: "recovered"; readonly lostMs: number; readonly waiting: number }
   | { readonly what: "peer joined" | "peer left"; readonly peer: string }
   | { readonly what: "rejected"; readonly reason: Rejection; readonly count: number };

@@ -1,4 +1,5 @@
 import type { DegradedReason } from "./effect.ts";
+import { Faults } from "./faults.ts";
 import { PROTOCOL_MAJOR } from "./message.ts";
 import type { TaskSettings } from "./task-settings.ts";
 
@@ -23,6 +24,8 @@ export interface Duties {
  */
 export class Link {
   readonly #settings: TaskSettings;
+  /** What the backplane failed with since it was last connected. */
+  readonly faults = new Faults();
   #phase: "joining" | "up" | "degraded" | "left" = "joining";
   #connecting = false;
   #connected = false;
@@ -66,6 +69,7 @@ export class Link {
     this.#connecting = false;
     if (this.#phase === "left") return;
     this.#connected = true;
+    this.faults.clear();
     this.#reconnectMs = NEVER;
     this.#heardMs = nowMs;
     this.#echoed = false;
@@ -73,8 +77,9 @@ export class Link {
     this.#syncMs = nowMs;
   }
 
-  connectFailed(nowMs: number): void {
+  connectFailed(fault: unknown, nowMs: number): void {
     this.#connecting = false;
+    this.faults.failed("connect", fault);
     this.#reconnectMs = nowMs + this.#jittered(this.#settings.heartbeatMs);
   }
 
@@ -93,6 +98,7 @@ export class Link {
       return false;
     }
     this.#heardMs = nowMs;
+    this.faults.worked("publish");
     this.#echoed = true;
     return this.#settle();
   }
@@ -112,7 +118,8 @@ export class Link {
   /** An operation was answered; `writes` when it was one that says what was decided here. */
   answered(writes: boolean): void {
     this.#failingMs = null;
-    if (writes) this.#unheardMs = null;
+    this.faults.worked("read");
+    if (writes) this.heardOut();
   }
 
   /** Whether writes have failed since one was answered. */
@@ -120,13 +127,15 @@ export class Link {
     return this.#unheardMs !== null;
   }
 
-  /** Nothing waits to be written any more. */
+  /** Nothing waits to be written any more, or a write was taken. */
   heardOut(): void {
     this.#unheardMs = null;
+    this.faults.worked("write");
   }
 
-  failed(writes: boolean, nowMs: number): void {
+  failed(writes: boolean, fault: unknown, nowMs: number): void {
     if (!this.#connected) return;
+    this.faults.failed(writes ? "write" : "read", fault);
     this.#failingMs ??= nowMs;
     if (writes) this.#unheardMs ??= nowMs;
     this.#syncMs = Math.min(this.#syncMs, nowMs + this.#jittered(this.#settings.heartbeatMs));

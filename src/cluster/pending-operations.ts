@@ -1,7 +1,15 @@
 import type { Operation } from "./operation.ts";
 
-/** Takes the answer of an operation as it came, or null when there was none in time. */
-export type WhenAnswered = (raw: unknown, sentMs: number, nowMs: number) => void;
+/** How an operation ended. */
+export interface Outcome {
+  /** The answer as it came; null when there was none, or none in time. */
+  readonly raw: unknown;
+  /** What it failed with; undefined when it did not, or when the time was over. */
+  readonly fault?: unknown;
+  readonly sentMs: number;
+}
+
+export type WhenAnswered = (outcome: Outcome, nowMs: number) => void;
 
 interface Pending {
   readonly sentMs: number;
@@ -25,12 +33,12 @@ export class PendingOperations {
     return { do: "run", id: this.#last, operation } as const;
   }
 
-  /** `raw` is null when the operation failed. */
-  end(id: number, raw: unknown, nowMs: number): void {
+  /** `raw` is null when the operation failed, with `fault`. */
+  end(id: number, raw: unknown, nowMs: number, fault?: unknown): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     this.#pending.delete(id);
-    pending.done(raw, pending.sentMs, nowMs);
+    pending.done({ raw, fault, sentMs: pending.sentMs }, nowMs);
   }
 
   /** Fails those whose deadline is over. They are in the order in which they were begun. */

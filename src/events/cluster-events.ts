@@ -52,7 +52,9 @@ export const CLUSTER_EVENTS = {
       ),
       waiting: field.count("Breakers whose news the fleet has not heard yet"),
       error: field.optional(
-        field.error("The last fault of the connection or of the store, if any"),
+        field.error(
+          "What the connection or the store last failed with and has not done since, if any",
+        ),
       ),
     },
     metrics: [],

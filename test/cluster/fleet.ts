@@ -1,4 +1,5 @@
 import { MemoryStore } from "../../src/cluster/memory-backplane.ts";
+import type { Operation } from "../../src/cluster/operation.ts";
 import type { EventBus, TelltaleEvent } from "../../src/index.ts";
 import { CircuitBreaker, type CircuitBreakerOptions, createEventBus } from "../../src/index.ts";
 import {
@@ -68,6 +69,9 @@ export interface FleetSetup {
   readonly breakerOptions?: CircuitBreakerOptions;
 }
 
+/** What a task asks of its backplane. */
+export type Asked = "connect" | "publish" | Operation["do"];
+
 /** Tasks around one store in memory, in virtual time. Each link can be cut. */
 export class Fleet {
   readonly time = new VirtualTime();
@@ -77,6 +81,8 @@ export class Fleet {
   asked = 0;
   /** Tasks whose every exchange with the store hangs for ever. */
   readonly stalled = new Set<string>();
+  /** What the store throws when it is asked for this; nothing when it answers. */
+  refuses: (asked: Asked) => Error | undefined | Promise<Error | undefined> = () => undefined;
   readonly #setup: FleetSetup;
 
   constructor(setup: FleetSetup = {}) {
@@ -92,11 +98,15 @@ export class Fleet {
   }
 
   #link(name: string, real: Backplane): Backplane {
-    const through = <T>(run: () => Promise<T>): Promise<T> =>
-      this.stalled.has(name) ? new Promise<T>(() => {}) : run();
+    const through = async <T>(asked: Asked, run: () => Promise<T>): Promise<T> => {
+      if (this.stalled.has(name)) return new Promise<T>(() => {});
+      const refusal = await this.refuses(asked);
+      if (refusal !== undefined) throw refusal;
+      return run();
+    };
     return {
       connect: ({ message, ...listener }, namespace) =>
-        through(() =>
+        through("connect", () =>
           real.connect(
             {
               ...listener,
@@ -107,12 +117,12 @@ export class Fleet {
             namespace,
           ),
         ),
-      reconnect: () => through(() => real.reconnect()),
+      reconnect: () => through("connect", () => real.reconnect()),
       run: (operation) => {
         this.asked++;
-        return through(() => real.run(operation));
+        return through(operation.do, () => real.run(operation));
       },
-      publish: (text) => through(() => real.publish(text)),
+      publish: (text) => through("publish", () => real.publish(text)),
       close: () => real.close(),
     };
   }
