@@ -1,4 +1,4 @@
-import { connect, RequestError, TimeoutError } from "@nats-io/transport-node";
+import { connect, type NatsConnection, RequestError, TimeoutError } from "@nats-io/transport-node";
 import { CircuitBreaker, type Classify, isCircuitOpenError } from "../src/index.ts";
 
 // Requests over NATS: `npx node examples/nats.ts nats://127.0.0.1:4222`. That nobody answers a subject is known at once; that
@@ -8,8 +8,18 @@ const classify: Classify = (call) =>
   !call.ok && call.error instanceof TimeoutError ? "latency" : undefined;
 
 const [servers = "nats://127.0.0.1:4222"] = process.argv.slice(2);
-const service = await connect({ servers, name: "service" });
-const client = await connect({ servers, name: "client" });
+const dial = async (name: string): Promise<NatsConnection> => {
+  try {
+    return await connect({ servers, name });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    console.error(`Cannot connect to a NATS server at ${servers}: ${why}`);
+    console.error("Start one, for instance with: nats-server -a 127.0.0.1 -p 4222");
+    process.exit(1);
+  }
+};
+const service = await dial("service");
+const client = await dial("client");
 
 let isStuck = false;
 const subscription = service.subscribe("orders.get", {

@@ -84,6 +84,16 @@ describeWith("nats-server")("with a NATS server", () => {
   });
 });
 
+test("examples/nats.ts says what to do when there is no server", async () => {
+  const address = `nats://127.0.0.1:${await freePort()}`;
+  await expect(runExample("nats.ts", address)).rejects.toMatchObject({
+    code: 1,
+    stderr: `Cannot connect to a NATS server at ${address}: connection refused
+Start one, for instance with: nats-server -a 127.0.0.1 -p 4222
+`,
+  });
+});
+
 test("every example has its story here, or a test of its own", () => {
   const inTest = [
     ...Object.keys(STORIES),
