@@ -148,7 +148,7 @@ describeWith("tmux")("telltale watch in a terminal", () => {
   }
 
   const command = (url: string, env = "") =>
-    `env LANG=C.UTF-8 ${env} ${process.execPath} ${MAIN} watch '${url}?events'`;
+    `env -u NO_COLOR LANG=C.UTF-8 ${env} ${process.execPath} ${MAIN} watch '${url}?events'`;
 
   test("shows an outage, scrolls, follows its size, says when it is stale, and gives the terminal back", async () => {
     const at = await service();
@@ -157,8 +157,8 @@ describeWith("tmux")("telltale watch in a terminal", () => {
     await soon(screen).toMatch(/CLOSED +breaker-00/);
     at.registry.get("breaker-33").forceOpen("maintenance");
     await soon(screen).toMatch(/FORCED +breaker-33 .*until it is reset/);
-    expect(await screen()).toMatch(/ERROR breaker-33: OPEN: forced: maintenance/);
-    expect(await coloured()).toContain("\u001b[35m1 forced");
+    await soon(screen).toMatch(/ERROR breaker-33: OPEN: forced: maintenance/);
+    await soon(coloured).toContain("\u001b[35m1 forced");
     await key("j", "j");
     await soon(screen).not.toMatch(/FORCED +breaker-33/);
     await key("G");
