@@ -14,6 +14,7 @@ import {
   type Timers,
 } from "../platform.ts";
 import type { Scope } from "./call-scope.ts";
+import { answerTo, type Question } from "./user-answer.ts";
 
 export type { Timers } from "../platform.ts";
 
@@ -40,6 +41,12 @@ export interface PolicyOptions {
 const POLICY_OPTIONS = ["bus", "clock", "timers"];
 
 const LONGEST_NAME = 256;
+
+const RANDOM: Question<number> = {
+  callback: "random",
+  allowed: "a number in [0, 1)",
+  accepts: (answer): answer is number => typeof answer === "number" && answer >= 0 && answer < 1,
+};
 
 type PolicyEventType = keyof typeof POLICY_EVENTS;
 type OwnFields<T extends PolicyEventType> = Omit<
@@ -112,14 +119,7 @@ export class PolicyHost {
 
   /** A number in [0, 1) from the random source that was given, or from the platform's when that fails. */
   chance(): number {
-    try {
-      const drawn = this.#random();
-      if (typeof drawn === "number" && drawn >= 0 && drawn < 1) return drawn;
-      throw new RangeError(`random must return a number in [0, 1), received ${String(drawn)}`);
-    } catch (thrown) {
-      this.failed("random", thrown, undefined);
-      return platformRandom();
-    }
+    return answerTo(RANDOM, this.#random, { host: this, scope: undefined }) ?? platformRandom();
   }
 }
 

@@ -2,12 +2,16 @@ import { Check } from "../events/check.ts";
 
 /**
  * How many retries all callers together may make, so that retries never multiply an outage. Share one between every
- * retry policy of one dependency. `ratioBudget` and `tokenBudget` make one; one of your own must answer at once.
+ * retry policy of one dependency. `ratioBudget` and `tokenBudget` make one; one of your own must answer `withdraw` at
+ * once. What it throws, also later by a promise, harms no call and is told as `policy.callback_failed`.
  */
 export interface RetryBudget {
   /** A call begins its first attempt. */
   begin(): void;
-  /** Takes what a retry costs and returns it; null when there is not enough, and the retry may not be made. */
+  /**
+   * Takes what a retry costs and returns it, 0 or more; null when there is not enough, and the retry may not be made. It
+   * is not made either when this fails: a budget is there to keep load away.
+   */
   withdraw(timedOut: boolean): number | null;
   /** A call succeeded; `withdrawn` is what its last retry cost, 0 when the first attempt did it. */
   succeed(withdrawn: number): void;

@@ -44,14 +44,15 @@ export interface RetryOptions extends PolicyOptions {
   /**
    * Whether an error is worth another try. Undefined leaves it to the defaults: everything is, but what `permanent`
    * marked, HTTP 4xx other than 408, 425 and 429, HTTP 501 and 505, wrong certificates and addresses, and an
-   * `AbortError`. An error that `permanent` marked is never asked about. If it throws, the defaults hold and
-   * `policy.callback_failed` says so.
+   * `AbortError`. An error that `permanent` marked is never asked about. If it throws or answers anything else, such as a
+   * promise, the defaults hold and `policy.callback_failed` says so.
    * @default the defaults above
    */
   readonly shouldRetry?: (error: unknown, attempt: number) => boolean | undefined;
   /**
    * Whether a returned value is worth another try, such as a `Response` of status 503. When no retry is left, the
-   * caller gets the value. If it throws, the value counts as good.
+   * caller gets the value. If it throws or answers anything else, such as a promise, the value counts as good and
+   * `policy.callback_failed` says so.
    * @default every value is good
    */
   readonly shouldRetryResult?: (value: unknown, attempt: number) => boolean;

@@ -10,6 +10,7 @@ import { readRetryAfter } from "./retry-after.ts";
 import { type GiveUpReason, retryError } from "./retry-error.ts";
 import type { RetrySettings } from "./retry-options.ts";
 import { sleep } from "./sleep.ts";
+import { type Asking, answerTo, notify, type Question, yesOrNo } from "./user-answer.ts";
 
 /** How an attempt ended that may be tried again: what it threw, or a value that asks for another. */
 type Failure<T> =
@@ -21,6 +22,25 @@ interface Wait {
   readonly delayMs: number;
   readonly retryAfterMs: number | null;
 }
+
+const SHOULD_RETRY: Question<boolean | undefined> = {
+  callback: "shouldRetry",
+  allowed: "true, false or undefined",
+  accepts: (answer) => answer === undefined || typeof answer === "boolean",
+};
+const SHOULD_RETRY_RESULT = /* @__PURE__ */ yesOrNo("shouldRetryResult");
+const BACKOFF: Question<number> = {
+  callback: "backoff",
+  allowed: `a number of milliseconds from 0 to ${LONGEST_TIMER_MS}`,
+  accepts: (answer): answer is number =>
+    typeof answer === "number" && answer >= 0 && answer <= LONGEST_TIMER_MS,
+};
+const WITHDRAW: Question<number | null> = {
+  callback: "budget.withdraw",
+  allowed: "what the retry costs, 0 or more, or null",
+  accepts: (answer): answer is number | null =>
+    answer === null || (typeof answer === "number" && answer >= 0 && Number.isFinite(answer)),
+};
 
 /** The attempts of one call. */
 export class RetryRun<T> {
@@ -56,7 +76,9 @@ export class RetryRun<T> {
     if (this.#over) return value;
     if (this.#wantsMore(value)) return this.#decide({ threw: false, held: value });
     const { budget } = this.#settings;
-    if (budget !== undefined) this.#guard("budget.succeed", () => budget.succeed(this.#withdrawn));
+    if (budget !== undefined) {
+      notify("budget.succeed", () => budget.succeed(this.#withdrawn), this.#asking());
+    }
     return value;
   };
 
@@ -131,11 +153,8 @@ export class RetryRun<T> {
   #isFinal(thrown: unknown, kind: ErrorKind): boolean {
     const { shouldRetry } = this.#settings;
     if (shouldRetry !== undefined && !isPermanent(thrown)) {
-      const answer = this.#guard("shouldRetry", () => {
-        const given: unknown = shouldRetry(thrown, this.#attempts);
-        if (given === undefined || typeof given === "boolean") return given;
-        throw new TypeError(`shouldRetry must answer true, false or undefined, received ${given}`);
-      });
+      const ask = () => shouldRetry(thrown, this.#attempts);
+      const answer = answerTo(SHOULD_RETRY, ask, this.#asking());
       if (answer !== undefined) return !answer;
     }
     return kind === "permanent" || kind === "cancelled";
@@ -144,9 +163,8 @@ export class RetryRun<T> {
   #wantsMore(value: T): boolean {
     const { shouldRetryResult } = this.#settings;
     if (shouldRetryResult === undefined) return false;
-    return (
-      this.#guard("shouldRetryResult", () => shouldRetryResult(value, this.#attempts)) === true
-    );
+    const ask = () => shouldRetryResult(value, this.#attempts);
+    return answerTo(SHOULD_RETRY_RESULT, ask, this.#asking()) === true;
   }
 
   /** The wait that was asked for; null when none was, undefined when it has no end. */
@@ -162,22 +180,20 @@ export class RetryRun<T> {
     const retry = this.#attempts;
     const random = (): number => this.#host.chance();
     const { backoff } = this.#settings;
-    const delayMs = this.#guard("backoff", () => {
-      const asked = backoff(retry, random, this.#previousMs);
-      if (asked >= 0 && asked <= LONGEST_TIMER_MS) return asked;
-      throw new RangeError(
-        `backoff must return a number of milliseconds from 0 to ${LONGEST_TIMER_MS}, received ${String(asked)}`,
-      );
-    });
-    return delayMs ?? exponentialBackoff()(retry, random, this.#previousMs);
+    const ask = () => backoff(retry, random, this.#previousMs);
+    return (
+      answerTo(BACKOFF, ask, this.#asking()) ??
+      exponentialBackoff()(retry, random, this.#previousMs)
+    );
   }
 
   /** A budget that fails lets nothing through: it is there to keep load away. */
   #withdraw(kind: ErrorKind): boolean {
     const { budget } = this.#settings;
     if (budget === undefined) return true;
-    const cost = this.#guard("budget.withdraw", () => budget.withdraw(kind === "timeout"));
-    if (typeof cost !== "number") return false;
+    const ask = () => budget.withdraw(kind === "timeout");
+    const cost = answerTo(WITHDRAW, ask, this.#asking()) ?? null;
+    if (cost === null) return false;
     this.#withdrawn = cost;
     return true;
   }
@@ -206,14 +222,9 @@ export class RetryRun<T> {
     host.tell("retry.give_up", this.#scope, { ...fields, ...described(failure) });
   }
 
-  /** Asks something that the user gave; undefined when it fails, which is told. */
-  #guard<R>(callback: string, ask: () => R): R | undefined {
-    try {
-      return ask();
-    } catch (thrown) {
-      this.#host.failed(callback, thrown, this.#scope);
-      return undefined;
-    }
+  /** Who hears that something the user gave failed. */
+  #asking(): Asking {
+    return { host: this.#host, scope: this.#scope };
   }
 }
 

@@ -17,6 +17,7 @@ import { checkedRetry, type RetryOptions, type RetrySettings } from "./retry-opt
 import { RetryRun } from "./retry-run.ts";
 import { runTimed } from "./timed-call.ts";
 import { timeoutError } from "./timeout-error.ts";
+import { notify } from "./user-answer.ts";
 
 /** The policy that {@link retry} makes. */
 export class Retry<Args extends readonly unknown[] = []> extends Policy<never, unknown, Args> {
@@ -72,12 +73,10 @@ export class Retry<Args extends readonly unknown[] = []> extends Policy<never, u
     if (this.#quiet) {
       return rescueNext(next, scope, (thrown) => this.#begin(next, scope, startMs).onThrow(thrown));
     }
-    try {
-      this.#settings.budget?.begin();
-    } catch (thrown) {
-      this.#host.failed("budget.begin", thrown, scope);
+    const { budget, totalMs } = this.#settings;
+    if (budget !== undefined) {
+      notify("budget.begin", () => budget.begin(), { host: this.#host, scope });
     }
-    const { totalMs } = this.#settings;
     if (totalMs === undefined) return this.#begin(next, scope, startMs).attempt();
     return this.#runLimited(totalMs, { next, scope, startMs });
   }
