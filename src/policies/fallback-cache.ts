@@ -7,8 +7,10 @@ export interface FallbackCacheOptions<V> {
   /** How old a result may be at the most, in milliseconds, counted from when the call that brought it began. */
   readonly maxAgeMs: number;
   /**
-   * Time beyond `maxAgeMs` in which a result is still served while a breaker refuses calls because the dependency
-   * fails, in milliseconds. No result is served that is older than both together.
+   * Time beyond `maxAgeMs` in which a result is still served in a known outage, in milliseconds: from a refusal of a
+   * breaker that is open, half open or forced open, until a call succeeds that began after it. Whatever fails in between
+   * is served for by this bound, so the call that becomes the breaker's probe is, too. A fallback remembers one outage,
+   * for all its keys: make one for each dependency. No result is served that is older than both together.
    * @default 0
    */
   readonly staleWhileOpenMs?: number;
@@ -49,7 +51,7 @@ export interface FallbackCacheOptions<V> {
 export interface CacheSettings<V> {
   readonly results: ResultCache<V>;
   readonly maxAgeMs: number;
-  /** The same while a breaker refuses calls; no less. */
+  /** The same in a known outage; no less. */
   readonly openAgeMs: number;
   readonly key: string | undefined;
   readonly keep: ((value: V) => boolean) | undefined;

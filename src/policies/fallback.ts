@@ -4,7 +4,7 @@ import { Check } from "../events/check.ts";
 import { describeError } from "../events/describe-error.ts";
 import { followNext, type Next, rescueNext, type Scope, type Served } from "./call-scope.ts";
 import { Denials } from "./denials.ts";
-import { outageKind, refusalOf } from "./error-kind.ts";
+import { outageKind } from "./error-kind.ts";
 import { type CacheSettings, checkedCache, type FallbackCacheOptions } from "./fallback-cache.ts";
 import {
   checkedFallback,
@@ -12,6 +12,7 @@ import {
   type FallbackOptions,
   type FallbackSettings,
 } from "./fallback-options.ts";
+import { isShutOut, Outage } from "./outage.ts";
 import { CLOCK, Policy, RUN } from "./policy.ts";
 import { labelOf, PolicyHost } from "./policy-host.ts";
 import type { Found } from "./result-cache.ts";
@@ -24,6 +25,8 @@ interface Failed {
   readonly thrown: unknown;
   readonly reason: ServeReason;
   readonly scope: Scope;
+  /** Whether it failed in an outage that is known. */
+  readonly inOutage: boolean;
 }
 
 /** The policy that {@link fallback} makes. */
@@ -33,6 +36,7 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
   readonly #cache: CacheSettings<V> | null;
   readonly #flights: SingleFlight<V> | null;
   readonly #denials = new Denials();
+  readonly #outage = new Outage();
 
   constructor(host: PolicyHost, settings: FallbackSettings<V>, cache: CacheSettings<V> | null) {
     super();
@@ -86,17 +90,23 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
     const { results } = cache;
     const sinceMs = results.nowMs();
     const end = this.#denials.watch(key);
+    const outage = this.#outage.current;
     return followNext(
       next,
       scope,
       (value) => {
-        const own = end(false) && (scope.report?.served ?? null) === null;
-        if (own && this.#isGood(cache, value, scope)) results.write(key, value, sinceMs, scope);
+        const isAllowed = end(false);
+        const isOwn = (scope.report?.served ?? null) === null;
+        if (isOwn && this.#isGood(cache, value, scope)) {
+          this.#outage.succeeded(outage);
+          if (isAllowed) results.write(key, value, sinceMs, scope);
+        }
         return value;
       },
       (thrown) => {
         const isDenied = outageKind(thrown) === "permanent";
         end(isDenied);
+        this.#outage.failed(thrown);
         // What the dependency now denies for good must not be served in its next outage.
         if (isDenied) results.remove(key, scope);
         return rejection(thrown);
@@ -118,7 +128,8 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
     if (scope.signal?.aborted === true) return rejection(thrown);
     const reason = this.#reasonToServe(thrown, scope);
     if (reason === null) return rejection(thrown);
-    const failed = { thrown, reason, scope };
+    const inOutage = isShutOut(thrown) || this.#outage.current > 0;
+    const failed = { thrown, reason, scope, inOutage };
     const cache = this.#cache;
     if (cache === null || key === undefined) return this.#serveOther(failed);
     const found = cache.results.read(key, scope);
@@ -168,7 +179,7 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
     failed: Failed,
   ): V | PromiseLike<V> {
     if (found === undefined) return this.#serveOther(failed);
-    const limitMs = isShut(failed) ? cache.openAgeMs : cache.maxAgeMs;
+    const limitMs = failed.inOutage ? cache.openAgeMs : cache.maxAgeMs;
     if (found.ageMs > limitMs) return this.#serveOther(failed);
     this.#tell("cache", found.ageMs, failed);
     return found.value;
@@ -204,13 +215,6 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
     if (!host.hears("fallback.served")) return;
     host.tell("fallback.served", scope, { source, ageMs, reason, error: describeError(thrown) });
   }
-}
-
-/** Whether a breaker refuses because the dependency fails. */
-function isShut({ thrown, reason }: Failed): boolean {
-  if (reason !== "refusal") return false;
-  const state = refusalOf(thrown)?.reason;
-  return state === "open" || state === "half_open" || state === "forced_open";
 }
 
 /**

@@ -75,6 +75,21 @@ test("the bound: a token revoked in an outage is served for maxAgeMs + staleWhil
   await expect(introspect("good")).rejects.toThrow("forced open");
 });
 
+test("an outage longer than maxAgeMs, with its probes, fails no request of a known token", async () => {
+  const { introspect, breaker } = introspection();
+  await introspect("good");
+  server.answer = status(500);
+  let oldestMs = 0;
+  for (let passedMs = 500; passedMs <= 15_000; passedMs += 500) {
+    clock.advance(500);
+    const { token, ageMs } = await introspect("good");
+    expect(token.sub).toBe("good");
+    oldestMs = Math.max(oldestMs, ageMs);
+  }
+  expect(oldestMs).toBe(15_000);
+  expect(breaker.stats.probes.error).toBeGreaterThan(10);
+});
+
 test("a token that was called inactive is not served from the cache in the next outage", async () => {
   const { introspect } = introspection();
   await introspect("good");

@@ -1,0 +1,33 @@
+import { refusalOf } from "./error-kind.ts";
+
+/**
+ * Whether the dependency of a fallback is known to fail: since a breaker refused a call for that, until a call succeeds
+ * that began after it. The call that becomes the breaker's probe fails with an error of its own, in the same outage.
+ */
+export class Outage {
+  #number = 0;
+  #lasts = false;
+
+  /** Which outage lasts; 0 for none. */
+  get current(): number {
+    return this.#lasts ? this.#number : 0;
+  }
+
+  /** A call failed. */
+  failed(thrown: unknown): void {
+    if (this.#lasts || !isShutOut(thrown)) return;
+    this.#lasts = true;
+    this.#number++;
+  }
+
+  /** A call succeeded; `begunIn` is what `current` was when it began. */
+  succeeded(begunIn: number): void {
+    if (begunIn === this.#number) this.#lasts = false;
+  }
+}
+
+/** Whether a breaker refuses because the dependency fails; its bulkhead says the same while it is full. */
+export function isShutOut(thrown: unknown): boolean {
+  const state = refusalOf(thrown)?.state;
+  return state === "open" || state === "half_open" || state === "forced_open";
+}
