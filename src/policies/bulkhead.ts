@@ -6,7 +6,7 @@ import { Check } from "../events/check.ts";
 import { followNext, type Next, type Scope } from "./call-scope.ts";
 import { CLOCK, Policy, RUN } from "./policy.ts";
 import {
-  checkedCommon,
+  checkedSurroundings,
   checkedTimerMs,
   labelOf,
   PolicyHost,
@@ -27,16 +27,24 @@ export interface BulkheadOptions extends Omit<PolicyOptions, "bus"> {
   readonly limit: number;
   /**
    * Where calls wait for a place, first come first served. While the breaker is open nobody waits: a call that finds
-   * no place is refused at once.
+   * no place is refused at once, and so are those who wait when it opens.
    * @default none: a call that finds no place is refused at once
    */
   readonly queue?: BulkheadQueueOptions;
+}
+
+/** The limits after the check. */
+interface BulkheadLimits {
+  readonly limit: number;
+  readonly queue: BulkheadQueueOptions | undefined;
 }
 
 /** A call that waits for a place. */
 interface Waiter {
   /** Takes the place that became free. */
   enter(): void;
+  /** Gives the wait up. */
+  refuse(): void;
 }
 
 /** The policy that {@link bulkhead} makes. */
@@ -46,9 +54,11 @@ export class Bulkhead extends Policy {
   readonly #limit: number;
   readonly #queue: BulkheadQueueOptions | undefined;
   readonly #waiting = new Set<Waiter>();
+  /** Ends the listening to the breaker, which lasts as long as somebody waits. */
+  #unlisten: (() => void) | null = null;
   #running = 0;
 
-  constructor(breaker: CircuitBreaker, host: PolicyHost, { limit, queue }: BulkheadOptions) {
+  constructor(breaker: CircuitBreaker, host: PolicyHost, { limit, queue }: BulkheadLimits) {
     super();
     this.#breaker = breaker;
     this.#host = host;
@@ -122,30 +132,64 @@ export class Bulkhead extends Policy {
         this.#waiting.delete(waiter);
         timers.stop(timer);
         signal?.removeEventListener("abort", abort);
+        if (this.#waiting.size > 0) return;
+        this.#unlisten?.();
+        this.#unlisten = null;
       };
       const waiter: Waiter = {
         enter: () => {
           end();
           resolve();
         },
+        refuse: () => {
+          end();
+          reject(this.#refuse(scope));
+        },
       };
       const abort = (): void => {
         end();
         reject(signal?.reason);
       };
-      const late = (): void => {
-        end();
-        reject(this.#refuse(scope));
-      };
-      const timer = timers.start(late, maxWaitMs);
+      const timer = timers.start(waiter.refuse, maxWaitMs);
       signal?.addEventListener("abort", abort);
       this.#waiting.add(waiter);
+      this.#unlisten ??= listenToOpens(this.#breaker, this.#onOpen);
     });
   }
+
+  /** They would wait for a place only to be refused by the breaker. */
+  readonly #onOpen = (): void => {
+    for (const waiter of [...this.#waiting]) {
+      // Another listener may have closed it again.
+      if (!this.#breaker.isOpen) return;
+      if (this.#waiting.has(waiter)) waiter.refuse();
+    }
+  };
 
   #refuse({ context }: Scope): Error {
     return refuseBeside(this.#breaker, { reason: "bulkhead" }, context);
   }
+}
+
+/** Calls `heard` whenever the breaker may have opened; returns what ends it. */
+function listenToOpens(breaker: CircuitBreaker, heard: () => void): () => void {
+  const offs: (() => void)[] = [];
+  const guarded = (step: () => void): void => {
+    try {
+      step();
+    } catch {
+      // A bus of the user's making fails: those who wait are then refused when their time is over.
+    }
+  };
+  guarded(() => {
+    // A restored state is told by no open of its own.
+    for (const type of ["circuit.open", "circuit.restore"] as const) {
+      offs.push(breaker.on(type, heard, { sink: "bulkhead" }));
+    }
+  });
+  return () => {
+    for (const off of offs) guarded(off);
+  };
 }
 
 /**
@@ -166,19 +210,21 @@ export function bulkhead(breaker: CircuitBreaker, options: BulkheadOptions): Bul
   const check = new Check(`create ${labelOf("bulkhead", breaker.name)}`);
   check.object("options", options);
   check.keys(options, ["limit", "queue", "clock", "timers"]);
-  checkedCommon(check, options, ["limit", "queue"]);
+  checkedSurroundings(check, options);
   const limit = check.positiveInteger("limit", options.limit);
-  const { queue } = options;
-  if (queue === undefined)
-    return new Bulkhead(breaker, new PolicyHost(breaker.name, options), { limit });
+  const queue = checkedQueue(check, options.queue);
+  return new Bulkhead(breaker, new PolicyHost(breaker.name, options), { limit, queue });
+}
+
+function checkedQueue(
+  check: Check,
+  queue: BulkheadOptions["queue"],
+): BulkheadQueueOptions | undefined {
+  if (queue === undefined) return undefined;
   check.object("queue", queue);
   check.keys(queue, ["limit", "maxWaitMs"], "queue.");
-  const checkedQueue = {
+  return {
     limit: check.positiveInteger("queue.limit", queue.limit),
     maxWaitMs: checkedTimerMs(check, "queue.maxWaitMs", queue.maxWaitMs),
   };
-  return new Bulkhead(breaker, new PolicyHost(breaker.name, options), {
-    limit,
-    queue: checkedQueue,
-  });
 }

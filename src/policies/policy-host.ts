@@ -142,6 +142,11 @@ export function checkedCommon<O extends PolicyOptions>(
 ): O {
   check.object("options", options);
   check.keys(options, [...known, ...POLICY_OPTIONS]);
+  return checkedSurroundings(check, options);
+}
+
+/** Checks the options that all policies take, and no others. */
+export function checkedSurroundings<O extends PolicyOptions>(check: Check, options: O): O {
   const { bus, clock, timers } = options;
   if (bus !== undefined) {
     check.object("bus", bus);
