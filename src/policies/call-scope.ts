@@ -1,3 +1,4 @@
+import type { Clock } from "../core/clock.ts";
 import { promised } from "../core/follow.ts";
 import type { Check } from "../events/check.ts";
 import type { Scalar } from "../events/field.ts";
@@ -34,9 +35,17 @@ export interface CallReport {
   served: Served | null;
 }
 
+/** When a time limit ends the call, on the clock of the policy that set it. */
+export interface Deadline {
+  readonly clock: Clock;
+  readonly atMs: number;
+}
+
 /** What flows from policy to policy with one call. */
 export interface Scope {
   readonly signal: HostSignal | undefined;
+  /** The nearest of the time limits around the call; the signal is aborted then. */
+  readonly deadline: Deadline | undefined;
   readonly context: Readonly<Record<string, Scalar>> | undefined;
   readonly key: string | undefined;
   readonly idempotent: boolean | undefined;
@@ -47,6 +56,7 @@ export interface Scope {
 /** The scope of a call without options. */
 export const PLAIN_SCOPE: Scope = /* @__PURE__ */ Object.freeze({
   signal: undefined,
+  deadline: undefined,
   context: undefined,
   key: undefined,
   idempotent: undefined,
@@ -79,6 +89,7 @@ export function checkedScope(check: Check, options: unknown): Scope {
   if (idempotent !== undefined) check.flag("idempotent", idempotent);
   return {
     signal,
+    deadline: undefined,
     context: context === undefined ? undefined : check.scalars("context", context),
     key,
     idempotent,
@@ -86,16 +97,25 @@ export function checkedScope(check: Check, options: unknown): Scope {
   };
 }
 
-/** The scope of the same call with another signal. */
-export function withSignal(scope: Scope, signal: HostSignal | undefined): Scope {
-  const { context, key, idempotent, report } = scope;
-  return { signal, context, key, idempotent, report };
+/** The scope of the same call with another signal, and the time limit that aborts it. */
+export function withSignal(
+  { context, key, idempotent, report }: Scope,
+  signal: HostSignal | undefined,
+  deadline?: Deadline,
+): Scope {
+  return { signal, deadline, context, key, idempotent, report };
 }
 
 /** The scope of the same call with a report. */
 export function withReport(scope: Scope, report: CallReport): Scope {
-  const { signal, context, key, idempotent } = scope;
-  return { signal, context, key, idempotent, report };
+  const { signal, deadline, context, key, idempotent } = scope;
+  return { signal, deadline, context, key, idempotent, report };
+}
+
+/** The time that is left for a call, in milliseconds: 0 or less when none is, Infinity without a limit. */
+export function remainingMs({ deadline }: Scope): number {
+  if (deadline === undefined) return Number.POSITIVE_INFINITY;
+  return deadline.atMs - deadline.clock.monotonicMs();
 }
 
 /** Calls the function as its public types promise: with the signal when there is one, else with nothing. */

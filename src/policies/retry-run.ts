@@ -2,7 +2,7 @@ import { rejection } from "../core/rejection.ts";
 import { describeError } from "../events/describe-error.ts";
 import { LONGEST_TIMER_MS } from "../platform.ts";
 import { exponentialBackoff } from "./backoff.ts";
-import { followNext, type Next, type Scope } from "./call-scope.ts";
+import { followNext, type Next, remainingMs, type Scope } from "./call-scope.ts";
 import { type ErrorKind, errorKind, refusalOf } from "./error-kind.ts";
 import { isPermanent } from "./permanent.ts";
 import type { PolicyHost } from "./policy-host.ts";
@@ -111,11 +111,8 @@ export class RetryRun<T> {
     this.#tellAttempt(wait, failure);
     return sleep(this.#host.timers, wait.delayMs, this.#scope.signal).then(
       () => {
-        const { totalMs } = this.#settings;
         // Timers may be late: the process was busy, or asleep.
-        if (totalMs !== undefined && (this.#elapsedMs() ?? 0) >= totalMs) {
-          return this.#stop("time", failure);
-        }
+        if (remainingMs(this.#scope) <= 0) return this.#stop("time", failure);
         this.#attempts++;
         const { report } = this.#scope;
         if (report !== undefined) report.retries++;
@@ -134,7 +131,7 @@ export class RetryRun<T> {
 
   /** The wait before another attempt, or why there is none. */
   #judge({ threw, held }: Failure<T>): Wait | GiveUpReason {
-    const { attempts, totalMs, maxRetryAfterMs, idempotent } = this.#settings;
+    const { attempts, maxRetryAfterMs, idempotent } = this.#settings;
     const { signal, idempotent: asked = idempotent } = this.#scope;
     if (signal?.aborted === true) return "aborted";
     const kind = errorKind(held);
@@ -145,8 +142,7 @@ export class RetryRun<T> {
     if (retryAfterMs === undefined) return "refused";
     if (retryAfterMs !== null && retryAfterMs > maxRetryAfterMs) return "retry_after";
     const delayMs = Math.max(this.#backoffMs(), retryAfterMs ?? 0);
-    const elapsedMs = this.#elapsedMs() ?? 0;
-    if (totalMs !== undefined && elapsedMs + delayMs >= totalMs) return "time";
+    if (delayMs >= remainingMs(this.#scope)) return "time";
     return this.#withdraw(kind) ? { delayMs, retryAfterMs } : "budget";
   }
 

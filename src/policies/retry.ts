@@ -99,7 +99,7 @@ export class Retry<Args extends readonly unknown[] = []> extends Policy<never, u
     limitMs: number,
     { next, scope, startMs }: { next: Next<T>; scope: Scope; startMs: number },
   ): Promise<T> {
-    const { name: policy, timers } = this.#host;
+    const { name: policy, clock, timers } = this.#host;
     let run: RetryRun<T> | undefined;
     const expire = () => {
       const reason = timeoutError({ policy, limitMs, abandoned: true, thrown: run?.expire() });
@@ -110,7 +110,7 @@ export class Retry<Args extends readonly unknown[] = []> extends Policy<never, u
       run = this.#begin(next, inner, startMs);
       return run.attempt();
     };
-    return runTimed({ limitMs, abandon: true, timers, expire }, attempts, scope);
+    return runTimed({ limitMs, abandon: true, clock, timers, expire }, attempts, scope);
   }
 
   #isTimed(): boolean {

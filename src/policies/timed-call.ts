@@ -1,6 +1,14 @@
+import type { Clock } from "../core/clock.ts";
 import { rejection } from "../core/rejection.ts";
 import { type AbortSource, type HostSignal, platformAbort, type Timers } from "../platform.ts";
-import { followNext, type Next, type Scope, withSignal } from "./call-scope.ts";
+import {
+  type Deadline,
+  followNext,
+  type Next,
+  remainingMs,
+  type Scope,
+  withSignal,
+} from "./call-scope.ts";
 
 /** What happens to a call at its limit. */
 export interface Expiry {
@@ -15,6 +23,7 @@ export interface TimeLimit {
   readonly limitMs: number;
   /** Whether the caller is answered at once, while the function may still run. */
   readonly abandon: boolean;
+  readonly clock: Clock;
   readonly timers: Timers;
   /** The limit is reached: tells it and says what follows. */
   expire(scope: Scope): Expiry;
@@ -41,7 +50,7 @@ class TimedCall<T> {
   }
 
   run(next: Next<T>): Promise<T> {
-    const scope = withSignal(this.#scope, this.#source.signal);
+    const scope = withSignal(this.#scope, this.#source.signal, this.#deadline());
     if (!this.#limit.abandon) {
       return followNext(
         next,
@@ -72,6 +81,14 @@ class TimedCall<T> {
         },
       );
     });
+  }
+
+  /** The nearer of this limit and those around it. */
+  #deadline(): Deadline {
+    const { limitMs, clock } = this.#limit;
+    const { deadline } = this.#scope;
+    if (deadline !== undefined && remainingMs(this.#scope) <= limitMs) return deadline;
+    return { clock, atMs: clock.monotonicMs() + limitMs };
   }
 
   #errorOf(thrown: unknown): unknown {

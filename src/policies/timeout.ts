@@ -36,9 +36,9 @@ export class Timeout extends Policy<never, unknown, [signal: HostSignal]> {
 
   constructor(host: PolicyHost, limitMs: number, abandon: boolean) {
     super();
-    const { timers } = host;
+    const { clock, timers } = host;
     this.#host = host;
-    this.#limit = { limitMs, abandon, timers, expire: (scope) => this.#expire(scope) };
+    this.#limit = { limitMs, abandon, clock, timers, expire: (scope) => this.#expire(scope) };
   }
 
   get name(): string {

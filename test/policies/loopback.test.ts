@@ -97,7 +97,7 @@ test.each(["abandon", "cooperate"] as const)(
 test("a caller who goes away ends the request, the wait and everything else", async () => {
   server.answer = status(503);
   const policy = pipeline(
-    timeout("all", { bus, limitMs: 60_000 }),
+    timeout("all", { bus, limitMs: 120_000 }),
     retry("client", { bus, backoff: () => 60_000 }),
     timeout("each", { bus, limitMs: 60_000 }),
   );
