@@ -2,13 +2,15 @@ import type { CircuitOpenError } from "../core/circuit-open-error.ts";
 import { isCircuitOpenError, reported } from "../core/circuit-open-error.ts";
 import { isTimeout } from "../core/classification.ts";
 import { isPermanent } from "./permanent.ts";
+import { isTimeoutError } from "./timeout-error.ts";
 
 /**
  * What an error says of another try.
  *
  * - `refused`: a breaker or a bulkhead refused the call; it did not run
  * - `unsent`: the request never reached the dependency, or was turned away unread
- * - `timeout`: a time limit ended it; it may have been done
+ * - `timeout`: a time limit ended it; it may have been done. What is permanent stays so when it is thrown after the limit,
+ *   to a `timeout` that waits for its function
  * - `transient`: known to pass, such as a reset connection or HTTP 503; it may have been done
  * - `permanent`: marked so, or known to stay, such as HTTP 404
  * - `cancelled`: somebody ended it on purpose
@@ -25,7 +27,10 @@ export type ErrorKind =
 
 /** No connection was made, so nothing was sent. */
 const UNSENT_CODES = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"]);
-/** The connection broke, or could not be made: which of the two, `syscall` says. */
+/**
+ * The connection broke, or could not be made: which of the two, `syscall` says. Not `ERR_BAD_RESPONSE`, by which axios
+ * means a body that broke off as well as one beyond its `maxContentLength`.
+ */
 const TRANSIENT_CODES = new Set([
   "ECONNRESET",
   "ECONNABORTED",
@@ -37,10 +42,12 @@ const TRANSIENT_CODES = new Set([
   "EPIPE",
   "ESOCKETTIMEDOUT",
   "ETIMEDOUT",
+  "ERR_HTTP_CONTENT_LENGTH_MISMATCH",
   "ERR_NETWORK",
   "ERR_STREAM_PREMATURE_CLOSE",
   "UND_ERR_BODY_TIMEOUT",
   "UND_ERR_HEADERS_TIMEOUT",
+  "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
   "UND_ERR_SOCKET",
 ]);
 /** A wrong address stays wrong. */
@@ -73,17 +80,38 @@ export const outageKind = (error: unknown): ErrorKind => kindOf(error, "unsent")
 
 function kindOf(error: unknown, untrusted: ErrorKind): ErrorKind {
   try {
+    if (isMarked(error)) return "permanent";
     const about = reported(error);
-    if (isPermanent(error) || isPermanent(about)) return "permanent";
     if (isCircuitOpenError(about)) return "refused";
-    if (isTimeout(about)) return "timeout";
+    if (isTimeout(about)) return kindOfTimeout(about, untrusted);
     if (typeof about !== "object" || about === null) return "unknown";
     if (textOf(about, "name") === "AbortError") return "cancelled";
     if (textOf(about, "code") === "ERR_CANCELED") return "cancelled"; // that of axios
     const status = statusOf(about);
-    return status === undefined ? kindOfCode(about, untrusted) : kindOfStatus(status);
+    if (status === undefined) return kindOfCode(about, untrusted);
+    if (status >= 400) return kindOfStatus(status);
+    // An answer came and its body broke off, or where it redirected to is out of reach: the request was sent.
+    const kind = kindOfCode(about, untrusted);
+    return kind === "unsent" ? "transient" : kind;
   } catch {
     return "unknown";
+  }
+}
+
+/** The end of a time limit of ours has as its cause what its function threw after it. */
+function kindOfTimeout(error: unknown, untrusted: ErrorKind): ErrorKind {
+  if (!isTimeoutError(error)) return "timeout";
+  return kindOf(error.cause, untrusted) === "permanent" ? "permanent" : "timeout";
+}
+
+/** Whether an error was marked by `permanent`, or is the end of a time limit after which such an error was thrown. */
+export function isMarked(error: unknown): boolean {
+  try {
+    const about = reported(error);
+    if (isPermanent(error) || isPermanent(about)) return true;
+    return isTimeoutError(about) && isMarked(about.cause);
+  } catch {
+    return false;
   }
 }
 
@@ -109,14 +137,13 @@ export function refusalOf(error: unknown): CircuitOpenError | undefined {
 }
 
 /**
- * 408, 425 and 429 say that the request was not worked on.
+ * Of a status from 400 on: 408, 425 and 429 say that the request was not worked on.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-15 and RFC 6585 (429), RFC 8470 (425)
  */
 function kindOfStatus(status: number): ErrorKind {
   if (status === 408 || status === 425 || status === 429) return "unsent";
   if (status === 501 || status === 505) return "permanent";
-  if (status >= 500) return "transient";
-  return status >= 400 ? "permanent" : "unknown";
+  return status >= 500 ? "transient" : "permanent";
 }
 
 /** The HTTP status in the error of a client: `status`, `statusCode`, or those of its `response`. */

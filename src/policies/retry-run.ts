@@ -3,8 +3,7 @@ import { describeError } from "../events/describe-error.ts";
 import { LONGEST_TIMER_MS } from "../platform.ts";
 import { exponentialBackoff } from "./backoff.ts";
 import { followNext, type Next, remainingMs, type Scope } from "./call-scope.ts";
-import { type ErrorKind, errorKind, refusalOf } from "./error-kind.ts";
-import { isPermanent } from "./permanent.ts";
+import { type ErrorKind, errorKind, isMarked, refusalOf } from "./error-kind.ts";
 import type { PolicyHost } from "./policy-host.ts";
 import { readRetryAfter } from "./retry-after.ts";
 import { type GiveUpReason, retryError } from "./retry-error.ts";
@@ -148,7 +147,7 @@ export class RetryRun<T> {
 
   #isFinal(thrown: unknown, kind: ErrorKind): boolean {
     const { shouldRetry } = this.#settings;
-    if (shouldRetry !== undefined && !isPermanent(thrown)) {
+    if (shouldRetry !== undefined && !isMarked(thrown)) {
       const ask = () => shouldRetry(thrown, this.#attempts);
       const answer = answerTo(SHOULD_RETRY, ask, this.#asking());
       if (answer !== undefined) return !answer;

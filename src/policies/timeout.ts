@@ -23,7 +23,8 @@ export interface TimeoutOptions extends PolicyOptions {
   /**
    * `abandon` answers the caller at once, also when the function ignores its signal and runs on; its result is dropped
    * then. `cooperate` waits until the function ends: a value that comes late is still its value, a throw becomes a
-   * `TimeoutError` with the thrown value as its cause.
+   * `TimeoutError` with the thrown value as its cause, which no policy around it tries again or hides when that is
+   * permanent.
    * @default "abandon"
    */
   readonly mode?: TimeoutMode;

@@ -6,6 +6,7 @@ import {
   isTransient,
   permanent,
   refusalOf,
+  TimeoutError,
 } from "../../src/index.ts";
 import { BOOM, succeed } from "../support/breaker.ts";
 import { httpError, networkError } from "../support/policies.ts";
@@ -17,6 +18,10 @@ async function refusal(): Promise<unknown> {
 }
 
 const named = (name: string): Error => Object.assign(new Error(name), { name });
+
+/** An error of the network that came after the head of a response. */
+const broken = (code: string, statusCode = 200): Error =>
+  Object.assign(networkError(code), { response: { statusCode } });
 
 test.each([
   ["an error without a sign", BOOM, "unknown"],
@@ -64,6 +69,28 @@ test.each([
   ],
   ["HTTP 302", httpError(302), "unknown"],
   ["a status that is none", httpError(7), "unknown"],
+  ["a body of got that broke off", broken("ECONNRESET"), "transient"],
+  [
+    "a body of got that was shorter than announced",
+    broken("ERR_HTTP_CONTENT_LENGTH_MISMATCH"),
+    "transient",
+  ],
+  [
+    "a body of undici that was shorter than announced",
+    networkError("UND_ERR_RES_CONTENT_LENGTH_MISMATCH"),
+    "transient",
+  ],
+  [
+    "a redirect to a host that refuses: the request was sent",
+    broken("ECONNREFUSED", 302),
+    "transient",
+  ],
+  [
+    "a response that axios finds bad: broken off, or too long",
+    broken("ERR_BAD_RESPONSE"),
+    "unknown",
+  ],
+  ["HTTP 404 with a body that broke off", broken("ECONNRESET", 404), "permanent"],
 ])("errorKind(): %s is %s", (_, error, kind) => {
   expect(errorKind(error)).toBe(kind);
   const passes = ["unsent", "timeout", "transient", "refused"].includes(kind);
@@ -75,6 +102,34 @@ test("errorKind() of a refusal is refused, also below a RetryError", async () =>
   expect(errorKind(refused)).toBe("refused");
   expect(refusalOf(refused)).toBe(refused);
   expect(refusalOf(BOOM)).toBeUndefined();
+});
+
+/** The end of a limit that waited for its function, which threw `cause`. */
+const afterLimit = (cause: unknown): TimeoutError =>
+  new TimeoutError({
+    policy: "search",
+    limitMs: 100,
+    abandoned: false,
+    thrown: { value: cause },
+  });
+
+test.each([
+  ["an error that was marked", () => permanent(new Error("revoked")), "permanent"],
+  ["HTTP 404", () => httpError(404), "permanent"],
+  ["a limit of its own", () => afterLimit(permanent(new Error("revoked"))), "permanent"],
+  ["HTTP 503", () => httpError(503), "timeout"],
+  ["an error without a sign", () => BOOM, "timeout"],
+  ["an AbortError", () => new DOMException("gone", "AbortError"), "timeout"],
+  ["undefined", () => undefined, "timeout"],
+])("errorKind() of a limit after which %s was thrown is %#", (_, cause, kind) => {
+  expect(errorKind(afterLimit(cause()))).toBe(kind);
+});
+
+test("errorKind() of another's TimeoutError is timeout, whatever its cause", () => {
+  const late = Object.assign(new Error("late", { cause: httpError(404) }), {
+    name: "TimeoutError",
+  });
+  expect(errorKind(late)).toBe("timeout");
 });
 
 test("errorKind() does not fail for what cannot be read", () => {

@@ -6,12 +6,13 @@ import {
   createEventBus,
   fallback,
   type PipelineMember,
+  permanent,
   pipeline,
   retry,
   timeout,
 } from "../../src/index.ts";
 import { BOOM, fail, succeed } from "../support/breaker.ts";
-import { flaky, listenersOf, surroundings } from "../support/policies.ts";
+import { flaky, httpError, listenersOf, networkError, surroundings } from "../support/policies.ts";
 
 test("the first member is the outermost: a timeout around a retry limits all attempts, inside it each", async () => {
   const run = async (order: "outside" | "inside") => {
@@ -114,6 +115,52 @@ test("a pipeline in the recommended order: what each member does in one outage",
   expect(refused).toMatchObject({ outcome: "fallback", source: "value", attempts: 1 });
   expect(told()).toEqual(["circuit.skip", "retry.give_up", "fallback.served"]);
   expect(time.pending).toBe(0);
+});
+
+test.each([
+  ["marked", () => permanent(new Error("token revoked"))],
+  ["HTTP 401", () => httpError(401)],
+])(
+  "what is permanent (%s) is so after a limit that waits for it, too: not retried, not hidden, not served later",
+  async (_, thrown) => {
+    const { time, options, last } = surroundings();
+    const tokens = pipeline(
+      fallback<string>("tokens", {
+        ...options,
+        fail: "closed",
+        cache: { maxAgeMs: 60_000, key: "t" },
+      }),
+      retry("tokens", { ...options, attempts: 3 }),
+      timeout("tokens", { ...options, limitMs: 100, mode: "cooperate" }),
+    );
+    await tokens.call(succeed);
+    let calls = 0;
+    const error = thrown();
+    const revoked = () => {
+      calls++;
+      return new Promise<string>((_, reject) => time.start(() => reject(error), 150));
+    };
+    const result = await time.until(tokens.execute(revoked));
+    expect(result).toMatchObject({ outcome: "error", attempts: 1 });
+    expect(result).toMatchObject({ error: { name: "TimeoutError", cause: error } });
+    expect(calls).toBe(1);
+    expect(last("retry.give_up").reason).toBe("permanent");
+    const down = () => Promise.reject(networkError("ECONNRESET"));
+    expect(await time.until(tokens.execute(down))).toMatchObject({ outcome: "error" });
+  },
+);
+
+test("shouldRetry is not asked about what was marked permanent and thrown after a limit", async () => {
+  const { time, options } = surroundings();
+  const shouldRetry = vi.fn(() => true);
+  const patient = pipeline(
+    retry("tokens", { ...options, shouldRetry }),
+    timeout("tokens", { ...options, limitMs: 100, mode: "cooperate" }),
+  );
+  const error = permanent(new Error("token revoked"));
+  const fn = () => new Promise((_, reject) => time.start(() => reject(error), 150));
+  expect(await time.until(patient.execute(fn))).toMatchObject({ attempts: 1 });
+  expect(shouldRetry).not.toHaveBeenCalled();
 });
 
 test("signal, context and key flow through to every member and to the function", async () => {
