@@ -19,6 +19,14 @@ export function refuseBeside(
   return refusalError(refuse(circuit, circuit.begin(), context, beside));
 }
 
+/** Tells, as a step of its own, that something given beside a breaker failed. */
+export function failedBeside(breaker: CircuitBreaker, callback: string, thrown: unknown): void {
+  const circuit = circuitOf(breaker);
+  circuit.begin();
+  circuit.callbackFailed(callback, thrown);
+  circuit.deliver();
+}
+
 /**
  * Asks for the right to make one call that has a context, for those who carry calls over permits; `timed` when they
  * want its length, whatever the breaker needs.

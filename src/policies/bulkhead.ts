@@ -1,10 +1,9 @@
 import { refuseBeside } from "../core/beside-breaker.ts";
 import { CircuitBreaker } from "../core/circuit-breaker.ts";
-import type { Clock } from "../core/clock.ts";
 import { rejection } from "../core/rejection.ts";
 import { Check } from "../events/check.ts";
 import { followNext, type Next, type Scope } from "./call-scope.ts";
-import { CLOCK, Policy, RUN } from "./policy.ts";
+import { HOST, Policy, RUN } from "./policy.ts";
 import {
   checkedSurroundings,
   checkedTimerMs,
@@ -12,6 +11,7 @@ import {
   PolicyHost,
   type PolicyOptions,
 } from "./policy-host.ts";
+import { type Surroundings, surroundingsOf } from "./surroundings.ts";
 
 /** The queue of a {@link bulkhead}. */
 export interface BulkheadQueueOptions {
@@ -81,8 +81,8 @@ export class Bulkhead extends Policy {
     return this.#waiting.size;
   }
 
-  get [CLOCK](): Clock {
-    return this.#host.clock;
+  get [HOST](): Surroundings {
+    return surroundingsOf(this.#breaker, this.#host.clock);
   }
 
   [RUN]<T>(next: Next<T>, scope: Scope): Promise<T> {

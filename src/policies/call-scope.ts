@@ -13,7 +13,10 @@ export interface PolicyCallOptions {
    * for a place ends at once. The call then rejects with the signal's reason.
    */
   readonly signal?: HostSignal | undefined;
-  /** Put on the events of the call as `context`, for example a delivery id. */
+  /**
+   * Put on the events of the call as `context`, for example a delivery id. Strings are cut to 256 characters; keys beyond
+   * the 32nd, or longer than 64 characters, are left out, and `policy.callback_failed` says so.
+   */
   readonly context?: Readonly<Record<string, Scalar | undefined>> | undefined;
   /** What a result belongs to: a fallback keeps the last good one of each key. Never put on events. */
   readonly key?: string | undefined;
@@ -72,8 +75,11 @@ export type Given<T> = (...args: never[]) => T | PromiseLike<T>;
 const KEYS = ["signal", "context", "key", "idempotent"];
 const LONGEST_KEY = 16_384;
 
-/** Checks the options of one call; the context becomes a frozen copy. */
-export function checkedScope(check: Check, options: unknown): Scope {
+/** Checks the options of one call; the context becomes a frozen copy, from which keys may have to be left out. */
+export function checkedScope(
+  check: Check,
+  options: unknown,
+): { readonly scope: Scope; readonly leftOut: number } {
   const given = check.object("options", options);
   check.keys(given, KEYS);
   const { signal, context, key, idempotent }: PolicyCallOptions = given;
@@ -87,14 +93,10 @@ export function checkedScope(check: Check, options: unknown): Scope {
   }
   if (key !== undefined) check.text("key", key, LONGEST_KEY);
   if (idempotent !== undefined) check.flag("idempotent", idempotent);
-  return {
-    signal,
-    deadline: undefined,
-    context: context === undefined ? undefined : check.scalars("context", context),
-    key,
-    idempotent,
-    report: undefined,
-  };
+  const plain = { signal, deadline: undefined, key, idempotent, report: undefined };
+  if (context === undefined) return { scope: { ...plain, context }, leftOut: 0 };
+  const { scalars, leftOut } = check.boundedScalars("context", context);
+  return { scope: { ...plain, context: scalars }, leftOut };
 }
 
 /** The scope of the same call with another signal, and the time limit that aborts it. */

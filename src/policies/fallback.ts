@@ -1,4 +1,3 @@
-import type { Clock } from "../core/clock.ts";
 import { rejection } from "../core/rejection.ts";
 import { Check } from "../events/check.ts";
 import { describeError } from "../events/describe-error.ts";
@@ -13,7 +12,7 @@ import {
   type FallbackSettings,
 } from "./fallback-options.ts";
 import { isShutOut, Outage } from "./outage.ts";
-import { CLOCK, Policy, RUN } from "./policy.ts";
+import { HOST, Policy, RUN } from "./policy.ts";
 import { labelOf, PolicyHost } from "./policy-host.ts";
 import type { Found } from "./result-cache.ts";
 import { SingleFlight } from "./single-flight.ts";
@@ -50,8 +49,8 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
     return this.#host.name;
   }
 
-  get [CLOCK](): Clock {
-    return this.#host.clock;
+  get [HOST](): PolicyHost {
+    return this.#host;
   }
 
   [RUN]<T>(next: Next<T>, scope: Scope): Promise<T> {

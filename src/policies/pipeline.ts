@@ -1,9 +1,8 @@
 import { CircuitBreaker } from "../core/circuit-breaker.ts";
-import type { Clock } from "../core/clock.ts";
 import { Check } from "../events/check.ts";
-import { platformClock } from "../platform.ts";
 import type { HostSignal, Next, Scope } from "./call-scope.ts";
-import { type AnyPolicy, CLOCK, Policy, RUN } from "./policy.ts";
+import { type AnyPolicy, HOST, Policy, RUN } from "./policy.ts";
+import { type Surroundings, surroundingsOf } from "./surroundings.ts";
 
 /** What a pipeline is made of: policies, breakers and other pipelines. */
 export type PipelineMember = AnyPolicy | CircuitBreaker;
@@ -42,7 +41,7 @@ export class Pipeline<
 > extends Policy<V, Taken, Args> {
   /** The names of its members, from the outermost. */
   readonly name: string;
-  readonly [CLOCK]: Clock;
+  readonly [HOST]: Surroundings;
   readonly #outermost: Step;
   /** From the innermost outwards. */
   readonly #others: readonly Step[];
@@ -50,8 +49,7 @@ export class Pipeline<
   constructor(members: readonly [PipelineMember, ...PipelineMember[]]) {
     super();
     this.name = [...new Set(members.map(({ name }) => name))].join(", ");
-    const timed = members.find((member) => !(member instanceof CircuitBreaker));
-    this[CLOCK] = timed instanceof Policy ? timed[CLOCK] : platformClock;
+    this[HOST] = surroundingsOfAll(members);
     const [outermost, ...others] = members;
     this.#outermost = stepOf(outermost);
     this.#others = others.map(stepOf).reverse();
@@ -65,6 +63,21 @@ export class Pipeline<
     }
     return this.#outermost(run, scope);
   }
+}
+
+/** The clock of the outermost policy, else of the outermost breaker; a failure is told by the first who can. */
+function surroundingsOfAll(members: Members): Surroundings {
+  const all = members.map((member) =>
+    member instanceof CircuitBreaker ? surroundingsOf(member) : member[HOST],
+  );
+  const timed = members.findIndex((member) => !(member instanceof CircuitBreaker));
+  return {
+    // A pipeline has one member or more.
+    clock: (all[timed] ?? (all[0] as Surroundings)).clock,
+    isUnheard: all.every(({ isUnheard }) => isUnheard),
+    failed: (callback, thrown, scope) =>
+      all.find(({ isUnheard }) => !isUnheard)?.failed(callback, thrown, scope),
+  };
 }
 
 function stepOf(member: PipelineMember): Step {

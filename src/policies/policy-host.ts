@@ -14,6 +14,7 @@ import {
   type Timers,
 } from "../platform.ts";
 import type { Scope } from "./call-scope.ts";
+import type { Surroundings } from "./surroundings.ts";
 import { answerTo, type Question } from "./user-answer.ts";
 
 export type { Timers } from "../platform.ts";
@@ -55,7 +56,7 @@ type OwnFields<T extends PolicyEventType> = Omit<
 >;
 
 /** What surrounds a policy: its name, the time, chance, timers, and those who listen. */
-export class PolicyHost {
+export class PolicyHost implements Surroundings {
   readonly name: string;
   readonly clock: Clock;
   readonly timers: Timers;

@@ -1,5 +1,4 @@
-import type { Clock } from "../core/clock.ts";
-import { Check } from "../events/check.ts";
+import { Check, tooMany } from "../events/check.ts";
 import {
   type CallReport,
   checkedScope,
@@ -14,11 +13,12 @@ import {
   withReport,
 } from "./call-scope.ts";
 import { type AnyResult, type PolicyResult, returned, threw } from "./policy-result.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** The door by which a pipeline runs its members. */
 export const RUN = Symbol("run");
-/** The clock of a policy, which a pipeline measures with, too. */
-export const CLOCK = Symbol("clock");
+/** What surrounds a policy: the time, and those who listen. */
+export const HOST = Symbol("host");
 
 declare const traits: unique symbol;
 
@@ -33,8 +33,8 @@ export abstract class Policy<V = never, Taken = unknown, Args extends readonly u
   declare readonly [traits]?: { value: V; taken: (value: Taken) => void; args: Args };
   /** The name that its events and errors carry. */
   abstract readonly name: string;
-  /** What `execute` measures with. */
-  abstract readonly [CLOCK]: Clock;
+  /** Whose clock `execute` measures with, and who tells what does not fit of a call's own options. */
+  abstract readonly [HOST]: Surroundings;
 
   /** Runs the rest of the call under the rule of this policy. */
   abstract [RUN]<T>(next: Next<T>, scope: Scope): Promise<T>;
@@ -64,7 +64,7 @@ export abstract class Policy<V = never, Taken = unknown, Args extends readonly u
 
   /**
    * Runs `fn` under the policy and describes how it ended instead of throwing: told apart by `outcome`.
-   * @throws {TypeError} only when `fn` or an option is of the wrong type
+   * @throws {TypeError|RangeError} only when `fn` or an option is of the wrong type or outside its range
    */
   execute<T extends Taken>(
     fn: (signal: HostSignal) => T | PromiseLike<T>,
@@ -82,7 +82,7 @@ export abstract class Policy<V = never, Taken = unknown, Args extends readonly u
     } catch (refused) {
       return Promise.reject(refused);
     }
-    const clock = this[CLOCK];
+    const { clock } = this[HOST];
     const startMs = clock.monotonicMs();
     const latencyMs = (): number => Math.max(0, clock.monotonicMs() - startMs);
     const run = (given: Scope): T | PromiseLike<T> => {
@@ -101,7 +101,13 @@ export abstract class Policy<V = never, Taken = unknown, Args extends readonly u
     if (typeof fn === "function" && options === undefined) return PLAIN_SCOPE;
     const check = new Check(`call "${this.name}"`);
     check.function("fn", fn);
-    return options === undefined ? PLAIN_SCOPE : checkedScope(check, options);
+    if (options === undefined) return PLAIN_SCOPE;
+    const { scope, leftOut } = checkedScope(check, options);
+    if (leftOut > 0) {
+      const tooLarge = new RangeError(`Cannot take the context: ${tooMany("context", leftOut)}`);
+      this[HOST].failed("context", tooLarge, scope);
+    }
+    return scope;
   }
 }
 

@@ -1,4 +1,3 @@
-import type { Clock } from "../core/clock.ts";
 import { rejection } from "../core/rejection.ts";
 import { Check } from "../events/check.ts";
 import {
@@ -11,7 +10,7 @@ import {
   rescueNext,
   type Scope,
 } from "./call-scope.ts";
-import { CLOCK, Policy, RUN, type SignalledCallOptions } from "./policy.ts";
+import { HOST, Policy, RUN, type SignalledCallOptions } from "./policy.ts";
 import { labelOf, PolicyHost } from "./policy-host.ts";
 import { checkedRetry, type RetryOptions, type RetrySettings } from "./retry-options.ts";
 import { RetryRun } from "./retry-run.ts";
@@ -47,8 +46,8 @@ export class Retry<Args extends readonly unknown[] = []> extends Policy<never, u
     return this.#host.name;
   }
 
-  get [CLOCK](): Clock {
-    return this.#host.clock;
+  get [HOST](): PolicyHost {
+    return this.#host;
   }
 
   override call<T>(

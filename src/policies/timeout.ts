@@ -1,7 +1,6 @@
-import type { Clock } from "../core/clock.ts";
 import { Check } from "../events/check.ts";
 import type { HostSignal, Next, Scope } from "./call-scope.ts";
-import { CLOCK, Policy, RUN } from "./policy.ts";
+import { HOST, Policy, RUN } from "./policy.ts";
 import {
   checkedPolicy,
   checkedTimerMs,
@@ -46,8 +45,8 @@ export class Timeout extends Policy<never, unknown, [signal: HostSignal]> {
     return this.#host.name;
   }
 
-  get [CLOCK](): Clock {
-    return this.#host.clock;
+  get [HOST](): PolicyHost {
+    return this.#host;
   }
 
   [RUN]<T>(next: Next<T>, scope: Scope): Promise<T> {

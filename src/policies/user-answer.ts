@@ -1,10 +1,6 @@
 import { shown } from "../events/check.ts";
 import type { Scope } from "./call-scope.ts";
-
-/** Who is told that something the user gave failed. */
-interface Teller {
-  failed(callback: string, thrown: unknown, scope: Pick<Scope, "context"> | undefined): void;
-}
+import type { Surroundings } from "./surroundings.ts";
 
 /** Something that the user gave and that is asked: what it is called in events, and what it may answer. */
 export interface Question<A> {
@@ -17,7 +13,7 @@ export interface Question<A> {
 
 /** Who hears of a failure, and in which call. */
 export interface Asking {
-  readonly host: Teller;
+  readonly host: Pick<Surroundings, "failed">;
   readonly scope: Pick<Scope, "context"> | undefined;
 }
 

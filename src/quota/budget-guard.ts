@@ -1,10 +1,9 @@
 import { refuseBeside } from "../core/beside-breaker.ts";
 import type { CircuitBreaker } from "../core/circuit-breaker.ts";
-import type { Clock } from "../core/clock.ts";
 import { rejection } from "../core/rejection.ts";
 import type { Scalar } from "../events/field.ts";
 import { followNext, type Next, type Scope } from "../policies/call-scope.ts";
-import { CLOCK, Policy, RUN } from "../policies/policy.ts";
+import { HOST, Policy, RUN } from "../policies/policy.ts";
 import { checkedCommon, PolicyHost, type PolicyOptions } from "../policies/policy-host.ts";
 import { type ActualSpend, CreditLedger, type Reservation } from "./credit-ledger.ts";
 import { checkOf } from "./quota-guard.ts";
@@ -53,8 +52,8 @@ export class BudgetGuard<T> extends Policy<never, T> {
     return this.#breaker.name;
   }
 
-  get [CLOCK](): Clock {
-    return this.#host.clock;
+  get [HOST](): PolicyHost {
+    return this.#host;
   }
 
   [RUN]<R>(next: Next<R>, scope: Scope): Promise<R> {

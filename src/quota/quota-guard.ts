@@ -1,11 +1,10 @@
 import { refuseBeside } from "../core/beside-breaker.ts";
 import { CircuitBreaker } from "../core/circuit-breaker.ts";
 import { isRefusal, reported } from "../core/circuit-open-error.ts";
-import type { Clock } from "../core/clock.ts";
 import { rejection } from "../core/rejection.ts";
 import { Check, hasMethods } from "../events/check.ts";
 import { followNext, type Next, type Scope } from "../policies/call-scope.ts";
-import { CLOCK, Policy, RUN } from "../policies/policy.ts";
+import { HOST, Policy, RUN } from "../policies/policy.ts";
 import { checkedCommon, labelOf, PolicyHost, type PolicyOptions } from "../policies/policy-host.ts";
 import type { ExhaustionRegistry } from "./exhaustion-registry.ts";
 
@@ -58,8 +57,8 @@ export class QuotaGuard extends Policy {
     return this.#breaker.name;
   }
 
-  get [CLOCK](): Clock {
-    return this.#host.clock;
+  get [HOST](): PolicyHost {
+    return this.#host;
   }
 
   [RUN]<T>(next: Next<T>, scope: Scope): Promise<T> {

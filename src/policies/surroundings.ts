@@ -1,0 +1,23 @@
+import { failedBeside } from "../core/beside-breaker.ts";
+import { type CircuitBreaker, circuitOf } from "../core/circuit-breaker.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Scope } from "./call-scope.ts";
+
+/** What surrounds a policy: the time, and those who listen. */
+export interface Surroundings {
+  readonly clock: Clock;
+  /** Whether nobody can ever listen. */
+  readonly isUnheard: boolean;
+  /** Tells that something the user gave failed. */
+  failed(callback: string, thrown: unknown, scope: Pick<Scope, "context"> | undefined): void;
+}
+
+/** Those of a breaker, for what has no bus of its own: its failures are told as the breaker's. */
+export const surroundingsOf = (
+  breaker: CircuitBreaker,
+  clock: Clock = circuitOf(breaker).clock,
+): Surroundings => ({
+  clock,
+  isUnheard: false,
+  failed: (callback, thrown) => failedBeside(breaker, callback, thrown),
+});
