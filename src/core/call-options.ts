@@ -17,7 +17,8 @@ export type Guarded<T> = (...args: never[]) => T | PromiseLike<T>;
 export interface CallOptions {
   /**
    * Passed to the function. A call that throws after its signal was aborted counts as `cancelled` and decides
-   * nothing, unless it threw a `TimeoutError`, which is `latency`.
+   * nothing, unless a time limit ended it, which is `latency`: it threw a `TimeoutError`, or one is the signal's reason, as
+   * that of `AbortSignal.timeout` is.
    */
   readonly signal?: CancelSignal | undefined;
   /**
@@ -54,13 +55,4 @@ export function checkedOptions(check: Check, options: unknown): CheckedOptions {
   if (context === undefined) return { signal, aborted, context, leftOut: 0 };
   const { scalars, leftOut } = check.boundedScalars("context", context);
   return { signal, aborted, context: scalars, leftOut };
-}
-
-/** Whether the signal is aborted now. One that can no longer be read must not cost the caller its result. */
-export function isAborted(signal: CancelSignal | undefined): boolean {
-  try {
-    return signal?.aborted === true;
-  } catch {
-    return false;
-  }
 }

@@ -1,5 +1,5 @@
 import { OUTCOMES, type Outcome } from "../events/vocabulary.ts";
-import { type CancelSignal, isAborted } from "./call-options.ts";
+import type { CancelSignal } from "./call-options.ts";
 import { isRefusal, reported } from "./circuit-open-error.ts";
 
 /** A finished call as a classifier sees it. */
@@ -20,9 +20,10 @@ export interface Classification {
 
 /**
  * Decides what a finished call counts as. Undefined leaves the decision to the defaults: a value is a `success`, a
- * thrown `TimeoutError` is `latency`, anything else thrown is `error`. A verdict slower than `latencyTripMs` is
- * `latency` whatever the classifier says. A refusal by another breaker (`unreached`) and a call that its own signal
- * cancelled (`cancelled`) say nothing of the dependency: the classifier is not asked.
+ * thrown `TimeoutError` is `latency`, and so is a throw after a time limit aborted the call's signal; anything else
+ * thrown is `error`. A verdict slower than `latencyTripMs` is `latency` whatever the classifier says. A refusal by another
+ * breaker (`unreached`) and a call that its own signal cancelled (`cancelled`) say nothing of the dependency: the
+ * classifier is not asked.
  *
  * @example
  * // A returned HTTP 500 is a failure.
@@ -91,6 +92,23 @@ export function outcomeOfThrown(error: unknown): Outcome {
   return isRefusal(about) ? "unreached" : "error";
 }
 
+/**
+ * What the abort of its signal makes of a call that threw; undefined when there was none. A signal that a time limit
+ * aborted says that the call was too slow, whatever the client made of it: many throw an `AbortError` of their own.
+ */
+export function outcomeOfAbort(signal: CancelSignal | undefined): Outcome | undefined {
+  let outcome: Outcome | undefined;
+  try {
+    if (signal?.aborted === true) {
+      outcome = "cancelled";
+      if (isTimeout(signal.reason)) outcome = "latency";
+    }
+  } catch {
+    // A signal that can no longer be read must not cost the caller its result.
+  }
+  return outcome;
+}
+
 /** What judging needs of the circuit. */
 interface Judging {
   readonly settings: { readonly classify: Classify | undefined; readonly latencyTripMs: number };
@@ -110,7 +128,7 @@ interface Judged {
 export function judge(circuit: Judging, call: Judged, ok: boolean, held: unknown): void {
   const { classify, latencyTripMs } = circuit.settings;
   let outcome: Outcome = ok ? "success" : outcomeOfThrown(held);
-  if (outcome === "error" && isAborted(call.signal)) outcome = "cancelled";
+  if (outcome === "error") outcome = outcomeOfAbort(call.signal) ?? outcome;
   if (classify !== undefined && outcome !== "unreached" && outcome !== "cancelled") {
     const { latencyMs } = call;
     const finished: FinishedCall = ok

@@ -1,5 +1,5 @@
 import { placeOf } from "../core/begun-answers.ts";
-import { type CancelSignal, isAborted } from "../core/call-options.ts";
+import type { CancelSignal } from "../core/call-options.ts";
 import type { Clock } from "../core/clock.ts";
 import type { AdmittedPermit } from "../core/permit.ts";
 import { OUTCOMES, type Outcome } from "../events/vocabulary.ts";
@@ -161,12 +161,12 @@ export class HttpCall {
 
   #relapse(error: unknown): void {
     this.#lapsed = false;
-    const outcome = outcomeOfError(error, isAborted(this.#signal));
+    const outcome = outcomeOfError(error, this.#signal);
     if (outcome === "error" || outcome === "latency") this.#permit.relapse(error);
   }
 
   #fail(error: unknown): void {
-    let outcome = outcomeOfError(error, isAborted(this.#signal));
+    let outcome = outcomeOfError(error, this.#signal);
     if (outcome === "error" || outcome === "latency") {
       const latencyMs = this.#permit.lapsedMs();
       const { classify } = this.#settings;

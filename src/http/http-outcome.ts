@@ -1,4 +1,5 @@
-import { type Classify, outcomeOfThrown } from "../core/classification.ts";
+import type { CancelSignal } from "../core/call-options.ts";
+import { type Classify, outcomeOfAbort, outcomeOfThrown } from "../core/classification.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Outcome } from "../events/vocabulary.ts";
 import { platformClock } from "../platform.ts";
@@ -75,10 +76,12 @@ function askedOf(answer: unknown, nowAtMs: number): number | null {
 }
 
 /** What an error of a request counts as, by default. */
-export function outcomeOfError(error: unknown, isAborted: boolean): Outcome {
+export function outcomeOfError(error: unknown, signal: CancelSignal | undefined): Outcome {
   const outcome = outcomeOfThrown(error);
   if (outcome !== "error") return outcome;
-  if (isAborted || errorKind(error) === "cancelled") return "cancelled";
+  const aborted = outcomeOfAbort(signal);
+  if (aborted !== undefined) return aborted;
+  if (errorKind(error) === "cancelled") return "cancelled";
   return wasRefusedHere(error) ? "unreached" : outcome;
 }
 

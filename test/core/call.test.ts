@@ -197,6 +197,56 @@ test("call() counts a signal that ended by TimeoutError as latency", async () =>
   expect(breaker.stats.calls).toMatchObject({ latency: 1, cancelled: 0 });
 });
 
+test("call() counts a throw of any kind after a time limit aborted the signal as latency", async () => {
+  const abortError = new DOMException("This operation was aborted", "AbortError");
+  for (const thrown of [abortError, BOOM, undefined]) {
+    const { breaker, last } = watch({ failureThreshold: 1 });
+    const controller = new AbortController();
+    const call = deferred<string>();
+    const result = breaker.execute(() => call.promise, { signal: controller.signal });
+    controller.abort(new DOMException("took too long", "TimeoutError"));
+    call.reject(thrown);
+    expect(await result).toMatchObject({ outcome: "error", error: thrown, latencyTripped: true });
+    expect(breaker.stats.calls).toMatchObject({ latency: 1, cancelled: 0, error: 0 });
+    expect(last("circuit.open").reason).toBe("latency");
+  }
+});
+
+test("call() counts a value as success though a time limit aborted the signal", async () => {
+  const { breaker } = watch();
+  const signal = { aborted: false, reason: new DOMException("too long", "TimeoutError") };
+  await breaker.call(
+    () => {
+      signal.aborted = true;
+    },
+    { signal },
+  );
+  expect(breaker.stats.calls).toMatchObject({ success: 1, latency: 0 });
+});
+
+test.each([
+  ["reason", { aborted: true }, "cancelled"],
+  ["aborted", { reason: new DOMException("too long", "TimeoutError") }, "error"],
+] as const)(
+  "call() keeps its error when the signal's %s can no longer be read",
+  async (key, readable, counted) => {
+    const { breaker } = watch();
+    const signal: { aborted: boolean; reason?: unknown } = { aborted: false };
+    const result = breaker.call(
+      () => {
+        const unreadable = () => {
+          throw new Error("not to be read");
+        };
+        Object.defineProperty(Object.assign(signal, readable), key, { get: unreadable });
+        return fail();
+      },
+      { signal },
+    );
+    await expect(result).rejects.toBe(BOOM);
+    expect(breaker.stats.calls).toMatchObject({ [counted]: 1, latency: 0 });
+  },
+);
+
 test.each(["closed", "open", "half_open", "forced_open", "disabled"] as const)(
   "a signal aborted before the call: fn does not run in %s, and no slot is taken",
   async (state) => {

@@ -119,6 +119,24 @@ test("classify is not asked about refusals by another breaker and cancelled call
   expect(breaker.stats.calls).toMatchObject({ unreached: 1, cancelled: 1, error: 0 });
 });
 
+test("classify is asked about a call that a time limit ended, and may leave it at latency", async () => {
+  for (const [answer, counted] of [
+    [undefined, "latency"],
+    ["ignored", "ignored"],
+  ] as const) {
+    const classify = vi.fn<Classify>(() => answer);
+    const { breaker } = watch({ classify });
+    const controller = new AbortController();
+    const abort = () => {
+      controller.abort(new DOMException("took too long", "TimeoutError"));
+      throw BOOM;
+    };
+    await breaker.execute(abort, { signal: controller.signal });
+    expect(classify).toHaveBeenCalledWith({ ok: false, error: BOOM, latencyMs: 0 });
+    expect(breaker.stats.calls).toMatchObject({ [counted]: 1 });
+  }
+});
+
 test("classify is not asked about refused calls", async () => {
   const classify = vi.fn<Classify>(() => "success");
   const { breaker } = await watchIn("forced_open", { classify });

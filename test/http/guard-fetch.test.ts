@@ -123,6 +123,20 @@ test("guardFetch() counts a TimeoutError as latency and an abort as cancelled", 
   expect(calls()).toMatchObject({ latency: 1, cancelled: 1, error: 0 });
 });
 
+test("guardFetch() counts an abort by a time limit as latency, whatever the fetch throws then", async () => {
+  const gone = async (): Promise<Response> => {
+    throw new DOMException("The user aborted a request.", "AbortError");
+  };
+  const guarded = guardFetch(async (_: string, __?: { readonly signal?: AbortSignal }) => gone(), {
+    breaker: given.breaker,
+  });
+  const late = AbortSignal.abort(new DOMException("too late", "TimeoutError"));
+  await expect(guarded("http://127.0.0.1/", { signal: late })).rejects.toThrow("aborted");
+  expect(calls()).toMatchObject({ latency: 1, cancelled: 0 });
+  await expect(guarded("http://127.0.0.1/")).rejects.toThrow("aborted");
+  expect(calls()).toMatchObject({ latency: 1, cancelled: 1 });
+});
+
 test("guardFetch() hears the signal of a Request, too, with a reason of its own", async () => {
   given.server.answer = () => {};
   const leaving = new AbortController();

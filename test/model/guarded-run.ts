@@ -27,7 +27,7 @@ export class GuardedRun {
   startMs = 0;
   readonly #world: World;
   readonly #value: object | undefined;
-  readonly #signal: { aborted: boolean; readonly reason: unknown } | undefined;
+  readonly #signal: { aborted: boolean; reason: unknown } | undefined;
   readonly #context: object | undefined;
   #admission: Admission | null = null;
   #threw: ThrowableName | null = null;
@@ -196,7 +196,10 @@ export class GuardedRun {
       return form === "later" ? this.#promiseLater() : this.#makeThenable();
     }
     this.#world.pass(this.plan.tookMs);
-    if (signal === "aborted during" && this.#signal !== undefined) this.#signal.aborted = true;
+    if (this.#signal !== undefined) {
+      if (signal === "aborted during" || signal === "expired during") this.#signal.aborted = true;
+      if (signal === "expired during") this.#signal.reason = THROWABLES.timeout.value;
+    }
     if (form === "throw" || (form === "rejected" && !this.#refusesPromise)) this.#threw = throws;
     if (this.plan.via === "callSync") this.#settle();
     else if (form === "value" || form === "nothing" || form === "throw") {
@@ -271,12 +274,13 @@ export class GuardedRun {
     const latencyMs = this.timed ? at.nowMs - this.startMs : null;
     this.#latencyMs = latencyMs;
     const aborted = this.#signal?.aborted ?? false;
+    const expired = aborted && this.#signal?.reason === THROWABLES.timeout.value;
     const { rules } = guarded.reference;
     this.#judged = this.#refusesPromise
       ? NO_RESULT
-      : judge(rules, { threw, aborted, latencyMs, answer: plan.answer });
+      : judge(rules, { threw, aborted, expired, latencyMs, answer: plan.answer });
     this.#world.settling = this;
-    this.#world.sawEnd(this, at, { ...this.#judged, threw, aborted, latencyMs });
+    this.#world.sawEnd(this, at, { ...this.#judged, threw, aborted, expired, latencyMs });
     // A classifier that calls the breaker does so first: the reference then hears of the end from `classify`.
     if (!(this.#judged.asked && plan.answer.kind === "controls")) this.#tellReference();
   }

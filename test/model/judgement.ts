@@ -41,6 +41,8 @@ export interface Finished {
   readonly threw: ThrowableName | null;
   /** Its own signal was aborted by then. */
   readonly aborted: boolean;
+  /** A time limit did so. */
+  readonly expired: boolean;
   /** Null when it was not measured. */
   readonly latencyMs: number | null;
   readonly answer: Answer;
@@ -63,8 +65,13 @@ export const NO_RESULT: Judgement = {
   callbackFailed: null,
 };
 
-export function judge(rules: Rules, { threw, aborted, latencyMs, answer }: Finished): Judgement {
-  const byDefault = threw === null ? "success" : THROWABLES[threw].as;
+export function judge(
+  rules: Rules,
+  { threw, aborted, expired, latencyMs, answer }: Finished,
+): Judgement {
+  const own = threw === null ? "success" : THROWABLES[threw].as;
+  // Whatever a client throws when a time limit ends it.
+  const byDefault = own === "error" && expired ? "latency" : own;
   // A refusal inside the process says nothing, and neither does a call that its own signal cancelled.
   const unreached = byDefault === "unreached";
   const cancelled = byDefault === "error" && aborted;

@@ -34,7 +34,7 @@ export interface CallPlan {
   readonly form: Form;
   readonly throws: ThrowableName;
   readonly answer: Answer;
-  readonly signal: "none" | "given" | "aborted before" | "aborted during";
+  readonly signal: "none" | "given" | "aborted before" | "aborted during" | "expired during";
   readonly context: boolean;
   /** How long it takes, for the forms that end at once. */
   readonly tookMs: Span;

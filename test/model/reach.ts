@@ -62,6 +62,7 @@ const RARE = [
   "promise given to callSync",
   "cancelled before",
   "cancelled during",
+  "expired during",
   "timeout beats cancellation",
   "permit settled twice",
   "call never settled",

@@ -100,12 +100,18 @@ export class Sightings {
   sawEnd(
     _guarded: Guarded,
     _plan: CallPlan,
-    { threw, aborted, as }: End & { threw: ThrowableName | null; aborted: boolean },
+    {
+      threw,
+      aborted,
+      expired,
+      as,
+    }: End & { threw: ThrowableName | null; aborted: boolean; expired: boolean },
   ): void {
     if (threw === "inner") this.#hit("inner refusal");
     if (threw === "undefined") this.#hit("undefined thrown");
     if (threw === "hostile") this.#hit("unreadable value thrown");
     if (aborted && as === "cancelled") this.#hit("cancelled during");
+    if (expired && threw !== "timeout" && as === "latency") this.#hit("expired during");
     if (aborted && threw === "timeout" && as === "latency") this.#hit("timeout beats cancellation");
   }
 

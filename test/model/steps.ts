@@ -113,6 +113,7 @@ export const callPlan = (forms: Arbitrary<Form>): Arbitrary<CallPlan> =>
       [1, "given"],
       [1, "aborted before"],
       [2, "aborted during"],
+      [1, "expired during"],
     ),
     context: rarely,
     tookMs: took,

@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
-import { CircuitBreaker, isTimeoutError, TimeoutError, timeout } from "../../src/index.ts";
+import {
+  CircuitBreaker,
+  isTimeoutError,
+  pipeline,
+  retry,
+  TimeoutError,
+  timeout,
+} from "../../src/index.ts";
 import { BOOM, deferred, fail, succeed } from "../support/breaker.ts";
 import { START_AT_MS } from "../support/fake-clock.ts";
 import { listenersOf, surroundings } from "../support/policies.ts";
@@ -211,6 +218,39 @@ test("a breaker inside a timeout counts a call that the timeout aborted as laten
   const policy = timeout("search", { ...options, limitMs: 100 });
   await time.until(policy.execute((signal) => breaker.call(obedient, { signal })));
   expect(breaker.stats.calls).toMatchObject({ latency: 1, cancelled: 0, error: 0 });
+});
+
+test("a breaker inside a limit trips by calls that hang, also when their client throws an AbortError", async () => {
+  const aborted = (signal: AbortSignal): Promise<string> =>
+    new Promise((_, reject) => {
+      const end = () => reject(new DOMException("This operation was aborted", "AbortError"));
+      signal.addEventListener("abort", end, { once: true });
+    });
+  const limits = [
+    (options: object) => timeout("search", { ...options, limitMs: 100 }),
+    (options: object) => timeout("search", { ...options, limitMs: 100, mode: "cooperate" }),
+    (options: object) => retry("search", { ...options, totalMs: 100, attempts: 1 }),
+  ];
+  for (const limit of limits) {
+    const { time, options } = surroundings();
+    const breaker = new CircuitBreaker("search", { clock: time, failureThreshold: 3 });
+    const guarded = pipeline(limit(options), breaker);
+    for (let n = 0; n < 3; n++) await time.until(guarded.execute(aborted));
+    expect(breaker.stats.calls).toMatchObject({ latency: 3, cancelled: 0 });
+    expect(breaker.state).toBe("open");
+  }
+});
+
+test("a breaker inside a limit counts a call that its caller ended as cancelled", async () => {
+  const { time, options } = surroundings();
+  const breaker = new CircuitBreaker("search", { clock: time, failureThreshold: 1 });
+  const guarded = pipeline(timeout("search", { ...options, limitMs: 100 }), breaker);
+  const caller = new AbortController();
+  const call = guarded.execute(obedient, { signal: caller.signal });
+  caller.abort();
+  await call;
+  await time.pass(0);
+  expect(breaker.stats.calls).toMatchObject({ latency: 0, cancelled: 1 });
 });
 
 test("no timer and no listener is left, however calls end", async () => {
