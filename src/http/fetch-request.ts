@@ -73,13 +73,31 @@ export function copied<I>(input: I): I {
   return typeof clone === "function" ? (Reflect.apply(clone, input, []) as I) : input;
 }
 
-/** The `init` for `fetch`: without what only the guard reads, with the signal of this attempt. */
+/** What `fetch` may read of its `init`: that of the standard, of undici, and of Deno, Bun, Workers and Next. */
+const MEMBERS = [
+  ...["method", "headers", "body", "duplex", "signal", "redirect", "integrity", "keepalive"],
+  ...["mode", "credentials", "cache", "referrer", "referrerPolicy", "priority", "window"],
+  ...["dispatcher", "client", "proxy", "tls", "unix", "decompress", "cf", "next"],
+];
+
+/** The `init` for `fetch`: without what only the guard reads, with the signal of this attempt when it has one. */
 export function passedOn<O extends object>(
   init: (O & { readonly context?: unknown }) | undefined,
   signal: HostSignal | undefined,
 ): O | undefined {
-  if (init === undefined && signal === undefined) return undefined;
-  const { context: _, ...rest } = init ?? { context: undefined };
+  if (signal === undefined && init?.context === undefined) return init;
+  const { context: _, ...rest } = { ...init, ...inherited(init) };
   // What is left of `O & { context }` is an O, and each `fetch` takes a signal.
   return (signal === undefined ? rest : { ...rest, signal }) as object as O;
 }
+
+/** The members that an `init` has from its class: one may be a `Request`, whose getters answer for itself alone. */
+function inherited(init: object | undefined): Record<string, unknown> {
+  const members: Record<string, unknown> = {};
+  if (init === undefined || isPlain(Object.getPrototypeOf(init))) return members;
+  for (const name of MEMBERS) if (name in init) members[name] = Reflect.get(init, name);
+  return members;
+}
+
+const isPlain = (prototype: unknown): boolean =>
+  prototype === null || prototype === Object.prototype;

@@ -100,11 +100,7 @@ class Guard<I, O extends object, R extends FetchResponse> {
     }
     const answered =
       this.#policy === undefined
-        ? this.#attempt(
-            request,
-            input,
-            init?.context === undefined ? init : passedOn(init, undefined),
-          )
+        ? this.#attempt(request, input, passedOn(init, undefined))
         : this.#repeat(this.#policy, request, { input, init });
     return this.#answers ? answered.then(undefined, answerOf<R>) : answered;
   };
@@ -125,7 +121,8 @@ class Guard<I, O extends object, R extends FetchResponse> {
       const ending = lasting(signal, given);
       const now = ending === signal ? request : { ...request, signal: ending };
       try {
-        last = await this.#attempt(now, copied(input), passedOn(init, ending));
+        const own = ending === signal ? undefined : ending;
+        last = await this.#attempt(now, copied(input), passedOn(init, own));
         return last;
       } catch (error) {
         // A retry makes a request again that was surely not done, but this one's body may be half read by now.

@@ -13,10 +13,10 @@ class Watched {
   readonly source: object;
   readonly stream: ReadableStream<Uint8Array>;
 
-  constructor(call: HttpCall, source: ReadableStream<Uint8Array>) {
+  constructor(call: HttpCall, source: ReadableStream<Uint8Array>, response: object) {
     this.call = call;
     this.source = source;
-    this.stream = watch(source, call);
+    this.stream = watch(new Watching(source, call, response));
   }
 }
 
@@ -36,6 +36,11 @@ class Held extends Given {
   constructor(response: object, call: HttpCall) {
     super(response);
     this.#held = call;
+  }
+
+  /** Not when its prototype came to it by a proxy, which has the field itself: what it reads counts by its head. */
+  static has(response: object): boolean {
+    return #held in response;
   }
 
   /** A copy was made: from now on the response has another stream. */
@@ -70,7 +75,7 @@ class Held extends Given {
   static watched(response: object, source: ReadableStream<Uint8Array>): Watched["stream"] {
     const held = (response as Held).#held;
     if (held instanceof Watched && held.source === source) return held.stream;
-    const watched = new Watched(Held.callOf(response), source);
+    const watched = new Watched(Held.callOf(response), source, response);
     (response as Held).#held = watched;
     return watched.stream;
   }
@@ -101,7 +106,7 @@ export function guardBody(response: object, call: HttpCall): boolean {
     const prototype: object | null = Object.getPrototypeOf(response);
     if (prototype === null) return false;
     const guarded = guardedOf(prototype);
-    if (guarded === prototype) return Held.join(response, call);
+    if (guarded === prototype) return Held.has(response) && Held.join(response, call);
     new Held(response, call);
     Object.setPrototypeOf(response, guarded);
     return true;
@@ -134,6 +139,7 @@ function guardedPrototype(prototype: object): object {
   if (typeof clone === "function") {
     hide(guarded, "clone", {
       value(this: object): unknown {
+        if (!Held.has(this)) return Reflect.apply(clone, this, []);
         const call = Held.callUnlessLocked(this);
         if (call === null) throw lockedError("copied");
         const copy: unknown = Reflect.apply(clone, this, []);
@@ -146,7 +152,7 @@ function guardedPrototype(prototype: object): object {
   hide(guarded, "body", {
     get(this: object): unknown {
       const body: unknown = Reflect.get(prototype, "body", this);
-      return body instanceof ReadableStream ? Held.watched(this, body) : body;
+      return body instanceof ReadableStream && Held.has(this) ? Held.watched(this, body) : body;
     },
   });
   return guarded;
@@ -163,7 +169,7 @@ const lockedError = (what: string): TypeError =>
 function reader(read: (this: BodyHolder) => unknown, name: string): (this: BodyHolder) => unknown {
   return function (this: BodyHolder): unknown {
     // One that was read before is refused by the method itself, which says nothing of the dependency.
-    if (this.bodyUsed) return read.call(this);
+    if (!Held.has(this) || this.bodyUsed) return read.call(this);
     const call = Held.callUnlessLocked(this);
     if (call === null) return Promise.reject(lockedError("read"));
     call.reads();
@@ -187,10 +193,9 @@ function reader(read: (this: BodyHolder) => unknown, name: string): (this: BodyH
  * A stream of the same chunks, which takes its source only when it is read. It is a byte stream when its source is one:
  * such a stream takes the memory of each chunk for itself, and the chunks of another kind are not its own to take.
  */
-function watch(source: ReadableStream<Uint8Array>, call: HttpCall): ReadableStream<Uint8Array> {
-  const watching = new Watching(source, call);
+function watch(watching: Watching): ReadableStream<Uint8Array> {
   const cancel = (reason: unknown) => watching.cancel(reason);
-  if (!isByteStream(source)) {
+  if (!isByteStream(watching.source)) {
     return new ReadableStream<Uint8Array>(
       {
         async pull(controller) {
@@ -233,23 +238,28 @@ type Step = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>
 
 /** One reading of a body, from which its call learns how it ended. */
 class Watching {
-  readonly #source: ReadableStream<Uint8Array>;
+  readonly source: ReadableStream<Uint8Array>;
+  /** Held while somebody may read: undici cancels the body of a response that was collected, as if it had ended. */
+  readonly response: object;
   readonly #call: HttpCall;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  #cancelled = false;
 
-  constructor(source: ReadableStream<Uint8Array>, call: HttpCall) {
-    this.#source = source;
+  constructor(source: ReadableStream<Uint8Array>, call: HttpCall, response: object) {
+    this.source = source;
+    this.response = response;
     this.#call = call;
   }
 
   async next(): Promise<Step> {
     if (this.#reader === undefined) {
       this.#call.reads();
-      this.#reader = this.#source.getReader();
+      this.#reader = this.source.getReader();
     }
     try {
       const step = await this.#reader.read();
-      if (step.done) this.#call.ended();
+      // A read that a cancellation ended says nothing of the body.
+      if (step.done && !this.#cancelled) this.#call.ended();
       return step;
     } catch (error) {
       this.#call.broke(error);
@@ -258,8 +268,9 @@ class Watching {
   }
 
   async cancel(reason: unknown): Promise<void> {
+    this.#cancelled = true;
     if (this.#reader === undefined) this.#call.unwanted();
     else this.#call.abandoned();
-    await (this.#reader ?? this.#source).cancel(reason);
+    await (this.#reader ?? this.source).cancel(reason);
   }
 }
