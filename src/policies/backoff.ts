@@ -3,7 +3,7 @@ import { checkedTimerMs } from "./policy-host.ts";
 
 /**
  * The wait before a retry, in milliseconds. `retry` is 1 before the second attempt; `random` gives a number in [0, 1);
- * `previousMs` is the wait before, 0 at first.
+ * `previousMs` is what it gave before, 0 at first.
  */
 export type Backoff = (retry: number, random: () => number, previousMs: number) => number;
 
@@ -46,8 +46,17 @@ const KEYS = ["initialMs", "maxMs", "factor", "jitter"];
  * const patient = retry("payments", { backoff: exponentialBackoff({ initialMs: 50, jitter: "decorrelated" }) });
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ for the formulas
  */
-export function exponentialBackoff(options: ExponentialBackoffOptions = {}): Backoff {
-  const { initialMs, maxMs, factor, jitter } = checked(options);
+export function exponentialBackoff(options?: ExponentialBackoffOptions): Backoff {
+  return backoffOf(new Check("make an exponential backoff"), options, undefined);
+}
+
+/** The same for options that are part of others, whose `field` they are. */
+export function backoffOf(
+  check: Check,
+  options: ExponentialBackoffOptions = {},
+  field: string | undefined,
+): Backoff {
+  const { initialMs, maxMs, factor, jitter } = checked(check, options, field);
   const grown = (retry: number): number => Math.min(maxMs, initialMs * factor ** (retry - 1));
   switch (jitter) {
     case "full":
@@ -64,17 +73,33 @@ export function exponentialBackoff(options: ExponentialBackoffOptions = {}): Bac
   }
 }
 
-function checked(options: ExponentialBackoffOptions): Required<ExponentialBackoffOptions> {
-  const check = new Check("make an exponential backoff");
-  check.object("options", options);
-  check.keys(options, KEYS);
-  const { initialMs = 100, maxMs = 20_000, factor = 2, jitter = "full" } = options;
-  check.positiveMs("initialMs", initialMs);
-  checkedTimerMs(check, "maxMs", maxMs);
-  if (maxMs < initialMs) check.range("maxMs", `at least initialMs (${initialMs})`, maxMs);
-  if (typeof factor !== "number") check.type("factor", "a number, 1 or more", factor);
-  if (!(factor >= 1 && Number.isFinite(factor)))
-    check.range("factor", "a number, 1 or more", factor);
-  if (!JITTERS.includes(jitter)) check.range("jitter", `one of ${JITTERS.join(", ")}`, jitter);
+const DEFAULT_INITIAL_MS = 100;
+const DEFAULT_MAX_MS = 20_000;
+
+function checked(
+  check: Check,
+  options: ExponentialBackoffOptions,
+  field: string | undefined,
+): Required<ExponentialBackoffOptions> {
+  const prefix = field === undefined ? "" : `${field}.`;
+  check.object(field ?? "options", options);
+  check.keys(options, KEYS, prefix);
+  const { initialMs = DEFAULT_INITIAL_MS, maxMs = DEFAULT_MAX_MS, factor = 2 } = options;
+  const { jitter = "full" } = options;
+  check.positiveMs(`${prefix}initialMs`, initialMs);
+  checkedTimerMs(check, `${prefix}maxMs`, maxMs);
+  if (maxMs < initialMs) {
+    // The one that was given is to blame.
+    if (options.maxMs === undefined) {
+      check.range(`${prefix}initialMs`, `at most maxMs (${maxMs})`, initialMs);
+    }
+    check.range(`${prefix}maxMs`, `at least initialMs (${initialMs})`, maxMs);
+  }
+  const allowed = "a number, 1 or more";
+  if (typeof factor !== "number") check.type(`${prefix}factor`, allowed, factor);
+  if (!(factor >= 1 && Number.isFinite(factor))) check.range(`${prefix}factor`, allowed, factor);
+  if (!JITTERS.includes(jitter)) {
+    check.range(`${prefix}jitter`, `one of ${JITTERS.join(", ")}`, jitter);
+  }
   return { initialMs, maxMs, factor, jitter };
 }

@@ -1,4 +1,8 @@
+import { reported } from "../core/circuit-open-error.ts";
 import { platformDate } from "../platform.ts";
+
+/** What a recipient takes for longer waits, by RFC 9111, section 1.2.2: 2 ** 31 seconds. */
+const LONGEST_MS = 2 ** 31 * 1000;
 
 /** The three forms of a date in HTTP; the last has no zone and means GMT. */
 const DATES = [
@@ -10,15 +14,21 @@ const DATES = [
 /**
  * How long the dependency asks to wait, in milliseconds; undefined when it does not. Read from a `retryAfterMs`
  * property, else from the `retry-after-ms` or `Retry-After` header (seconds or a date, in the past 0) of the value's
- * own `headers` or those of its `response`. The value may be an error, or a response that was returned.
+ * own `headers` or those of its `response`. The value may be an error, or a response that was returned; of a `RetryError`
+ * its cause is read. More than 2 ** 31 seconds (68 years) are those.
  *
  * @param nowAtMs the present moment in epoch milliseconds, for dates
  * @example
  * const classify: Classify = (call) =>
  *   call.ok ? undefined : { outcome: "error", retryAfterMs: readRetryAfter(call.error, Date.now()) ?? 0 };
- * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3 and https://www.rfc-editor.org/rfc/rfc9111#section-1.2.2
  */
 export function readRetryAfter(value: unknown, nowAtMs: number): number | undefined {
+  const askedMs = find(reported(value), nowAtMs);
+  return askedMs === undefined ? undefined : Math.min(askedMs, LONGEST_MS);
+}
+
+function find(value: unknown, nowAtMs: number): number | undefined {
   try {
     if (typeof value !== "object" || value === null) return undefined;
     const own: unknown = Reflect.get(value, "retryAfterMs");

@@ -1,7 +1,13 @@
 import { expect, test } from "vitest";
-import { readRetryAfter } from "../../src/index.ts";
+import { CircuitBreaker, RetryError, readRetryAfter } from "../../src/index.ts";
 
 const NOW_AT_MS = Date.UTC(1994, 10, 6, 8, 49, 30);
+
+/** 2 ** 31 seconds, by RFC 9111. */
+const LONGEST_MS = 2_147_483_648_000;
+
+const gaveUpOn = (cause: unknown): RetryError =>
+  new RetryError({ policy: "inner", reason: "attempts", attempts: 3, elapsedMs: null, cause });
 
 test.each([
   ["a property", { retryAfterMs: 1_500 }, 1_500],
@@ -18,6 +24,13 @@ test.each([
   ["a date", { headers: { "retry-after": "Sun, 06 Nov 1994 08:49:37 GMT" } }, 7_000],
   ["a date of RFC 850", { headers: { "retry-after": "Sunday, 06-Nov-94 08:49:37 GMT" } }, 7_000],
   ["a date of asctime", { headers: { "retry-after": "Sun Nov  6 08:49:37 1994" } }, 7_000],
+  ["more digits than a number has", { headers: { "retry-after": "9".repeat(400) } }, LONGEST_MS],
+  ["more digits of milliseconds", { headers: { "retry-after-ms": "9".repeat(400) } }, LONGEST_MS],
+  ["more seconds than 31 bits hold", { headers: { "retry-after": "2147483649" } }, LONGEST_MS],
+  ["31 bits of seconds", { headers: { "retry-after": "2147483647" } }, LONGEST_MS - 1_000],
+  ["a property of more", { retryAfterMs: 1e300 }, LONGEST_MS],
+  ["what a retry gave up on", gaveUpOn({ headers: { "retry-after": "120" } }), 120_000],
+  ["what a retry around a retry gave up on", gaveUpOn(gaveUpOn({ retryAfterMs: 7 })), 7],
   ["a date in the past", { headers: { "retry-after": "Sun, 06 Nov 1994 08:00:00 GMT" } }, 0],
 ])("readRetryAfter() reads %s", (_, value, expected) => {
   expect(readRetryAfter(value, NOW_AT_MS)).toBe(expected);
@@ -49,4 +62,20 @@ test.each([
   ],
 ])("readRetryAfter() finds nothing in %s", (_, value) => {
   expect(readRetryAfter(value, NOW_AT_MS)).toBeUndefined();
+});
+
+test("readRetryAfter() gives a classifier only what a breaker takes, whatever the header", async () => {
+  const breaker = new CircuitBreaker("orders", {
+    failureThreshold: 1,
+    classify: (call) =>
+      call.ok
+        ? undefined
+        : { outcome: "error", retryAfterMs: readRetryAfter(call.error, NOW_AT_MS) ?? 0 },
+  });
+  const failures: string[] = [];
+  breaker.on("circuit.callback_failed", ({ callback }) => failures.push(callback));
+  const busy = Object.assign(new Error("busy"), { headers: { "retry-after": "9".repeat(400) } });
+  await breaker.execute(() => Promise.reject(busy));
+  expect(failures).toEqual([]);
+  expect(breaker.state).toBe("open");
 });
