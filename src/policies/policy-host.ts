@@ -15,7 +15,7 @@ import {
 } from "../platform.ts";
 import type { Scope } from "./call-scope.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { answerTo, type Question } from "./user-answer.ts";
+import { answerTo, notify, type Question } from "./user-answer.ts";
 
 export type { Timers } from "../platform.ts";
 
@@ -71,8 +71,17 @@ export class PolicyHost implements Surroundings {
       clock === platformClock
         ? platformClock
         : new SteadyClock(clock, (reading, thrown) => this.failed(reading, thrown, undefined));
-    this.timers = timers;
+    this.timers = timers === platformTimers ? timers : this.#guarded(timers);
     this.#random = random;
+  }
+
+  /** A timer that cannot be stopped fires for nobody; the call must not wait for it. */
+  #guarded(timers: Timers): Timers {
+    const asking = { host: this, scope: undefined };
+    return {
+      start: (callback, delayMs) => timers.start(callback, delayMs),
+      stop: (timer) => notify("timers.stop", () => timers.stop(timer), asking),
+    };
   }
 
   /** Whether nobody can ever listen. */

@@ -13,6 +13,10 @@ export interface RetryBudget {
    * is not made either when this fails: a budget is there to keep load away.
    */
   withdraw(timedOut: boolean): number | null;
+  /**
+   * A retry that was paid for is not made: its caller left in the wait before it. Optional: without it the cost stays taken.
+   */
+  giveBack?(withdrawn: number): void;
   /** A call succeeded; `withdrawn` is what its last retry cost, 0 when the first attempt did it. */
   succeed(withdrawn: number): void;
   /** What is left. */
@@ -68,6 +72,11 @@ class RatioBudget implements RetryBudget {
     return 1;
   }
 
+  giveBack(withdrawn: number): void {
+    this.#base += withdrawn;
+    if (this.balance > this.#capacity) this.#restart(this.#capacity);
+  }
+
   succeed(): void {}
 
   #restart(balance: number): void {
@@ -106,12 +115,12 @@ export interface TokenBudgetOptions {
    */
   readonly capacity?: number;
   /**
-   * Tokens that a retry takes; a success after it gives them back.
+   * Tokens that a retry takes, at most `capacity`; a success after it gives them back.
    * @default 5
    */
   readonly retryCost?: number;
   /**
-   * Tokens that a retry after a timeout takes.
+   * Tokens that a retry after a timeout takes; with more than `capacity` there is none.
    * @default 10
    */
   readonly timeoutCost?: number;
@@ -142,10 +151,12 @@ class TokenBudget implements RetryBudget {
     return cost;
   }
 
+  giveBack(withdrawn: number): void {
+    this.balance = Math.min(this.#settings.capacity, this.balance + withdrawn);
+  }
+
   succeed(withdrawn: number): void {
-    const { capacity, refund } = this.#settings;
-    const given = withdrawn === 0 ? refund : withdrawn;
-    this.balance = Math.min(capacity, this.balance + given);
+    this.giveBack(withdrawn === 0 ? this.#settings.refund : withdrawn);
   }
 }
 
@@ -168,6 +179,13 @@ export function tokenBudget(options: TokenBudgetOptions = {}): RetryBudget {
   checkedAmount(check, "retryCost", retryCost, 1);
   checkedAmount(check, "timeoutCost", timeoutCost, 1);
   checkedAmount(check, "refund", refund, 0);
+  if (retryCost > capacity) {
+    // The one that was given is to blame.
+    if (options.capacity === undefined) {
+      check.range("retryCost", `at most capacity (${capacity})`, retryCost);
+    }
+    check.range("capacity", `at least retryCost (${retryCost})`, capacity);
+  }
   return new TokenBudget({ capacity, retryCost, timeoutCost, refund });
 }
 

@@ -24,7 +24,7 @@ const WHY: Readonly<Record<GiveUpReason, string>> = {
   attempts: "no attempts are left",
   time: "no time is left",
   retry_after: "the wait asked for is too long",
-  refused: "the breaker is forced open",
+  refused: "no wait would end the refusal",
   budget: "the retry budget is empty",
 };
 

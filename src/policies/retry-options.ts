@@ -1,5 +1,5 @@
 import type { Check } from "../events/check.ts";
-import { type Backoff, type ExponentialBackoffOptions, exponentialBackoff } from "./backoff.ts";
+import { type Backoff, backoffOf, type ExponentialBackoffOptions } from "./backoff.ts";
 import { checkedPolicy, checkedTimerMs, checkedWaitMs, type PolicyOptions } from "./policy-host.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 
@@ -12,7 +12,8 @@ export interface RetryOptions extends PolicyOptions {
   readonly attempts?: number;
   /**
    * The wait before each retry: options of `exponentialBackoff`, or a function of your own. When that fails, the
-   * default holds and `policy.callback_failed` says so.
+   * default holds and `policy.callback_failed` says so. It is added to what a dependency or a breaker asks for, so that
+   * callers which were told the same moment do not come back together.
    * @default exponentialBackoff()
    */
   readonly backoff?: ExponentialBackoffOptions | Backoff;
@@ -52,7 +53,7 @@ export interface RetryOptions extends PolicyOptions {
   readonly shouldRetry?: (error: unknown, attempt: number) => boolean | undefined;
   /**
    * Whether a returned value is worth another try, such as a `Response` of status 503. When no retry is left, the
-   * caller gets the value. If it throws or answers anything else, such as a promise, the value counts as good and
+   * caller gets the value. Of a `Response` that is tried again the body is cancelled, unless somebody reads it. If it throws or answers anything else, such as a promise, the value counts as good and
    * `policy.callback_failed` says so.
    * @default every value is good
    */
@@ -101,7 +102,7 @@ export function checkedRetry(check: Check, name: unknown, options: RetryOptions)
   return {
     attempts:
       attempts === undefined ? DEFAULT_ATTEMPTS : check.positiveInteger("attempts", attempts),
-    backoff: typeof backoff === "function" ? backoff : exponentialBackoff(backoff),
+    backoff: typeof backoff === "function" ? backoff : backoffOf(check, backoff, "backoff"),
     totalMs: totalMs === undefined ? undefined : checkedTimerMs(check, "totalMs", totalMs),
     maxRetryAfterMs:
       maxRetryAfterMs === undefined
@@ -122,5 +123,6 @@ function checkedBudget(check: Check, budget: RetryBudget): RetryBudget {
   for (const method of ["begin", "withdraw", "succeed"] as const) {
     check.function(`budget.${method}`, budget[method]);
   }
+  if (budget.giveBack !== undefined) check.function("budget.giveBack", budget.giveBack);
   return budget;
 }

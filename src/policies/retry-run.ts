@@ -1,3 +1,4 @@
+import { outcomeOfAbort } from "../core/classification.ts";
 import { rejection } from "../core/rejection.ts";
 import { describeError } from "../events/describe-error.ts";
 import { LONGEST_TIMER_MS } from "../platform.ts";
@@ -8,8 +9,10 @@ import type { PolicyHost } from "./policy-host.ts";
 import { readRetryAfter } from "./retry-after.ts";
 import { type GiveUpReason, retryError } from "./retry-error.ts";
 import type { RetrySettings } from "./retry-options.ts";
+import { BACKOFF, SHOULD_RETRY, SHOULD_RETRY_RESULT, WITHDRAW } from "./retry-questions.ts";
 import { sleep } from "./sleep.ts";
-import { type Asking, answerTo, notify, type Question, yesOrNo } from "./user-answer.ts";
+import { cancelUnread } from "./unread-body.ts";
+import { type Asking, answerTo, notify } from "./user-answer.ts";
 
 /** How an attempt ended that may be tried again: what it threw, or a value that asks for another. */
 type Failure<T> =
@@ -19,27 +22,10 @@ type Failure<T> =
 /** The wait before the next attempt. */
 interface Wait {
   readonly delayMs: number;
+  /** The part of it that backoff and chance decided. */
+  readonly backoffMs: number;
   readonly retryAfterMs: number | null;
 }
-
-const SHOULD_RETRY: Question<boolean | undefined> = {
-  callback: "shouldRetry",
-  allowed: "true, false or undefined",
-  accepts: (answer) => answer === undefined || typeof answer === "boolean",
-};
-const SHOULD_RETRY_RESULT = /* @__PURE__ */ yesOrNo("shouldRetryResult");
-const BACKOFF: Question<number> = {
-  callback: "backoff",
-  allowed: `a number of milliseconds from 0 to ${LONGEST_TIMER_MS}`,
-  accepts: (answer): answer is number =>
-    typeof answer === "number" && answer >= 0 && answer <= LONGEST_TIMER_MS,
-};
-const WITHDRAW: Question<number | null> = {
-  callback: "budget.withdraw",
-  allowed: "what the retry costs, 0 or more, or null",
-  accepts: (answer): answer is number | null =>
-    answer === null || (typeof answer === "number" && answer >= 0 && Number.isFinite(answer)),
-};
 
 /** The attempts of one call. */
 export class RetryRun<T> {
@@ -50,7 +36,9 @@ export class RetryRun<T> {
   /** NaN when nothing needed the time at the start. */
   readonly #startMs: number;
   #attempts = 1;
+  /** What backoff decided for the attempt before. */
   #previousMs = 0;
+  /** What the budget gave for the attempt that runs or comes next. */
   #withdrawn = 0;
   /** The caller was answered: what still comes is nobody's. */
   #over = false;
@@ -106,19 +94,35 @@ export class RetryRun<T> {
     const wait = this.#judge(failure);
     if (typeof wait === "string") return this.#stop(wait, failure);
     this.#lastThrown = failure.threw ? { value: failure.held } : undefined;
-    this.#previousMs = wait.delayMs;
+    this.#previousMs = wait.backoffMs;
     this.#tellAttempt(wait, failure);
     return sleep(this.#host.timers, wait.delayMs, this.#scope.signal).then(
       () => {
         // Timers may be late: the process was busy, or asleep.
-        if (remainingMs(this.#scope) <= 0) return this.#stop("time", failure);
+        if (remainingMs(this.#scope) <= 0) {
+          this.#giveBack();
+          return this.#stop("time", failure);
+        }
+        cancelUnread(failure.threw ? undefined : failure.held);
         this.#attempts++;
         const { report } = this.#scope;
         if (report !== undefined) report.retries++;
         return this.attempt();
       },
-      (reason: unknown) => rejection(this.#over ? reason : this.giveUp("aborted", reason)),
+      (reason: unknown) => {
+        this.#giveBack();
+        cancelUnread(failure.threw ? undefined : failure.held);
+        if (!this.#over) this.#tellGiveUp("aborted", failure);
+        return rejection(reason);
+      },
     );
+  }
+
+  /** The attempt that the budget gave something for is not made. */
+  #giveBack(): void {
+    const { budget } = this.#settings;
+    if (budget?.giveBack === undefined) return;
+    notify("budget.giveBack", () => budget.giveBack?.(this.#withdrawn), this.#asking());
   }
 
   /** Ends the call with what its last attempt gave. */
@@ -140,9 +144,11 @@ export class RetryRun<T> {
     const retryAfterMs = this.#askedMs(held, kind);
     if (retryAfterMs === undefined) return "refused";
     if (retryAfterMs !== null && retryAfterMs > maxRetryAfterMs) return "retry_after";
-    const delayMs = Math.max(this.#backoffMs(), retryAfterMs ?? 0);
+    const backoffMs = this.#backoffMs();
+    // Backoff on top of it: callers that were told the same moment must not all come at that moment.
+    const delayMs = Math.min(LONGEST_TIMER_MS, (retryAfterMs ?? 0) + backoffMs);
     if (delayMs >= remainingMs(this.#scope)) return "time";
-    return this.#withdraw(kind) ? { delayMs, retryAfterMs } : "budget";
+    return this.#withdraw(kind) ? { delayMs, backoffMs, retryAfterMs } : "budget";
   }
 
   #isFinal(thrown: unknown, kind: ErrorKind): boolean {
@@ -162,13 +168,16 @@ export class RetryRun<T> {
     return answerTo(SHOULD_RETRY_RESULT, ask, this.#asking()) === true;
   }
 
-  /** The wait that was asked for; null when none was, undefined when it has no end. */
+  /** The wait that was asked for; null when none was, undefined when no wait would help. */
   #askedMs(held: unknown, kind: ErrorKind): number | null | undefined {
     const refusal = kind === "refused" ? refusalOf(held) : undefined;
     if (refusal === undefined) return readRetryAfter(held, this.#host.epochMs()) ?? null;
-    if (refusal.retryAfterMs !== null) return refusal.retryAfterMs;
+    const { reason, retryAfterMs } = refusal;
+    // What passes only a share of the calls would pass more of them if those that it sorted out came again.
+    if (reason === "degraded" || reason === "ramping") return undefined;
+    if (retryAfterMs !== null) return retryAfterMs;
     // Nothing that this call waits for ends it; a probe or a place in a bulkhead may be free at any time.
-    return refusal.reason === "forced_open" ? undefined : null;
+    return reason === "forced_open" ? undefined : null;
   }
 
   #backoffMs(): number {
@@ -213,7 +222,9 @@ export class RetryRun<T> {
   #tellGiveUp(reason: GiveUpReason, failure: Failure<T>): void {
     const host = this.#host;
     if (!host.hears("retry.give_up")) return;
-    const fields = { reason, ...this.#summary() };
+    // A time limit around the call aborts its signal as its caller does.
+    const isLate = reason === "aborted" && outcomeOfAbort(this.#scope.signal) === "latency";
+    const fields = { reason: isLate ? "time" : reason, ...this.#summary() } as const;
     host.tell("retry.give_up", this.#scope, { ...fields, ...described(failure) });
   }
 

@@ -28,7 +28,8 @@ export class Retry<Args extends readonly unknown[] = []> extends Policy<never, u
   readonly #direct: boolean;
   /**
    * The function of the last call and what tries it again: most callers pass the same one each time, and a closure for
-   * each call would be a tenth of its cost.
+   * each call would be a tenth of its cost. It is held until another one comes, with what it closes over: to let it go
+   * after each call would be that closure again.
    */
   #lastFn: Given<unknown> | undefined;
   #lastRescue: (thrown: unknown) => PromiseLike<never> = rejection;

@@ -121,21 +121,36 @@ test.each(NO_FUNCTIONS)("functions given as options refuse %s", (value, received
 });
 
 test.each([
-  [{ backoff: 5 }, "Cannot make an exponential backoff: options must be an object, received 5"],
+  [{ backoff: 5 }, 'Cannot create retry "x": backoff must be an object, received 5'],
+  [{ backoff: null }, 'Cannot create retry "x": backoff must be an object, received null'],
   [
     { backoff: { initialMs: 0 } },
-    "initialMs must be a positive number of milliseconds, received 0",
+    'Cannot create retry "x": backoff.initialMs must be a positive number of milliseconds, received 0',
   ],
-  [{ backoff: { initialMs: 10, maxMs: 5 } }, "maxMs must be at least initialMs (10), received 5"],
-  [{ backoff: { factor: 0.5 } }, "factor must be a number, 1 or more, received 0.5"],
-  [{ backoff: { factor: "2" } }, 'factor must be a number, 1 or more, received "2"'],
+  [
+    { backoff: { initialMs: 10, maxMs: 5 } },
+    'Cannot create retry "x": backoff.maxMs must be at least initialMs (10), received 5',
+  ],
+  [
+    { backoff: { initialMs: 30_000 } },
+    'Cannot create retry "x": backoff.initialMs must be at most maxMs (20000), received 30000',
+  ],
+  [{ backoff: { factor: 0.5 } }, "backoff.factor must be a number, 1 or more, received 0.5"],
+  [{ backoff: { factor: "2" } }, 'backoff.factor must be a number, 1 or more, received "2"'],
   [
     { backoff: { jitter: "half" } },
-    'jitter must be one of full, equal, decorrelated, none, received "half"',
+    'backoff.jitter must be one of full, equal, decorrelated, none, received "half"',
   ],
-  [{ backoff: { jiter: "full" } }, 'unknown option "jiter", did you mean "jitter"?'],
+  [
+    { backoff: { jiter: "full" } },
+    'Cannot create retry "x": unknown option "backoff.jiter", did you mean "jitter"?',
+  ],
   [{ idempotent: 1 }, 'Cannot create retry "x": idempotent must be true or false, received 1'],
   [{ budget: 5 }, 'Cannot create retry "x": budget must be an object, received 5'],
+  [
+    { budget: { begin() {}, withdraw() {}, succeed() {}, giveBack: 5 } },
+    'Cannot create retry "x": budget.giveBack must be a function, received 5',
+  ],
 ])("retry() refuses %j", (options, message) => {
   expect(() => retry("x", wrong(options))).toThrow(message);
 });
@@ -238,6 +253,27 @@ test.each([
   [() => ratioBudget({ capacity: 0 }), "capacity must be a number, 1 or more, received 0"],
   [() => ratioBudget(wrong({ rate: 1 })), 'unknown option "rate", did you mean "ratio"?'],
   [() => tokenBudget({ capacity: 0 }), "capacity must be a number, 1 or more, received 0"],
+  [() => tokenBudget({ capacity: 4 }), "capacity must be at least retryCost (5), received 4"],
+  [
+    () => tokenBudget({ capacity: 10, retryCost: 11 }),
+    "capacity must be at least retryCost (11), received 10",
+  ],
+  [
+    () => tokenBudget({ retryCost: 501 }),
+    "Cannot make a token budget: retryCost must be at most capacity (500), received 501",
+  ],
+  [
+    () => exponentialBackoff({ initialMs: 30_000 }),
+    "Cannot make an exponential backoff: initialMs must be at most maxMs (20000), received 30000",
+  ],
+  [
+    () => exponentialBackoff({ initialMs: 10, maxMs: 5 }),
+    "Cannot make an exponential backoff: maxMs must be at least initialMs (10), received 5",
+  ],
+  [
+    () => exponentialBackoff(wrong(null)),
+    "Cannot make an exponential backoff: options must be an object, received null",
+  ],
   [() => tokenBudget({ retryCost: 0 }), "retryCost must be a number, 1 or more, received 0"],
   [
     () => tokenBudget({ timeoutCost: Number.NaN }),

@@ -108,6 +108,12 @@ test("attempts and time never exceed their budgets, and waits are within their b
   await fc.assert(
     fc.asyncProperty(plan, async (given) => {
       const { attempts, totalMs, maxRetryAfterMs, maxMs, schedule, abortMs } = given;
+      const leastMs = {
+        none: given.initialMs,
+        equal: given.initialMs / 2,
+        full: 0,
+        decorrelated: given.initialMs,
+      };
       const run = await play(given);
       expect(run.began.length).toBeLessThanOrEqual(attempts);
       if (totalMs !== undefined) {
@@ -123,8 +129,10 @@ test("attempts and time never exceed their budgets, and waits are within their b
         const askedMs = before.end === "busy" ? before.retryAfterMs : 0;
         expect(["error", "busy"]).toContain(before.end);
         expect(askedMs).toBeLessThanOrEqual(maxRetryAfterMs);
-        expect(waitedMs).toBeGreaterThanOrEqual(askedMs - 1e-6);
-        expect(waitedMs).toBeLessThanOrEqual(Math.max(maxMs, askedMs) + 1e-6);
+        // What was asked for, and a backoff within its own bounds on top of it.
+        const backoffMs = waitedMs - askedMs;
+        expect(backoffMs).toBeGreaterThanOrEqual(leastMs[given.jitter] - 1e-6);
+        expect(backoffMs).toBeLessThanOrEqual(maxMs + 1e-6);
       }
     }),
     { numRuns: 400 },

@@ -212,11 +212,12 @@ test("shouldRetryResult reads the Retry-After of a response that was returned", 
   ];
   const policy = retry("orders", {
     ...options,
+    ...steady,
     shouldRetryResult: (value) => value instanceof Response && value.status >= 500,
   });
   const response = await time.until(policy.call(() => answers.shift() ?? BOOM));
   expect(response).toMatchObject({ status: 200 });
-  expect(last("retry.attempt")).toMatchObject({ delayMs: 2_000, retryAfterMs: 2_000 });
+  expect(last("retry.attempt")).toMatchObject({ delayMs: 2_100, retryAfterMs: 2_000 });
 });
 
 test("shouldRetryResult that throws lets the value pass and is told", async () => {
