@@ -76,7 +76,9 @@ describeWith("nats-server")("with a NATS server", () => {
     const gone = once(server, "exit");
     try {
       while (!(await listens(port))) await sleep(20);
-      await expect(runExample("nats.ts", `nats://127.0.0.1:${port}`)).resolves.toBe(NATS_STORY);
+      await expect(runExample("nats.ts", { args: [`nats://127.0.0.1:${port}`] })).resolves.toBe(
+        NATS_STORY,
+      );
     } finally {
       server.kill();
       await gone;
@@ -86,7 +88,7 @@ describeWith("nats-server")("with a NATS server", () => {
 
 test("examples/nats.ts says what to do when there is no server", async () => {
   const address = `nats://127.0.0.1:${await freePort()}`;
-  await expect(runExample("nats.ts", address)).rejects.toMatchObject({
+  await expect(runExample("nats.ts", { args: [address] })).rejects.toMatchObject({
     code: 1,
     stderr: `Cannot connect to a NATS server at ${address}: connection refused
 Start one, for instance with: nats-server -a 127.0.0.1 -p 4222
@@ -98,6 +100,7 @@ test("every example has its story here, or a test of its own", () => {
   const inTest = [
     ...Object.keys(STORIES),
     "nats.ts",
+    "end-with-reader.ts",
     "fake-server.ts",
     "token-introspection",
     "llm-gateway",

@@ -8,7 +8,7 @@ openai: $0.00625, open; anthropic: $0.063, closed
 `;
 
 test("examples/llm-gateway tells its story in the real workerd", { timeout: 240_000 }, async () => {
-  await expect(runExample("llm-gateway/local.ts", "--exit")).resolves.toBe(STORY);
+  await expect(runExample("llm-gateway/local.ts", { args: ["--exit"] })).resolves.toBe(STORY);
 });
 
 test("examples/llm-gateway is deployed with what it is run with here", () => {
