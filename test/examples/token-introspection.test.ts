@@ -12,7 +12,7 @@ import {
 import { type Clock, createEventBus, type TelltaleEvent } from "../../src/index.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { type Loopback, loopback, status } from "../support/loopback.ts";
-import { runExample } from "./run-example.ts";
+import { exampleFile, runExample } from "./run-example.ts";
 
 test("the example survives its identity server's death with no failed request of a known token", async () => {
   // The command that README gives, which must not depend on the Node that happens to be installed.
@@ -62,9 +62,9 @@ test("the example says so when somebody kills its identity server, and ends", as
 });
 
 test("the example ends without a word when its reader goes", async () => {
-  const file = new URL("../../examples/token-introspection/main.ts", import.meta.url);
-  const flags = ["--disable-warning=ExperimentalWarning", file.pathname];
-  const child = spawn(process.execPath, flags, { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [exampleFile("token-introspection/main.ts")], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let errors = "";
   child.stderr.on("data", (chunk) => {
     errors += chunk;
