@@ -19,7 +19,9 @@ const outcome = async (): Promise<string> => {
   } catch (error) {
     if (isCircuitOpenError(error))
       return `refused, again in ${Math.ceil((error.retryAfterMs ?? 0) / 1000)} s`;
-    return axios.isAxiosError(error) ? `error ${error.response?.status}` : String(error);
+    return axios.isAxiosError(error)
+      ? `error ${error.response?.status ?? error.code}`
+      : String(error);
   }
 };
 

@@ -1,5 +1,5 @@
 import { guardFetch, healthChecks } from "../src/http/index.ts";
-import { BreakerRegistry, isCircuitOpenError, retry } from "../src/index.ts";
+import { BreakerRegistry, refusalOf, retry } from "../src/index.ts";
 import { fakeServer } from "./fake-server.ts";
 
 // The platform's fetch with a breaker for each route, and a retry of what may be done twice.
@@ -30,9 +30,8 @@ for (let call = 1; call <= 3; call++) await guarded(`${server.url}/users/${call}
 try {
   await guarded(`${server.url}/users/8`, { context: { delivery: "d-8" } });
 } catch (error) {
-  // A retry that gave up has the refusal as its cause.
-  const refusal = error instanceof Error ? (error.cause ?? error) : error;
-  if (!isCircuitOpenError(refusal)) throw error;
+  const refusal = refusalOf(error); // the cause of a retry that gave up on it
+  if (refusal === undefined) throw error;
   console.log(
     `refused: ${refusal.reason}, again in ${Math.ceil((refusal.retryAfterMs ?? 0) / 1000)} s`,
   );

@@ -79,6 +79,9 @@ const order = (id: string): Promise<string> =>
       }),
   );
 
+const isServiceError = (error: unknown): error is ServiceError =>
+  error instanceof Error && "code" in error && typeof error.code === "number";
+
 const answers = [
   status.OK,
   status.NOT_FOUND,
@@ -91,7 +94,9 @@ for (answer of answers) {
   try {
     console.log(await order("7"));
   } catch (error) {
-    console.log(isCircuitOpenError(error) ? `refused: ${error.reason}` : status[answer]);
+    if (isCircuitOpenError(error)) console.log(`refused: ${error.reason}`);
+    else if (isServiceError(error)) console.log(status[error.code]);
+    else throw error;
   }
 }
 console.log(JSON.stringify(breaker.stats.calls));

@@ -3,13 +3,16 @@ import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Miniflare } from "miniflare";
+import { endWithReader } from "../end-with-reader.ts";
 import { bundleGateway } from "./bundle.ts";
 import { fakeProviders } from "./fake-providers.ts";
+import { localOptions } from "./local-options.ts";
 
-// The gateway in the real workerd, with two providers on this machine: `node examples/llm-gateway/local.ts`.
-// With `--exit` it tells a short story and ends; otherwise it serves until it is stopped.
+// The gateway in the real workerd, with two providers on this machine: `npm run gateway`.
+// With `-- --exit` it tells a short story and ends; otherwise it serves until it is stopped.
 
-const isStory = process.argv.includes("--exit");
+endWithReader();
+const { host, port, isStory } = await localOptions();
 const providers = await fakeProviders();
 const folder = fileURLToPath(new URL(".state/", import.meta.url));
 if (!isStory) mkdirSync(folder, { recursive: true });
@@ -24,8 +27,8 @@ const gateway = new Miniflare({
   // What the providers' objects know is kept from one start to the next.
   ...(isStory ? {} : { durableObjectsPersist: folder, kvPersist: folder }),
   cf: false,
-  host: "127.0.0.1",
-  port: isStory ? 0 : 8787,
+  host,
+  port,
   // The story is told here; a gateway that serves logs what its breakers do.
   handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
     if (isStory) stdout.resume();

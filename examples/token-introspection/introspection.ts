@@ -16,6 +16,8 @@ export interface ActiveToken {
   readonly active: true;
   readonly sub: string;
   readonly scope: string;
+  /** When it ends, in seconds since 1970; null when its issuer does not say. */
+  readonly exp: number | null;
 }
 
 /** What a resource service learns of a token, and how old that is. */
@@ -25,13 +27,16 @@ export interface Introspected {
   readonly ageMs: number;
 }
 
-/** The identity server says that the token is not, or no longer, good. */
+/** The token is not, or no longer, good: the identity server says so, or said until when it would be. */
 export class InactiveToken extends Error {
   override readonly name = "InactiveToken";
 }
 
 export interface IntrospectionOptions {
+  /** The identity server: `https:` wherever it is not on this machine, because tokens and credentials go there. */
   readonly url: string;
+  /** What this service shows the identity server, which must not tell strangers about tokens. RFC 7662, section 2.1. */
+  readonly credentials: ClientCredentials;
   readonly bus: EventBus;
   /** How old a result may be that is served while the identity server fails. */
   readonly maxAgeMs: number;
@@ -40,15 +45,24 @@ export interface IntrospectionOptions {
   readonly clock?: Clock;
 }
 
+/** Who this service is to the identity server. */
+export interface ClientCredentials {
+  readonly id: string;
+  readonly secret: string;
+}
+
 /**
  * Asks the identity server about each token, and lives on what it said last while it fails.
  *
  * The bound on revoked tokens: while the identity server answers, a revoked token is refused at once, and its last
  * result is forgotten, so that no later outage brings it back. A token that is revoked during an outage, which nobody
- * can know of, is served at most `maxAgeMs + staleWhileOpenMs` after the identity server last called it good.
+ * can know of, is served at most `maxAgeMs + staleWhileOpenMs` after the identity server last called it good; and never
+ * beyond the `exp` that the identity server gave it.
  */
 export function tokenIntrospection(options: IntrospectionOptions) {
-  const { url, bus, maxAgeMs, staleWhileOpenMs, clock } = options;
+  const { bus, maxAgeMs, staleWhileOpenMs, clock } = options;
+  const ask = inquiry(options);
+  const nowMs = (): number => clock?.epochMs() ?? Date.now();
   const shared = clock === undefined ? { bus } : { bus, clock };
   const breaker = new CircuitBreaker("identity", {
     ...shared,
@@ -79,11 +93,15 @@ export function tokenIntrospection(options: IntrospectionOptions) {
     async introspect(token: string): Promise<Introspected> {
       // Of the token itself only a hash is kept.
       const key = createHash("sha256").update(token).digest("base64url");
-      const result = await policy.execute((signal) => ask(url, token, signal), { key });
+      const result = await policy.execute((signal) => ask(token, signal), { key });
       switch (result.outcome) {
         case "ok":
           return { token: result.value, ageMs: 0 };
         case "fallback":
+          // RFC 7662, section 4: an answer must not be used from a cache beyond the time that it names.
+          if (result.value.exp !== null && nowMs() >= result.value.exp * 1_000) {
+            throw new InactiveToken("The token has expired");
+          }
           return { token: result.value, ageMs: result.ageMs ?? 0 };
         case "circuit-open":
         case "error":
@@ -93,29 +111,48 @@ export function tokenIntrospection(options: IntrospectionOptions) {
   };
 }
 
-async function ask(url: string, token: string, signal: AbortSignal): Promise<ActiveToken> {
-  const response = await fetch(`${url}/introspect`, {
-    method: "POST",
-    body: new URLSearchParams({ token, token_type_hint: "access_token" }),
-    headers: { accept: "application/json" },
-    signal,
-  });
-  const text = await response.text();
-  if (!response.ok) {
+/** Makes the function that asks the identity server about one token. */
+function inquiry({ url, credentials: { id, secret } }: IntrospectionOptions) {
+  // RFC 6749, section 2.3.1: both are encoded as in a form before they are joined.
+  const pair = `${encodeURIComponent(id)}:${encodeURIComponent(secret)}`;
+  const headers = { accept: "application/json", authorization: `Basic ${btoa(pair)}` };
+  return async (token: string, signal: AbortSignal): Promise<ActiveToken> => {
+    const response = await fetch(`${url}/introspect`, {
+      method: "POST",
+      body: new URLSearchParams({ token, token_type_hint: "access_token" }),
+      headers,
+      signal,
+      // No answer, and not followed: it could hand the token to another host, or lead to an address that is none, which
+      // would count as permanent.
+      redirect: "manual",
+    });
+    return tokenIn(await response.text(), response);
+  };
+}
+
+function tokenIn(text: string, { ok, status, headers }: Response): ActiveToken {
+  if (!ok) {
     // Whatever it says is not about the token: 401 is about this service's own credentials, 404 comes from a proxy. As
     // the `status` of an error they would count as permanent, and the last result of the token would be forgotten.
-    const { status, headers } = response;
     throw Object.assign(new Error(`The identity server answered ${status}`), { headers });
   }
   const answer = parsed(text);
   if (answer.active !== true) throw permanent(new InactiveToken("The token is not active"));
-  return { active: true, sub: String(answer.sub ?? ""), scope: String(answer.scope ?? "") };
+  const { sub, scope, exp } = answer;
+  return { active: true, sub: String(sub ?? ""), scope: String(scope ?? ""), exp: endOf(exp) };
+}
+
+/** An `exp` that cannot be read is over: the token is good now, and nobody knows for how long. */
+function endOf(exp: unknown): number | null {
+  if (exp === undefined || exp === null) return null;
+  return typeof exp === "number" ? exp : 0;
 }
 
 interface Answer {
   readonly active: boolean;
   readonly sub?: unknown;
   readonly scope?: unknown;
+  readonly exp?: unknown;
 }
 
 /** An answer without `active` is none: were it taken for "not active", a broken proxy would lock everybody out. */

@@ -1,6 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createEventBus } from "../../src/index.ts";
-import { IdentityProcess } from "./identity-process.ts";
+import { endWithReader } from "../end-with-reader.ts";
+import { IdentityGone, IdentityProcess } from "./identity-process.ts";
 import { tokenIntrospection } from "./introspection.ts";
 import { resourceService } from "./resource-service.ts";
 
@@ -10,11 +12,21 @@ import { resourceService } from "./resource-service.ts";
 const KNOWN = ["alice-1", "bob-2", "carol-3"];
 const ROUNDS = 30;
 
+/** Without its identity server the story cannot go on. */
+function endWith(error: unknown): never {
+  if (!(error instanceof IdentityGone)) throw error;
+  console.error(error.message);
+  process.exit(1);
+}
+
+endWithReader();
 const bus = createEventBus();
-const identity = new IdentityProcess();
-await identity.start(...KNOWN);
+const credentials = { id: "orders-service", secret: randomBytes(32).toString("base64url") };
+const identity = new IdentityProcess(credentials);
+await identity.start(...KNOWN).catch(endWith);
 const { introspect } = tokenIntrospection({
   url: `http://127.0.0.1:${identity.port}`,
+  credentials,
   bus,
   maxAgeMs: 30_000,
   staleWhileOpenMs: 30_000,
@@ -73,31 +85,41 @@ async function phase(title: string, known: readonly string[], unknown: string): 
   say(`  ${summary}; from the cache: ${served.count}, oldest ${Math.round(served.oldestMs)} ms`);
 }
 
-// A token is known once the identity server has called it good.
-for (const token of KNOWN) while ((await request(token)) !== 200) await sleep(50);
-await phase("The identity server is well", KNOWN, "mallory-1");
-await identity.tell({ kind: "mood", mood: "slow" });
-await phase("It goes slow", KNOWN, "mallory-2");
-await identity.tell({ kind: "mood", mood: "wrong" });
-await phase("It answers with error pages of status 200", KNOWN, "mallory-3");
-await identity.kill();
-await phase("It is dead", KNOWN, "mallory-4");
-await identity.start(...KNOWN);
-// The breaker finds out by a probe.
-while ((await introspect("alice-1")).ageMs > 0) await sleep(50);
-await phase("It is back", KNOWN, "mallory-5");
+async function story(): Promise<boolean> {
+  // A token is known once the identity server has called it good.
+  for (const token of KNOWN) while ((await request(token)) !== 200) await sleep(50);
+  await phase("The identity server is well", KNOWN, "mallory-1");
+  await identity.tell({ kind: "mood", mood: "slow" });
+  await phase("It goes slow", KNOWN, "mallory-2");
+  await identity.tell({ kind: "mood", mood: "wrong" });
+  await phase("It answers with error pages of status 200", KNOWN, "mallory-3");
+  await identity.kill();
+  await phase("It is dead", KNOWN, "mallory-4");
+  await identity.start(...KNOWN);
+  // The breaker finds out by a probe.
+  while ((await introspect("alice-1")).ageMs > 0) await sleep(50);
+  await phase("It is back", KNOWN, "mallory-5");
 
-await identity.tell({ kind: "revoke", token: "bob-2" });
-const whileWell = await request("bob-2");
-await identity.kill();
-const [alice, bob] = [await request("alice-1"), await request("bob-2")];
-say(
-  `bob's token is revoked: ${whileWell}; the identity server dies again: alice ${alice}, bob ${bob}`,
-);
+  await identity.tell({ kind: "revoke", token: "bob-2" });
+  const whileWell = await request("bob-2");
+  await identity.tell({ kind: "issue", token: "dave-4", lifetimeS: 3 });
+  const fresh = await introspect("dave-4");
+  await identity.kill();
+  const [alice, bob] = [await request("alice-1"), await request("bob-2")];
+  say(
+    `bob's token is revoked: ${whileWell}; the identity server dies again: alice ${alice}, bob ${bob}`,
+  );
+  while (Date.now() < (fresh.token.exp ?? 0) * 1_000) await sleep(50);
+  const [still, dave] = [await request("alice-1"), await request("dave-4")];
+  say(`dave's token expires meanwhile: alice ${still}, dave ${dave}`);
 
-say(
-  `failed requests of known tokens: ${failedKnown}; passed requests of unknown ones: ${passedUnknown}`,
-);
-const kept = failedKnown === 0 && passedUnknown === 0 && alice === 200;
-process.exitCode = kept && whileWell === 401 && bob !== 200 ? 0 : 1;
+  say(
+    `failed requests of known tokens: ${failedKnown}; passed requests of unknown ones: ${passedUnknown}`,
+  );
+  const kept = failedKnown === 0 && passedUnknown === 0 && alice === 200 && still === 200;
+  return kept && whileWell === 401 && bob !== 200 && dave === 401;
+}
+
+process.exitCode = (await story().catch(endWith)) ? 0 : 1;
+await identity.kill();
 await service.stop();

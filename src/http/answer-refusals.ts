@@ -97,11 +97,15 @@ export function fastifyRefusals(options?: RefusalOptions) {
 }
 
 /**
- * A middleware of Hono: refusals are answered, every other error is as `app.onError` left it.
+ * A middleware of Hono: refusals are answered, every other error is as `app.onError` left it. Hono asks its error handler
+ * first, and the one that it has by itself logs each refusal: where that is too much, answer them in `app.onError`, by
+ * {@link refusalResponse}, which needs no middleware.
  *
  * @throws {TypeError|RangeError} when an option is of the wrong type or outside its range
  * @example
  * app.use(honoRefusals());
+ * @example
+ * app.onError((error, context) => refusalResponse(error) ?? context.text("Internal Server Error", 500));
  */
 export function honoRefusals(options?: RefusalOptions) {
   const answerFor = answerer(options);
@@ -109,11 +113,24 @@ export function honoRefusals(options?: RefusalOptions) {
     await next();
     const answer = context.error === undefined ? undefined : answerFor(context.error);
     if (answer === undefined) return;
-    // Hono adds the headers of the response that was there to one that takes its place.
+    const response = responseOf(answer);
+    addOuterHeaders(context.res.headers, response.headers);
+    // Hono adds all headers of the response that was there to one that takes its place.
     const set: { res: Response | undefined } = context;
     set.res = undefined;
-    set.res = responseOf(answer);
+    set.res = response;
   };
+}
+
+/** Headers of a body that is not sent. */
+const OF_BODY = ["content-length", "content-encoding", "etag", "last-modified"];
+
+/** What middleware around has set goes with the answer: without those of CORS no browser could read it. */
+function addOuterHeaders(outer: Headers, headers: Headers): void {
+  const own = new Set(headers.keys());
+  for (const [name, value] of outer) {
+    if (!own.has(name) && !OF_BODY.includes(name)) headers.append(name, value);
+  }
 }
 
 /**

@@ -49,10 +49,41 @@ test("every block passes the type check of a strict user", async () => {
   });
 });
 
+const run = (file: URL) =>
+  promisify(execFile)(process.execPath, ["--disable-warning=ExperimentalWarning", file.pathname]);
+
 test.each(cases)("$page block $index runs against the built package", async ({ file }) => {
-  const { stderr } = await promisify(execFile)(process.execPath, [
-    "--disable-warning=ExperimentalWarning",
-    file.pathname,
-  ]);
+  const { stderr } = await run(file);
   expect(stderr).toBe("");
+});
+
+/** What a block of README prints when some code stands before a line of it. */
+async function printed(line: string, before: string): Promise<{ stdout: string; stderr: string }> {
+  const found = cases.filter(({ page, code }) => page === "README.md" && code.includes(line));
+  const [block] = found;
+  if (block === undefined || found.length > 1) throw new Error(`One block with ${line} expected`);
+  const file = new URL(`refused-${block.index}.ts`, scratch);
+  writeFileSync(
+    file,
+    block.code.replace(line, () => `${before}\n${line}`),
+  );
+  return await run(file);
+}
+
+test("README's pipeline does not wait for an open breaker, and says that the call was refused", async () => {
+  // Calls that went well, so that the budget has a retry.
+  const open = `for (let n = 0; n < 20; n++) await introspect.call(ask, { key: \`other-\${n}\` });
+    breaker.forceOpen("a test", { forMs: 20_000 });`;
+  const { stdout, stderr } = await printed("const result = await introspect.execute(", open);
+  expect([stdout, stderr]).toEqual([expect.stringMatching(/^forced_open (1\d|20)\d{3}\b/), ""]);
+});
+
+test("README's guarded fetch answers a refusal that its retry gave up on with 503", async () => {
+  const open = `await (await guarded(\`http://127.0.0.1:\${port}/users/7\`)).text();
+    for (const breaker of registry) breaker.forceOpen("a test", { forMs: 20_000 });`;
+  const { stdout, stderr } = await printed("try {\n  const response = await guarded(", open);
+  expect([stdout, stderr]).toEqual([
+    expect.stringMatching(/^503 \{.*"retryAfter":(1\d|20)\}\n/),
+    "",
+  ]);
 });

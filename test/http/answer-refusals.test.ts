@@ -4,8 +4,10 @@ import { serve } from "@hono/node-server";
 import express from "express";
 import fastify from "fastify";
 import { Hono } from "hono";
+import { cors } from "hono/cors";
+import { HTTPException } from "hono/http-exception";
 import Koa from "koa";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   expressRefusals,
   fastifyRefusals,
@@ -74,6 +76,14 @@ const FRAMEWORKS = {
     const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }) as Server;
     return await listening(server);
   },
+  async "hono's onError"() {
+    const app = new Hono();
+    app.onError((error, context) => refusalResponse(error) ?? context.text("other handler", 500));
+    app.get("/refused", async (context) => context.text(await refused()));
+    app.get("/failing", failing);
+    const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }) as Server;
+    return await listening(server);
+  },
   async koa() {
     const app = new Koa();
     app.silent = true;
@@ -130,6 +140,77 @@ describe.each(Object.entries(FRAMEWORKS))("%s", (_, start) => {
     const response = await fetch(`${await start()}/failing`);
     expect([response.status, await response.text()]).toEqual([500, "other handler"]);
   });
+});
+
+describe("Hono's log", () => {
+  /** An app with three routes that throw, after `prepare`. */
+  function routed(prepare: (app: Hono) => void): Hono {
+    const app = new Hono();
+    prepare(app);
+    app.get("/refused", async (context) => context.text(await refused()));
+    app.get("/failing", failing);
+    app.get("/teapot", () => {
+      throw new HTTPException(418);
+    });
+    return app;
+  }
+
+  /** How the app answers, and how much it logs by the console. */
+  async function asked(app: Hono, path: string, times: number) {
+    const log = vi.spyOn(console, "error").mockImplementation(() => {});
+    const statuses = new Set<number>();
+    for (let n = 0; n < times; n++) statuses.add((await app.request(path)).status);
+    const logged = log.mock.calls.length;
+    log.mockRestore();
+    return { statuses: [...statuses], logged };
+  }
+
+  test("refusalResponse() in app.onError keeps 100 refusals out of it; other errors reach it", async () => {
+    const app = routed((made) =>
+      made.onError((error, context) => {
+        const refusal = refusalResponse(error);
+        if (refusal !== undefined) return refusal;
+        if (error instanceof HTTPException) return error.getResponse();
+        console.error(error);
+        return context.text("Internal Server Error", 500);
+      }),
+    );
+    expect(await asked(app, "/refused", 100)).toEqual({ statuses: [503], logged: 0 });
+    expect(await asked(app, "/failing", 2)).toEqual({ statuses: [500], logged: 2 });
+    expect(await asked(app, "/teapot", 1)).toEqual({ statuses: [418], logged: 0 });
+  });
+
+  test("honoRefusals() comes after Hono's own error handler, which logs each refusal", async () => {
+    const app = routed((made) => made.use(honoRefusals()));
+    expect(await asked(app, "/refused", 3)).toEqual({ statuses: [503], logged: 3 });
+  });
+});
+
+test("honoRefusals() keeps the headers that middleware set, and none that are about another body", async () => {
+  const app = new Hono();
+  app.use(cors({ origin: "https://shop.example" }), honoRefusals());
+  app.onError((_, context) =>
+    context.text("another body", 500, {
+      "content-length": "12",
+      "retry-after": "9999",
+      "set-cookie": "a=1",
+      etag: '"another"',
+    }),
+  );
+  app.get("/refused", async (context) => {
+    context.header("x-request-id", "r-1");
+    return context.text(await refused());
+  });
+  const response = await app.request("/refused", { headers: { origin: "https://shop.example" } });
+  expect(response.status).toBe(503);
+  expect(response.headers.get("content-type")).toBe("application/problem+json");
+  expect(response.headers.get("access-control-allow-origin")).toBe("https://shop.example");
+  expect(response.headers.get("x-request-id")).toBe("r-1");
+  expect(response.headers.getSetCookie()).toEqual(["a=1"]);
+  expect(response.headers.get("content-length")).toBeNull();
+  expect(response.headers.get("etag")).toBeNull();
+  expect(Number(response.headers.get("retry-after"))).toBeLessThanOrEqual(60);
+  await expect(response.json()).resolves.toMatchObject({ status: 503 });
 });
 
 const refusal = async (): Promise<unknown> => await refused().catch((error: unknown) => error);
