@@ -26,7 +26,8 @@ export interface RetryOptions extends PolicyOptions {
   /**
    * The longest wait that a dependency or a breaker may ask for, in milliseconds: if it asks for more, the call is
    * given up at once, because it must not be tried earlier. So it is when the wait does not end before `totalMs`, or before
-   * the limit of a `timeout` around it in a pipeline. 0 or more, at most 2 147 483 646.
+   * the limit of a `timeout` around it in a pipeline. 0 waits for nobody: whatever a breaker or a bulkhead refuses is
+   * given up at once, and takes nothing from the budget. 0 or more, at most 2 147 483 646.
    * @default 30_000
    */
   readonly maxRetryAfterMs?: number;

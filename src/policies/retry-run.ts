@@ -177,7 +177,7 @@ export class RetryRun<T> {
     if (reason === "degraded" || reason === "ramping") return undefined;
     if (retryAfterMs !== null) return retryAfterMs;
     // Nothing that this call waits for ends it; a probe or a place in a bulkhead may be free at any time.
-    return reason === "forced_open" ? undefined : null;
+    return reason === "forced_open" || this.#settings.maxRetryAfterMs === 0 ? undefined : null;
   }
 
   #backoffMs(): number {

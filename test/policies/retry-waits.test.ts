@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  bulkhead,
   CircuitBreaker,
   pipeline,
   type RetryBudget,
@@ -27,6 +28,30 @@ test("callers that were told the same moment come back spread over the backoff, 
   expect(new Set(delays).size).toBeGreaterThan(190);
   expect(Math.min(...delays)).toBeGreaterThanOrEqual(5_000);
   expect(Math.max(...delays)).toBeLessThan(5_100);
+});
+
+test("maxRetryAfterMs 0 waits for no refusal, also where none says for how long, and pays for none", async () => {
+  const { time, options, last } = surroundings();
+  const breaker = new CircuitBreaker("db", { clock: time, cooldownMs: 1_000, failureThreshold: 1 });
+  const budget = tokenBudget();
+  const policy = retry("db", { ...options, ...steady, budget, maxRetryAfterMs: 0 });
+  const refused = { reason: "refused", attempts: 1 };
+  breaker.recordFailure(BOOM);
+  await expect(pipeline(policy, breaker).call(succeed)).rejects.toMatchObject({
+    reason: "retry_after",
+    attempts: 1,
+  });
+  await time.pass(1_000);
+  const probe = breaker.admit();
+  expect(breaker.state).toBe("half_open");
+  await expect(pipeline(policy, breaker).call(succeed)).rejects.toMatchObject(refused);
+  if (probe.ok) probe.success();
+  const places = bulkhead(breaker, { limit: 1 });
+  const first = places.call(() => time.pass(10));
+  await expect(pipeline(policy, places, breaker).call(succeed)).rejects.toMatchObject(refused);
+  expect(last("retry.give_up")).toMatchObject({ ...refused, error: { name: "CircuitOpenError" } });
+  await first;
+  expect(budget.balance).toBe(500);
 });
 
 test("backoff is told what it gave before, without what was asked for on top", async () => {
