@@ -5,13 +5,15 @@ import { apiList } from "./docs/api-list.ts";
 import { dashboards } from "./docs/dashboards/dashboards.ts";
 import { eventsPage } from "./docs/events-page.ts";
 import { metricsPage } from "./docs/metrics-page.ts";
+import { policiesPage } from "./docs/policies-page.ts";
 
-// Writes what is made from the catalogues and from the built package; with --check, fails when a file is not as it
+// Writes what is made from the catalogues, from doc comments and from the built package; with --check, fails when a file is not as it
 // would be written.
 const pages: Readonly<Record<string, string>> = {
   "docs/events.md": await eventsPage(),
   "docs/events.schema.json": `${JSON.stringify(eventsSchema(), null, 2)}\n`,
   "docs/metrics.md": metricsPage(),
+  "docs/policies.md": policiesPage(),
   ...dashboards(),
   "docs/alerts/README.md": alertsPage(),
   "docs/alerts/telltale.rules.yaml": prometheusRules(),
