@@ -11,11 +11,16 @@ import {
   type FallbackOptions,
   type FallbackSettings,
 } from "./fallback-options.ts";
-import { isShutOut, Outage } from "./outage.ts";
-import { HOST, Policy, RUN } from "./policy.ts";
+import { isDenied, isShutOut, Outage } from "./outage.ts";
+import { HOST, NEEDS_KEY, Policy, RUN } from "./policy.ts";
 import { labelOf, PolicyHost } from "./policy-host.ts";
 import type { Found } from "./result-cache.ts";
 import { SingleFlight } from "./single-flight.ts";
+import { unlessAborted } from "./unless-aborted.ts";
+import { answerTo, yesOrNo } from "./user-answer.ts";
+
+const KEEP = /* @__PURE__ */ yesOrNo("cache.keep");
+const SERVE_ON = /* @__PURE__ */ yesOrNo("serveOn.error");
 
 type ServeReason = "refusal" | "timeout" | "error";
 
@@ -28,8 +33,15 @@ interface Failed {
   readonly inOutage: boolean;
 }
 
+/** What is served, and how old it is if it is a last good result. */
+interface Instead<V> {
+  readonly value: V;
+  readonly ageMs: number | null;
+}
+
 /** The policy that {@link fallback} makes. */
 export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
+  override readonly [NEEDS_KEY]: string | undefined;
   readonly #host: PolicyHost;
   readonly #settings: FallbackSettings<V>;
   readonly #cache: CacheSettings<V> | null;
@@ -39,6 +51,7 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
 
   constructor(host: PolicyHost, settings: FallbackSettings<V>, cache: CacheSettings<V> | null) {
     super();
+    this[NEEDS_KEY] = cache !== null && cache.key === undefined ? host.name : undefined;
     this.#host = host;
     this.#settings = settings;
     this.#cache = cache;
@@ -60,20 +73,15 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
   }
 
   #run(next: Next<V>, scope: Scope): Promise<V> {
+    if (scope.signal?.aborted === true) return Promise.reject(scope.signal.reason);
     if (scope.report !== undefined) scope.report.served = null;
     const cache = this.#cache;
     const flights = this.#flights;
     if (cache === null || flights === null) {
       return rescueNext(next, scope, (thrown) => this.#rescue(thrown, scope, undefined));
     }
-    const { key = cache.key } = scope;
-    if (key === undefined) {
-      return Promise.reject(
-        new TypeError(
-          `Cannot call fallback "${this.name}": key must be given with the call or as cache.key, received undefined`,
-        ),
-      );
-    }
+    // Without one the call was refused before it began.
+    const key = (scope.key ?? cache.key) as string;
     const live: Next<V> = (inner) => this.#live(cache, key, { next, scope: inner });
     return flights
       .run(key, live, scope)
@@ -87,27 +95,27 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
     { next, scope }: { readonly next: Next<V>; readonly scope: Scope },
   ): Promise<V> {
     const { results } = cache;
-    const sinceMs = results.nowMs();
-    const end = this.#denials.watch(key);
+    const sinceMs = this.#host.clock.monotonicMs();
+    const denials = this.#denials.count;
     const outage = this.#outage.current;
     return followNext(
       next,
       scope,
       (value) => {
-        const isAllowed = end(false);
         const isOwn = (scope.report?.served ?? null) === null;
         if (isOwn && this.#isGood(cache, value, scope)) {
           this.#outage.succeeded(outage);
-          if (isAllowed) results.write(key, value, sinceMs, scope);
+          if (!this.#denials.denies(key, denials)) results.write(key, value, sinceMs, scope);
         }
         return value;
       },
       (thrown) => {
-        const isDenied = outageKind(thrown) === "permanent";
-        end(isDenied);
         this.#outage.failed(thrown);
-        // What the dependency now denies for good must not be served in its next outage.
-        if (isDenied) results.remove(key, scope);
+        if (outageKind(thrown) === "permanent") {
+          // What the dependency now denies for good must not be served in its next outage.
+          this.#denials.add(key);
+          results.remove(key, scope);
+        }
         return rejection(thrown);
       },
     );
@@ -115,12 +123,7 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
 
   #isGood({ keep }: CacheSettings<V>, value: V, scope: Scope): boolean {
     if (keep === undefined) return true;
-    try {
-      return Boolean(keep(value));
-    } catch (thrown) {
-      this.#host.failed("cache.keep", thrown, scope);
-      return false;
-    }
+    return answerTo(KEEP, () => keep(value), { host: this.#host, scope }) ?? false;
   }
 
   #rescue(thrown: unknown, scope: Scope, key: string | undefined): V | PromiseLike<V> {
@@ -132,9 +135,8 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
     const cache = this.#cache;
     if (cache === null || key === undefined) return this.#serveOther(failed);
     const found = cache.results.read(key, scope);
-    if (found instanceof Promise)
-      return found.then((late) => this.#serveFound(late, cache, failed));
-    return this.#serveFound(found, cache, failed);
+    if (!(found instanceof Promise)) return this.#serveFound(found, cache, failed);
+    return found.then((late) => endOf(scope) ?? this.#serveFound(late, cache, failed));
   }
 
   /** Why something is served for a failed call; null when nothing is. */
@@ -145,7 +147,7 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
       case "permanent":
         return null;
       case "refused":
-        return serveRefusal ? "refusal" : null;
+        return serveRefusal && !isDenied(thrown) ? "refusal" : null;
       case "timeout":
         return serveTimeout ? "timeout" : null;
       case "unsent":
@@ -153,22 +155,12 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
       case "cancelled":
       case "unknown": {
         const passes = kind === "unsent" || kind === "transient";
-        return this.#isChosen(serveError ?? passes, thrown, scope) ? "error" : null;
+        const chosen =
+          typeof serveError === "function"
+            ? answerTo(SERVE_ON, () => serveError(thrown), { host: this.#host, scope })
+            : serveError;
+        return (chosen ?? passes) ? "error" : null;
       }
-    }
-  }
-
-  #isChosen(
-    chosen: boolean | ((error: unknown) => boolean),
-    thrown: unknown,
-    scope: Scope,
-  ): boolean {
-    if (typeof chosen === "boolean") return chosen;
-    try {
-      return Boolean(chosen(thrown));
-    } catch (failure) {
-      this.#host.failed("serveOn.error", failure, scope);
-      return false;
     }
   }
 
@@ -180,40 +172,47 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
     if (found === undefined) return this.#serveOther(failed);
     const limitMs = failed.inOutage ? cache.openAgeMs : cache.maxAgeMs;
     if (found.ageMs > limitMs) return this.#serveOther(failed);
-    this.#tell("cache", found.ageMs, failed);
-    return found.value;
+    return this.#serve("cache", found, failed);
   }
 
   #serveOther(failed: Failed): V | PromiseLike<V> {
     const { substitute } = this.#settings;
     if (substitute === null) return rejection(failed.thrown);
     if (substitute.source === "function") return this.#runInstead(substitute.run, failed);
-    this.#tell("value", null, failed);
-    return substitute.value;
+    return this.#serve("value", { value: substitute.value, ageMs: null }, failed);
   }
 
   #runInstead(run: FailOpenRunOptions<V>["run"], failed: Failed): PromiseLike<V> {
-    const { signal, context, key } = failed.scope;
-    return followNext<V, V, never>(
-      () => run(failed.thrown, { signal, context, key }),
-      failed.scope,
-      (value) => {
-        this.#tell("function", null, failed);
-        return value;
-      },
+    const { thrown, scope } = failed;
+    const { signal, context, key } = scope;
+    const made = followNext<V, V, never>(
+      () => run(thrown, { signal, context, key }),
+      scope,
+      (value) => endOf(scope) ?? this.#serve("function", { value, ageMs: null }, failed),
       (failure) => {
-        this.#host.failed("run", failure, failed.scope);
-        return rejection(failed.thrown);
+        if (endOf(scope) === undefined) this.#host.failed("run", failure, scope);
+        return rejection(thrown);
       },
     );
+    return unlessAborted(made, signal);
   }
 
-  #tell(source: Served["source"], ageMs: number | null, { thrown, reason, scope }: Failed): void {
+  /** Notes and tells what is served. */
+  #serve(source: Served["source"], { value, ageMs }: Instead<V>, failed: Failed): V {
+    const { thrown, reason, scope } = failed;
     if (scope.report !== undefined) scope.report.served = { source, ageMs, error: thrown };
     const host = this.#host;
-    if (!host.hears("fallback.served")) return;
-    host.tell("fallback.served", scope, { source, ageMs, reason, error: describeError(thrown) });
+    if (host.hears("fallback.served")) {
+      const error = describeError(thrown);
+      host.tell("fallback.served", scope, { source, ageMs, reason, error });
+    }
+    return value;
   }
+}
+
+/** The end of a call that its caller, or a time limit around it, has ended: nothing is noted or told of it any more. */
+function endOf({ signal }: Scope): PromiseLike<never> | undefined {
+  return signal?.aborted === true ? rejection(signal.reason) : undefined;
 }
 
 /**
