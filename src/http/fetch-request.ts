@@ -6,8 +6,10 @@ import type { RequestGiven } from "./http-guard.ts";
 /** What a `fetch` was called with, read. */
 export interface FetchRequest extends RequestGiven {
   readonly signal: HostSignal | undefined;
-  /** Whether its body is a stream, which can be sent once. */
-  readonly streamed: boolean;
+  /** Its body when that is a stream, which can be sent once. */
+  readonly stream: object | null;
+  /** Whether its body was read before, so that there is nothing to send. */
+  readonly spent: boolean;
 }
 
 interface Named {
@@ -15,6 +17,7 @@ interface Named {
   readonly method?: unknown;
   readonly signal?: unknown;
   readonly body?: unknown;
+  readonly bodyUsed?: unknown;
   readonly context?: unknown;
 }
 
@@ -33,13 +36,15 @@ export function readRequest(input: unknown, init: unknown): FetchRequest {
       method: "GET",
       signal: undefined,
       context: undefined,
-      streamed: false,
+      stream: null,
+      spent: false,
     };
   }
   const asked = isNamed(input) && !(input instanceof URL) ? input : NOTHING;
   const over = isNamed(init) ? init : NOTHING;
   const method = over.method ?? asked.method;
   const address = input instanceof URL ? input : String(asked.url ?? input);
+  const { body } = over;
   const signal = over.signal === null ? undefined : (over.signal ?? asked.signal);
   return {
     address,
@@ -49,7 +54,8 @@ export function readRequest(input: unknown, init: unknown): FetchRequest {
     signal: isSignal(signal) ? (signal as HostSignal) : undefined,
     // Checked where it is used.
     context: over.context as RequestContext | undefined,
-    streamed: isStream(over.body),
+    stream: isStream(body) ? body : null,
+    spent: over.bodyUsed === true || (isNamed(body) ? isLocked(body) : asked.bodyUsed === true),
   };
 }
 
@@ -57,7 +63,9 @@ function isSignal(value: unknown): boolean {
   return isNamed(value) && typeof Reflect.get(value, "aborted") === "boolean";
 }
 
-function isStream(body: unknown): boolean {
+const isLocked = (body: object): boolean => Reflect.get(body, "locked") === true;
+
+function isStream(body: unknown): body is object {
   if (!isNamed(body)) return false;
   return (
     (typeof ReadableStream === "function" && body instanceof ReadableStream) ||
@@ -89,6 +97,30 @@ export function passedOn<O extends object>(
   const { context: _, ...rest } = { ...init, ...inherited(init) };
   // What is left of `O & { context }` is an O, and each `fetch` takes a signal.
   return (signal === undefined ? rest : { ...rest, signal }) as object as O;
+}
+
+/** The same `init` with another body. */
+export function withBody<O extends object>(init: O | undefined, body: ReadableStream): O {
+  // Each `fetch` takes a stream where it took one.
+  return { ...init, ...inherited(init), body } as object as O;
+}
+
+/** The body of a `Request`, which is a stream whatever it was made of. */
+export function bodyOf(input: unknown): object | null {
+  const body: unknown = isNamed(input) && !(input instanceof URL) ? input.body : null;
+  return isNamed(body) ? body : null;
+}
+
+/** The request as `fetch` would make it, if it did: what its address, method and members are, with another body. */
+export function remade(input: unknown, init: unknown, body: object | string | undefined): Request {
+  const asked = isNamed(input) && !(input instanceof URL) ? input : NOTHING;
+  const given = isNamed(init) ? init : {};
+  const { context: _, signal, ...rest }: Named = { ...given, ...inherited(given) };
+  const made = { method: asked.method ?? "GET", ...rest, body };
+  // One that is no signal is refused; one that is would be listened to.
+  const wrong = signal instanceof AbortSignal ? {} : { signal };
+  // Whether it is one, is asked.
+  return new Request(String(asked.url ?? input), { ...made, ...wrong } as RequestInit);
 }
 
 /** The members that an `init` has from its class: one may be a `Request`, whose getters answer for itself alone. */

@@ -5,7 +5,14 @@ import type { HostSignal } from "../platform.ts";
 import { errorKind } from "../policies/error-kind.ts";
 import { permanent, unmarked } from "../policies/permanent.ts";
 import { Policy } from "../policies/policy.ts";
-import { copied, type FetchRequest, passedOn, readRequest } from "./fetch-request.ts";
+import {
+  bodyOf,
+  copied,
+  type FetchRequest,
+  passedOn,
+  readRequest,
+  withBody,
+} from "./fetch-request.ts";
 import {
   checkedHttpGuard,
   HTTP_GUARD_OPTIONS,
@@ -16,7 +23,9 @@ import { guardBody } from "./guarded-body.ts";
 import { HttpCall } from "./http-call.ts";
 import { HttpGuard } from "./http-guard.ts";
 import { mayHaveBody } from "./http-outcome.ts";
+import { isOwnFault, type Sent } from "./own-faults.ts";
 import { answerRefusal } from "./refusal-answer.ts";
+import { hasBroken, Upload } from "./upload.ts";
 
 /** What is used of a response: that of any `fetch` fits. */
 export interface FetchResponse {
@@ -99,7 +108,8 @@ class Guard<I, O extends object, R extends FetchResponse> {
       return this.#send(input, passedOn(init, undefined));
     }
     const answered =
-      this.#policy === undefined
+      // What was read before cannot be sent, nor copied for an attempt.
+      this.#policy === undefined || request.spent
         ? this.#attempt(request, input, passedOn(init, undefined))
         : this.#repeat(this.#policy, request, { input, init });
     return this.#answers ? answered.then(undefined, answerOf<R>) : answered;
@@ -111,31 +121,33 @@ class Guard<I, O extends object, R extends FetchResponse> {
     request: FetchRequest,
     { input, init }: { readonly input: I; readonly init: (O & GuardedInit) | undefined },
   ): Promise<R> {
-    const { signal, context, method, streamed } = request;
+    const { signal, context, method } = request;
+    const once = request.stream !== null;
     let last: R | undefined;
-    let sentOnce: object | undefined;
+    let final: object | undefined;
     const attempt = async (given?: HostSignal): Promise<R> => {
       // What was sent cannot be sent again: the answer stands.
-      if (streamed && last !== undefined) return last;
+      if (once && last !== undefined) return last;
       discard(last);
       const ending = lasting(signal, given);
       const now = ending === signal ? request : { ...request, signal: ending };
       try {
         const own = ending === signal ? undefined : ending;
         last = await this.#attempt(now, copied(input), passedOn(init, own));
+        if (once) final = permanent(last);
         return last;
       } catch (error) {
         // A retry makes a request again that was surely not done, but this one's body may be half read by now.
-        if (streamed && errorKind(error) === "unsent") sentOnce = permanent(error as object);
+        if (once && errorKind(error) === "unsent") final = permanent(error as object);
         throw error;
       }
     };
-    const idempotent = IDEMPOTENT.has(method) && !streamed;
+    const idempotent = IDEMPOTENT.has(method) && !once;
     // A policy of any kind calls its function with a signal, or with nothing.
     const run = attempt as (...args: readonly unknown[]) => Promise<R>;
     return policy.call(run, { signal, context, idempotent }).finally(() => {
-      // Whoever catches the error may well make the request anew.
-      if (sentOnce !== undefined) unmarked(sentOnce);
+      // Whoever is given it may well make the request anew.
+      if (final !== undefined) unmarked(final);
     });
   }
 
@@ -149,16 +161,21 @@ class Guard<I, O extends object, R extends FetchResponse> {
     if (call === null) return this.#send(input, init);
     if (!(call instanceof HttpCall)) return Promise.reject(call);
     const begun = call;
-    return this.#send(input, init).then(
+    return this.#send(input, this.#uploading(begun, request.stream, init)).then(
       (response) => {
         this.#answered(begun, response, request.method);
         return response;
       },
-      (error: unknown) => {
-        begun.threw(error);
-        throw error;
-      },
+      (error: unknown) => failed(begun, error, { request, input, init }),
     );
+  }
+
+  /** The `init` of a request whose call learns whether its body breaks by itself. */
+  #uploading(call: HttpCall, stream: object | null, init: O | undefined): O | undefined {
+    if (stream === null) return init;
+    const upload = new Upload(stream);
+    call.upload = upload;
+    return upload.watched === null ? init : withBody(init, upload.watched);
   }
 
   #send(input: I, init: O | undefined): Promise<R> {
@@ -183,6 +200,25 @@ class Guard<I, O extends object, R extends FetchResponse> {
     }
     call.ended();
   }
+}
+
+/** Tells the call why there is no answer, and throws that. */
+function failed(call: HttpCall, error: unknown, sent: Sent): Promise<never> {
+  if (isOwnFault(error, sent, call.upload?.spent ?? sent.request.spent)) {
+    call.refusedHere(error);
+    // It stays wrong.
+    return Promise.reject(permanent(error as object));
+  }
+  const body = call.upload === null ? bodyOf(sent.input) : null;
+  if (body === null) {
+    call.threw(error);
+    return Promise.reject(error);
+  }
+  return hasBroken(body).then((broke) => {
+    call.upload = { broke, spent: false };
+    call.threw(error);
+    throw error;
+  });
 }
 
 /**

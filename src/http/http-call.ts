@@ -12,6 +12,7 @@ import {
   outcomeOfError,
   outcomeOfStatus,
 } from "./http-outcome.ts";
+import type { Upload } from "./upload.ts";
 
 /** Guards around each other that learn of one body; further ones count by its head. */
 const MOST_GUARDS = 16;
@@ -50,6 +51,8 @@ export class HttpCall {
   #outer: HttpCall[] | null = null;
   /** When its head came, by the clock of the guard; NaN before. */
   sinceMs = Number.NaN;
+  /** The body of the request, when it is a stream that may break by itself. */
+  upload: Pick<Upload, "broke" | "spent"> | null = null;
   /** Somebody has begun to read the body. */
   isBeingRead = false;
   /** Its neighbours among the calls whose bodies are waited for. */
@@ -90,7 +93,12 @@ export class HttpCall {
 
   /** There will be no answer. */
   threw(error: unknown): void {
-    this.#fail(error);
+    this.#fail(error, this.#outcomeOf(error, false));
+  }
+
+  /** There will be no answer, because nobody was asked. */
+  refusedHere(error: unknown): void {
+    this.#fail(error, "unreached");
   }
 
   /** Who is told when the body has come to an end of any kind. */
@@ -125,8 +133,9 @@ export class HttpCall {
 
   /** The body broke in the middle. */
   broke(error: unknown): void {
-    if (this.#lapsed) this.#relapse(error);
-    else this.#fail(error);
+    const outcome = this.#outcomeOf(error, true);
+    if (this.#lapsed) this.#relapse(error, outcome);
+    else this.#fail(error, outcome);
     if (this.#outer !== null) for (const call of this.#outer) call.broke(error);
   }
 
@@ -159,24 +168,36 @@ export class HttpCall {
     return { ...SUCCESS, staleMs: Math.max(0, staleMs) };
   }
 
-  #relapse(error: unknown): void {
-    this.#lapsed = false;
-    const outcome = outcomeOfError(error, this.#signal);
-    if (outcome === "error" || outcome === "latency") this.#permit.relapse(error);
+  #outcomeOf(error: unknown, isAsked: boolean): Outcome {
+    const outcome = outcomeOfError(error, this.#signal, isAsked);
+    return outcome === "error" && this.upload?.broke === true ? "cancelled" : outcome;
   }
 
-  #fail(error: unknown): void {
-    let outcome = outcomeOfError(error, this.#signal);
-    if (outcome === "error" || outcome === "latency") {
-      const latencyMs = this.#permit.lapsedMs();
-      const { classify } = this.#settings;
-      if (classify !== undefined) {
-        outcome = this.#ask(classify, { ok: false, error, latencyMs: latencyMs ?? 0 }) ?? outcome;
-      }
-      // A body that breaks after a long time was not slow: what was timed is its head.
-      this.#headMs ??= latencyMs;
-    }
-    this.#settle({ outcome, thrown: { value: error }, retryAfterMs: null, staleMs: 0 });
+  #relapse(error: unknown, outcome: Outcome): void {
+    this.#lapsed = false;
+    const counted = this.#classified(error, outcome, this.#headMs);
+    if (counted === "error" || counted === "latency") this.#permit.relapse(error);
+  }
+
+  #fail(error: unknown, outcome: Outcome): void {
+    if (this.#settled) return;
+    const latencyMs = this.#permit.lapsedMs();
+    const counted = this.#classified(error, outcome, latencyMs);
+    // A body that breaks after a long time was not slow: what was timed is its head.
+    if (outcome === "error" || outcome === "latency") this.#headMs ??= latencyMs;
+    this.#settle({
+      outcome: counted,
+      thrown: { value: error },
+      retryAfterMs: null,
+      staleMs: 0,
+    });
+  }
+
+  /** What the user makes of a failure. */
+  #classified(error: unknown, outcome: Outcome, latencyMs: number | null): Outcome {
+    const { classify } = this.#settings;
+    if (classify === undefined || (outcome !== "error" && outcome !== "latency")) return outcome;
+    return this.#ask(classify, { ok: false, error, latencyMs: latencyMs ?? 0 }) ?? outcome;
   }
 
   #ask(classify: ClassifyRequest, finished: FinishedRequest): Outcome | undefined {

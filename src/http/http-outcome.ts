@@ -75,30 +75,34 @@ function askedOf(answer: unknown, nowAtMs: number): number | null {
   return askedMs === undefined || askedMs === 0 ? null : askedMs;
 }
 
-/** What an error of a request counts as, by default. */
-export function outcomeOfError(error: unknown, signal: CancelSignal | undefined): Outcome {
+/** What an error of a request counts as, by default. `isAsked` when its address had been parsed, and was asked. */
+export function outcomeOfError(
+  error: unknown,
+  signal: CancelSignal | undefined,
+  isAsked: boolean,
+): Outcome {
   const outcome = outcomeOfThrown(error);
   if (outcome !== "error") return outcome;
   const aborted = outcomeOfAbort(signal);
   if (aborted !== undefined) return aborted;
   if (errorKind(error) === "cancelled") return "cancelled";
-  return wasRefusedHere(error) ? "unreached" : outcome;
+  return wasRefusedHere(error, isAsked) ? "unreached" : outcome;
 }
 
-/** A wrong address or argument, and a dispatcher of undici that was closed: nobody was asked for anything. */
-const REFUSED_HERE = new Set([
-  "ERR_INVALID_URL",
-  "UND_ERR_CLOSED",
-  "UND_ERR_DESTROYED",
-  "UND_ERR_INVALID_ARG",
-]);
+/** A wrong argument, and a dispatcher of undici that was closed: nobody was asked for anything. */
+const REFUSED_HERE = new Set(["UND_ERR_CLOSED", "UND_ERR_DESTROYED", "UND_ERR_INVALID_ARG"]);
+/** A wrong address: that of the caller, or the one that an answer redirects to. */
+const INVALID_URL = "ERR_INVALID_URL";
+/** What Node's `fetch` says of a request that it has begun. */
+const FETCH_FAILED = "fetch failed";
 
-function wasRefusedHere(error: unknown): boolean {
+function wasRefusedHere(error: unknown, isAsked: boolean): boolean {
   try {
     if (typeof error !== "object" || error === null) return false;
-    const { code, cause }: { readonly code?: unknown; readonly cause?: unknown } = error;
+    const { code, cause, message } = error as Readonly<Record<string, unknown>>;
+    if (code === INVALID_URL) return !isAsked;
     if (typeof code === "string" && REFUSED_HERE.has(code)) return true;
-    return cause !== undefined && wasRefusedHere(cause);
+    return cause !== undefined && wasRefusedHere(cause, isAsked || message === FETCH_FAILED);
   } catch {
     return false;
   }

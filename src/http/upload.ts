@@ -1,0 +1,79 @@
+/** Those of Workers may be sent past JavaScript, and with their length, as long as nobody takes them apart. */
+const isSentNatively = (): boolean => "FixedLengthStream" in globalThis;
+
+/**
+ * A body that is sent as a stream, and may break by itself: then the caller's side gave up, and the dependency did
+ * nothing wrong.
+ */
+export class Upload {
+  /** A stream of the same, to be sent in its place; null when that is to be sent itself. */
+  readonly watched: ReadableStream | null = null;
+  /** Whether some of it was read before, so that `fetch` does not send it. */
+  readonly spent: boolean = false;
+  readonly #source: object;
+  #broke = false;
+
+  constructor(source: object) {
+    this.#source = source;
+    if (!(source instanceof ReadableStream) || isSentNatively()) return;
+    this.spent = !isWhole(source);
+    if (!this.spent) this.watched = this.#watch(source);
+  }
+
+  /** Whether its source has failed, as far as can be seen; a stream of Node says so itself. */
+  get broke(): boolean {
+    if (this.#broke) return true;
+    const errored: unknown = Reflect.get(this.#source, "errored");
+    return errored !== undefined && errored !== null;
+  }
+
+  /** Takes its source when it is read first: a request that is refused leaves it as it was. */
+  #watch(source: ReadableStream): ReadableStream {
+    let reader: ReadableStreamDefaultReader | undefined;
+    return new ReadableStream(
+      {
+        pull: async (controller) => {
+          reader ??= source.getReader();
+          try {
+            const step = await reader.read();
+            if (step.done) controller.close();
+            else controller.enqueue(step.value);
+          } catch (error) {
+            this.#broke = true;
+            throw error;
+          }
+        },
+        cancel: (reason) => (reader ?? source).cancel(reason),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+}
+
+/** A `Request` takes no stream of which something was read. */
+function isWhole(body: ReadableStream): boolean {
+  try {
+    const init = { method: "POST", body, duplex: "half" };
+    return new Request("http://127.0.0.1/", init as RequestInit).body !== null;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Whether the body of a `Request` has broken by itself. `fetch` pipes it on, which leaves one that failed unlocked; one
+ * that is wanted no more is cancelled, and one that is waited for stays locked.
+ */
+export async function hasBroken(body: object): Promise<boolean> {
+  if (!(body instanceof ReadableStream) || body.locked) return false;
+  const reader = body.getReader();
+  let broke = false;
+  reader.closed.catch(() => {
+    broke = true;
+  });
+  // What failed before is told first.
+  await Promise.resolve();
+  const answer = broke;
+  reader.releaseLock();
+  return answer;
+}

@@ -1,0 +1,120 @@
+import { Readable } from "node:stream";
+import { expect, test } from "vitest";
+import { isTransient, retry } from "../../src/index.ts";
+import { eachGuarded } from "../support/guarded-server.ts";
+import { status } from "../support/loopback.ts";
+
+const { given, guard, calls } = eachGuarded();
+
+/** A stream that sends something and then what the test wants. */
+function source() {
+  let controller: ReadableStreamDefaultController | undefined;
+  const body = new ReadableStream({
+    start(given) {
+      controller = given;
+      given.enqueue(new TextEncoder().encode("begun"));
+    },
+  });
+  return { body, breaks: () => controller?.error(new Error("left")) };
+}
+const streamed = (body: NonNullable<RequestInit["body"]>) => ({
+  method: "POST",
+  body,
+  duplex: "half" as const,
+});
+
+test.each([
+  { form: "init", sent: (url: string, body: ReadableStream) => [url, streamed(body)] as const },
+  {
+    form: "Request",
+    sent: (url: string, body: ReadableStream) => [new Request(url, streamed(body))] as const,
+  },
+  {
+    form: "Request over another address",
+    sent: (url: string, body: ReadableStream) =>
+      [url, new Request("http://elsewhere.invalid/", streamed(body))] as const,
+  },
+])("an upload whose source breaks is cancelled: by $form", async ({ sent }) => {
+  const { body, breaks } = source();
+  given.server.answer = (request) => request.on("error", () => {}).once("data", breaks);
+  const [input, init] = sent(given.server.url, body);
+  await expect(guard()(input, init)).rejects.toMatchObject({ cause: { message: "left" } });
+  expect(calls()).toMatchObject({ cancelled: 1, error: 0 });
+});
+
+test("an upload of a stream of Node that breaks is cancelled", async () => {
+  const body = new Readable({ read() {} });
+  body.push("begun");
+  given.server.answer = (request) =>
+    request.on("error", () => {}).once("data", () => body.destroy(new Error("left")));
+  const init = streamed(body);
+  await expect(guard()(given.server.url, init)).rejects.toThrow("fetch failed");
+  expect(calls()).toMatchObject({ cancelled: 1, error: 0 });
+});
+
+test("an upload that breaks behind the head of the answer is cancelled", async () => {
+  const { body, breaks } = source();
+  given.server.answer = (request, response) => {
+    request.on("error", () => {}).resume();
+    response.write("begun");
+  };
+  const response = await guard()(given.server.url, streamed(body));
+  const reading = response.text();
+  breaks();
+  await expect(reading).rejects.toThrow("terminated");
+  expect(calls()).toMatchObject({ cancelled: 1, error: 0 });
+});
+
+test.each(["init", "Request"])(
+  "an upload to a server that dies is an error: by %s",
+  async (form) => {
+    given.server.answer = (request) => request.once("data", () => request.socket.destroy());
+    const init = streamed(source().body);
+    const { url } = given.server;
+    const sent = form === "init" ? guard()(url, init) : guard()(new Request(url, init));
+    await expect(sent).rejects.toThrow("fetch failed");
+    expect(calls()).toMatchObject({ error: 1, cancelled: 0 });
+  },
+);
+
+test("an upload is sent whole, chunk by chunk, and a request that is refused leaves its stream alone", async () => {
+  given.server.answer = async (request, response) => {
+    let text = "";
+    for await (const chunk of request) text += chunk;
+    response.end(text);
+  };
+  const body = new Blob(["a", "b"]).stream();
+  given.breaker.forceOpen();
+  await expect(guard()(given.server.url, streamed(body))).rejects.toThrow("open");
+  given.breaker.reset();
+  const wrong = { ...streamed(body), headers: { "x y": "1" } };
+  await expect(guard()(given.server.url, wrong)).rejects.toThrow(TypeError);
+  const response = await guard()(given.server.url, streamed(body));
+  await expect(response.text()).resolves.toBe("ab");
+});
+
+test.each([
+  { shouldRetryResult: isTransient, by: "isTransient" },
+  { shouldRetryResult: () => true, by: "a function of the user" },
+])("option policy: the answer to an upload stands, and no attempt is told: $by", async (row) => {
+  const told: string[] = [];
+  const budget = {
+    balance: 1,
+    begin() {},
+    succeed() {},
+    withdraw: () => {
+      told.push("withdraw");
+      return 1;
+    },
+  };
+  const { shouldRetryResult } = row;
+  const policy = retry("upload", { bus: given.bus, budget, shouldRetryResult });
+  given.bus.on("retry.attempt", ({ type }) => told.push(type));
+  given.server.answer = status(429, { "retry-after": "1" });
+  const guarded = guard({ policy });
+  const response = await guarded(given.server.url, streamed(new Blob(["x"]).stream()));
+  await expect(response.text()).resolves.toBe("no");
+  expect([response.status, given.server.requests, told]).toEqual([429, 1, []]);
+  // Outside of the request it is a response as any other.
+  expect(isTransient(response)).toBe(true);
+});
