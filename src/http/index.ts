@@ -49,8 +49,10 @@ export { HttpStatusError } from "./http-status-error.ts";
 export type { RefusalOptions } from "./refusal-answer.ts";
 export type { RequestFacts } from "./route-names.ts";
 export {
+  type BreakerInterceptorOptions,
   breakerInterceptor,
   type DispatchHandler,
   type DispatchRequest,
+  type OldDispatchHandler,
   type UndiciInterceptor,
 } from "./undici.ts";
