@@ -60,7 +60,8 @@ export interface FailOpenRunOptions<V> extends CommonOptions {
   readonly fail: "open";
   /**
    * Makes what is served when no last good result can be. If it fails, the call fails with its own error and
-   * `policy.callback_failed` says so.
+   * `policy.callback_failed` says so. The fallback does not limit its time, nor does a timeout inside the fallback: a
+   * timeout around it does, and the signal of the call, which ends the wait at once, whether `run` heeds it or not.
    */
   readonly run: (error: unknown, call: FailedCall) => V | PromiseLike<V>;
   readonly value?: never;

@@ -16,6 +16,7 @@ import { HOST, Policy, RUN } from "./policy.ts";
 import { labelOf, PolicyHost } from "./policy-host.ts";
 import type { Found } from "./result-cache.ts";
 import { SingleFlight } from "./single-flight.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 type ServeReason = "refusal" | "timeout" | "error";
 
@@ -26,6 +27,12 @@ interface Failed {
   readonly scope: Scope;
   /** Whether it failed in an outage that is known. */
   readonly inOutage: boolean;
+}
+
+/** What is served, and how old it is if it is a last good result. */
+interface Instead<V> {
+  readonly value: V;
+  readonly ageMs: number | null;
 }
 
 /** The policy that {@link fallback} makes. */
@@ -60,6 +67,7 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
   }
 
   #run(next: Next<V>, scope: Scope): Promise<V> {
+    if (scope.signal?.aborted === true) return Promise.reject(scope.signal.reason);
     if (scope.report !== undefined) scope.report.served = null;
     const cache = this.#cache;
     const flights = this.#flights;
@@ -132,9 +140,8 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
     const cache = this.#cache;
     if (cache === null || key === undefined) return this.#serveOther(failed);
     const found = cache.results.read(key, scope);
-    if (found instanceof Promise)
-      return found.then((late) => this.#serveFound(late, cache, failed));
-    return this.#serveFound(found, cache, failed);
+    if (!(found instanceof Promise)) return this.#serveFound(found, cache, failed);
+    return found.then((late) => endOf(scope) ?? this.#serveFound(late, cache, failed));
   }
 
   /** Why something is served for a failed call; null when nothing is. */
@@ -180,40 +187,47 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
     if (found === undefined) return this.#serveOther(failed);
     const limitMs = failed.inOutage ? cache.openAgeMs : cache.maxAgeMs;
     if (found.ageMs > limitMs) return this.#serveOther(failed);
-    this.#tell("cache", found.ageMs, failed);
-    return found.value;
+    return this.#serve("cache", found, failed);
   }
 
   #serveOther(failed: Failed): V | PromiseLike<V> {
     const { substitute } = this.#settings;
     if (substitute === null) return rejection(failed.thrown);
     if (substitute.source === "function") return this.#runInstead(substitute.run, failed);
-    this.#tell("value", null, failed);
-    return substitute.value;
+    return this.#serve("value", { value: substitute.value, ageMs: null }, failed);
   }
 
   #runInstead(run: FailOpenRunOptions<V>["run"], failed: Failed): PromiseLike<V> {
-    const { signal, context, key } = failed.scope;
-    return followNext<V, V, never>(
-      () => run(failed.thrown, { signal, context, key }),
-      failed.scope,
-      (value) => {
-        this.#tell("function", null, failed);
-        return value;
-      },
+    const { thrown, scope } = failed;
+    const { signal, context, key } = scope;
+    const made = followNext<V, V, never>(
+      () => run(thrown, { signal, context, key }),
+      scope,
+      (value) => endOf(scope) ?? this.#serve("function", { value, ageMs: null }, failed),
       (failure) => {
-        this.#host.failed("run", failure, failed.scope);
-        return rejection(failed.thrown);
+        if (endOf(scope) === undefined) this.#host.failed("run", failure, scope);
+        return rejection(thrown);
       },
     );
+    return unlessAborted(made, signal);
   }
 
-  #tell(source: Served["source"], ageMs: number | null, { thrown, reason, scope }: Failed): void {
+  /** Notes and tells what is served. */
+  #serve(source: Served["source"], { value, ageMs }: Instead<V>, failed: Failed): V {
+    const { thrown, reason, scope } = failed;
     if (scope.report !== undefined) scope.report.served = { source, ageMs, error: thrown };
     const host = this.#host;
-    if (!host.hears("fallback.served")) return;
-    host.tell("fallback.served", scope, { source, ageMs, reason, error: describeError(thrown) });
+    if (host.hears("fallback.served")) {
+      const error = describeError(thrown);
+      host.tell("fallback.served", scope, { source, ageMs, reason, error });
+    }
+    return value;
   }
+}
+
+/** The end of a call that its caller, or a time limit around it, has ended: nothing is noted or told of it any more. */
+function endOf({ signal }: Scope): PromiseLike<never> | undefined {
+  return signal?.aborted === true ? rejection(signal.reason) : undefined;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Scope } from "./call-scope.ts";
 import type { PolicyHost } from "./policy-host.ts";
+import { runTimed, type TimeLimit } from "./timed-call.ts";
 import { timeoutError } from "./timeout-error.ts";
 
 /** What a store holds for a key: a value and when the call that brought it began, or that there is none any more. */
@@ -91,17 +92,27 @@ export class StoredCache<V> implements ResultCache<V> {
   readonly #host: PolicyHost;
   readonly #store: CacheStore<V>;
   readonly #ttlMs: number;
-  readonly #limitMs: number;
+  readonly #limit: TimeLimit;
 
   constructor(
     host: PolicyHost,
     store: CacheStore<V>,
     { ttlMs, limitMs }: { readonly ttlMs: number; readonly limitMs: number },
   ) {
+    const { name: policy, timers } = host;
+    const facts = { policy, limitMs, abandoned: true, thrown: undefined };
     this.#host = host;
     this.#store = store;
     this.#ttlMs = ttlMs;
-    this.#limitMs = limitMs;
+    this.#limit = {
+      limitMs,
+      abandon: true,
+      timers,
+      expire: () => {
+        const reason = timeoutError(facts);
+        return { reason, error: () => reason };
+      },
+    };
   }
 
   nowMs(): number {
@@ -110,7 +121,7 @@ export class StoredCache<V> implements ResultCache<V> {
 
   async read(key: string, scope: Scope): Promise<Found<V> | undefined> {
     try {
-      const entry = await this.#inTime(() => this.#store.get(key));
+      const entry = await runTimed(this.#limit, () => this.#store.get(key), scope);
       if (entry === undefined || entry === null) return undefined;
       const ageMs = this.nowMs() - checkedEntry(entry).atMs;
       if ("gone" in entry) return undefined;
@@ -120,7 +131,8 @@ export class StoredCache<V> implements ResultCache<V> {
       }
       return { value: entry.value, ageMs: Math.max(0, ageMs) };
     } catch (thrown) {
-      this.#host.failed("cache.store.get", thrown, scope);
+      // Nobody waits for the answer to a call that its caller has ended.
+      if (scope.signal?.aborted !== true) this.#host.failed("cache.store.get", thrown, scope);
       return undefined;
     }
   }
@@ -148,26 +160,14 @@ export class StoredCache<V> implements ResultCache<V> {
       failed(thrown);
     }
   }
-
-  #inTime<T>(ask: () => T | PromiseLike<T>): Promise<T> {
-    const { name: policy, timers } = this.#host;
-    const limitMs = this.#limitMs;
-    return new Promise((resolve, reject) => {
-      const late = (): void =>
-        reject(timeoutError({ policy, limitMs, abandoned: true, thrown: undefined }));
-      const timer = timers.start(late, limitMs);
-      const end = (): void => timers.stop(timer);
-      new Promise<T>((answer) => answer(ask())).finally(end).then(resolve, reject);
-    });
-  }
 }
 
 function checkedEntry<E>(entry: E & { readonly atMs?: unknown }): E {
-  if (typeof entry !== "object" || entry === null || !Number.isFinite(entry.atMs)) {
-    throw new TypeError("cache.store.get must return an entry that was given to set");
-  }
-  if (!("value" in entry) && !("gone" in entry)) {
-    throw new TypeError("cache.store.get must return an entry that was given to set");
-  }
-  return entry;
+  const isEntry =
+    typeof entry === "object" &&
+    entry !== null &&
+    Number.isFinite(entry.atMs) &&
+    ("value" in entry || "gone" in entry);
+  if (isEntry) return entry;
+  throw new TypeError("cache.store.get must return an entry that was given to set");
 }

@@ -44,7 +44,8 @@ class Flight<T> {
   join({ signal, report }: Scope): Promise<T> {
     this.#waiting++;
     const noted = (): void => {
-      if (report === undefined) return;
+      // Of who has left, another attempt may have begun to note.
+      if (report === undefined || signal?.aborted === true) return;
       report.retries += this.report.retries;
       report.served = this.report.served;
     };
