@@ -1,27 +1,31 @@
-/** The calls of one key that are under way, and how often the dependency denied it for good meanwhile. */
-interface Inquiries {
-  running: number;
-  denied: number;
-}
+import { RecentKeys } from "./recent-keys.ts";
+
+/** Keys whose last denial is remembered, at the most. */
+const MOST_KEYS = 1_000;
 
 /**
- * Which keys were denied for good while calls of them are under way: a call that began before the denial may end after
- * it, and must not bring back what was denied.
+ * Which keys the dependency denied for good: a call that began before the denial may end after it, and must not bring
+ * back what was denied. Nothing is held of the calls themselves, some of which never end.
  */
 export class Denials {
-  readonly #inquiries = new Map<string, Inquiries>();
+  /** The number of each key's last denial. */
+  readonly #last = new RecentKeys<number>(MOST_KEYS);
+  #count = 0;
+  /** Denials up to this number may have been of any key. */
+  #forgotten = 0;
 
-  /** A call begins. What is returned is to be told its end, once, and says whether nobody was denied since. */
-  watch(key: string): (isDenied: boolean) => boolean {
-    const inquiries = this.#inquiries.get(key) ?? { running: 0, denied: 0 };
-    const { denied } = inquiries;
-    this.#inquiries.set(key, inquiries);
-    inquiries.running++;
-    return (isDenied) => {
-      if (isDenied) inquiries.denied++;
-      inquiries.running--;
-      if (inquiries.running === 0) this.#inquiries.delete(key);
-      return inquiries.denied === denied;
-    };
+  /** Denials so far: what `denies` asks for of a call's beginning. */
+  get count(): number {
+    return this.#count;
+  }
+
+  add(key: string): void {
+    this.#count++;
+    this.#forgotten = this.#last.put(key, this.#count) ?? this.#forgotten;
+  }
+
+  /** Whether the key was denied after so many denials, or may have been. */
+  denies(key: string, count: number): boolean {
+    return count < this.#forgotten || (this.#last.get(key) ?? 0) > count;
   }
 }

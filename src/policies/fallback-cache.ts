@@ -30,7 +30,10 @@ export interface FallbackCacheOptions<V> {
    */
   readonly maxEntries?: number;
   /**
-   * Where the results are kept.
+   * Where the results are kept. Ages in a store are measured by the wall clock, which processes share; those of the
+   * last 1 000 keys that this process wrote by its monotonic clock, too. Any other entry seems younger by as much as
+   * the wall clock was set back since it was written, or is behind that of its writer, and is served that much longer:
+   * one from up to 5 s in the future as if it were new, one from further ahead never.
    * @default the memory of this process
    */
   readonly store?: CacheStore<V>;
@@ -41,7 +44,8 @@ export interface FallbackCacheOptions<V> {
   readonly storeLimitMs?: number;
   /**
    * Whether callers of one key share a call that is under way; `false` for no. A call that does not end is shared for
-   * `leaseMs` milliseconds, then another may begin.
+   * `leaseMs` milliseconds, then another may begin. A call with `idempotent: false` shares only calls of that kind, for
+   * any other may be repeated. Of more than 10 000 calls under way the oldest are shared no longer.
    * @default { leaseMs: 10_000 }
    */
   readonly singleFlight?: false | { readonly leaseMs: number };

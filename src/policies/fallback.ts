@@ -95,27 +95,27 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
     { next, scope }: { readonly next: Next<V>; readonly scope: Scope },
   ): Promise<V> {
     const { results } = cache;
-    const sinceMs = results.nowMs();
-    const end = this.#denials.watch(key);
+    const sinceMs = this.#host.clock.monotonicMs();
+    const denials = this.#denials.count;
     const outage = this.#outage.current;
     return followNext(
       next,
       scope,
       (value) => {
-        const isAllowed = end(false);
         const isOwn = (scope.report?.served ?? null) === null;
         if (isOwn && this.#isGood(cache, value, scope)) {
           this.#outage.succeeded(outage);
-          if (isAllowed) results.write(key, value, sinceMs, scope);
+          if (!this.#denials.denies(key, denials)) results.write(key, value, sinceMs, scope);
         }
         return value;
       },
       (thrown) => {
-        const isDenied = outageKind(thrown) === "permanent";
-        end(isDenied);
         this.#outage.failed(thrown);
-        // What the dependency now denies for good must not be served in its next outage.
-        if (isDenied) results.remove(key, scope);
+        if (outageKind(thrown) === "permanent") {
+          // What the dependency now denies for good must not be served in its next outage.
+          this.#denials.add(key);
+          results.remove(key, scope);
+        }
         return rejection(thrown);
       },
     );

@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Scope } from "./call-scope.ts";
 import type { PolicyHost } from "./policy-host.ts";
+import { RecentKeys } from "./recent-keys.ts";
 import { runTimed, type TimeLimit } from "./timed-call.ts";
 import { timeoutError } from "./timeout-error.ts";
 
@@ -31,68 +32,68 @@ export interface Found<V> {
 
 /** Last good results by key. */
 export interface ResultCache<V> {
-  /** The clock that ages are measured by: a reading to be handed to `write`. */
-  nowMs(): number;
   read(key: string, scope: Scope): Found<V> | undefined | Promise<Found<V> | undefined>;
-  /** `sinceMs` is the reading of the moment when the call began. */
+  /** `sinceMs` is when the call began, on the monotonic clock. */
   write(key: string, value: V, sinceMs: number, scope: Scope): void;
   remove(key: string, scope: Scope): void;
+}
+
+interface Kept<V> {
+  readonly value: V;
+  readonly sinceMs: number;
 }
 
 /** In memory: on the monotonic clock, with the key that was used longest ago let go first. */
 export class MemoryCache<V> implements ResultCache<V> {
   readonly #clock: Clock;
-  readonly #maxEntries: number;
-  /** The key used last comes last. */
-  readonly #entries = new Map<string, { readonly value: V; readonly sinceMs: number }>();
+  readonly #results: RecentKeys<Kept<V>>;
 
   constructor(clock: Clock, maxEntries: number) {
     this.#clock = clock;
-    this.#maxEntries = maxEntries;
-  }
-
-  nowMs(): number {
-    return this.#clock.monotonicMs();
+    this.#results = new RecentKeys(maxEntries);
   }
 
   read(key: string): Found<V> | undefined {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return undefined;
-    this.#touch(key, entry);
-    return { value: entry.value, ageMs: this.nowMs() - entry.sinceMs };
+    const kept = this.#results.get(key);
+    if (kept === undefined) return undefined;
+    this.#results.put(key, kept);
+    return { value: kept.value, ageMs: this.#clock.monotonicMs() - kept.sinceMs };
   }
 
   write(key: string, value: V, sinceMs: number): void {
-    const known = this.#entries.get(key);
+    const known = this.#results.get(key);
     // Two calls may end in the other order: the younger result stays.
     if (known !== undefined && known.sinceMs > sinceMs) return;
-    this.#touch(key, { value, sinceMs });
-    if (this.#entries.size <= this.#maxEntries) return;
-    for (const oldest of this.#entries.keys()) {
-      this.#entries.delete(oldest);
-      return;
-    }
+    this.#results.put(key, { value, sinceMs });
   }
 
   remove(key: string): void {
-    this.#entries.delete(key);
-  }
-
-  #touch(key: string, entry: { readonly value: V; readonly sinceMs: number }): void {
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
+    this.#results.delete(key);
   }
 }
 
 /** How far ahead of this process's wall clock an entry may be: clocks of several machines differ a little. */
 const CLOCK_SKEW_MS = 5_000;
 
-/** In a store of the user's: on the wall clock, which other processes share. */
+/** Keys that this process wrote last and knows the entries of by its monotonic clock. */
+const MOST_MARKS = 1_000;
+
+/** When the call began that brought an entry, on both clocks. */
+interface Mark {
+  readonly sinceMs: number;
+  readonly atMs: number;
+}
+
+/**
+ * In a store of the user's: on the wall clock, which other processes share. Entries that this process wrote itself are
+ * no younger than by the monotonic clock, and no older result follows them.
+ */
 export class StoredCache<V> implements ResultCache<V> {
   readonly #host: PolicyHost;
   readonly #store: CacheStore<V>;
   readonly #ttlMs: number;
   readonly #limit: TimeLimit;
+  readonly #marks = new RecentKeys<Mark>(MOST_MARKS);
 
   constructor(
     host: PolicyHost,
@@ -115,21 +116,13 @@ export class StoredCache<V> implements ResultCache<V> {
     };
   }
 
-  nowMs(): number {
-    return this.#host.epochMs();
-  }
-
   async read(key: string, scope: Scope): Promise<Found<V> | undefined> {
     try {
       const entry = await runTimed(this.#limit, () => this.#store.get(key), scope);
       if (entry === undefined || entry === null) return undefined;
-      const ageMs = this.nowMs() - checkedEntry(entry).atMs;
+      checkedEntry(entry);
       if ("gone" in entry) return undefined;
-      // Younger than now by more than clocks differ: its age cannot be known, so it is too old.
-      if (ageMs < -CLOCK_SKEW_MS) {
-        throw new RangeError(`cache.store.get must not return an entry from the future`);
-      }
-      return { value: entry.value, ageMs: Math.max(0, ageMs) };
+      return { value: entry.value, ageMs: this.#ageMs(key, entry.atMs) };
     } catch (thrown) {
       // Nobody waits for the answer to a call that its caller has ended.
       if (scope.signal?.aborted !== true) this.#host.failed("cache.store.get", thrown, scope);
@@ -137,18 +130,39 @@ export class StoredCache<V> implements ResultCache<V> {
     }
   }
 
-  write(key: string, value: V, atMs: number, scope: Scope): void {
+  write(key: string, value: V, sinceMs: number, scope: Scope): void {
+    const known = this.#marks.get(key);
+    // Two calls may end in the other order: the younger result stays.
+    if (known !== undefined && known.sinceMs > sinceMs) return;
+    const { clock } = this.#host;
+    const nowMs = this.#host.epochMs();
+    const atMs = Math.floor(nowMs - (clock.monotonicMs() - sinceMs));
+    this.#marks.put(key, { sinceMs, atMs });
     this.#send("cache.store.set", () => this.#store.set(key, { value, atMs }, this.#ttlMs), scope);
   }
 
   remove(key: string, scope: Scope): void {
     const store = this.#store;
+    this.#marks.delete(key);
     if (typeof store.delete === "function") {
       this.#send("cache.store.delete", () => store.delete?.(key), scope);
       return;
     }
-    const gone = { gone: true, atMs: this.nowMs() } as const;
+    const gone = { gone: true, atMs: this.#host.epochMs() } as const;
     this.#send("cache.store.set", () => store.set(key, gone, this.#ttlMs), scope);
+  }
+
+  #ageMs(key: string, atMs: number): number {
+    const wallMs = this.#host.epochMs() - atMs;
+    const mark = this.#marks.get(key);
+    if (mark?.atMs === atMs) {
+      return Math.max(wallMs, this.#host.clock.monotonicMs() - mark.sinceMs);
+    }
+    // Younger than now by more than clocks differ: its age cannot be known, so it is too old.
+    if (wallMs < -CLOCK_SKEW_MS) {
+      throw new RangeError("cache.store.get must not return an entry from the future");
+    }
+    return Math.max(0, wallMs);
   }
 
   /** Nobody waits for the store; its failure is told. */
@@ -162,12 +176,13 @@ export class StoredCache<V> implements ResultCache<V> {
   }
 }
 
-function checkedEntry<E>(entry: E & { readonly atMs?: unknown }): E {
+/** Refuses what no fallback wrote: a store holds what others put in it, too. */
+function checkedEntry(entry: { readonly atMs?: unknown }): void {
   const isEntry =
     typeof entry === "object" &&
     entry !== null &&
     Number.isFinite(entry.atMs) &&
     ("value" in entry || "gone" in entry);
-  if (isEntry) return entry;
+  if (isEntry) return;
   throw new TypeError("cache.store.get must return an entry that was given to set");
 }

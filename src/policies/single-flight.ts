@@ -13,6 +13,8 @@ import {
 /** One call that several callers wait for. */
 class Flight<T> {
   readonly startedMs: number;
+  /** Whether it may be made only once: no retry repeats it. */
+  readonly isOnce: boolean;
   readonly report: CallReport = { retries: 0, served: null };
   readonly #source: AbortSource | null;
   readonly #landing: Promise<T>;
@@ -22,6 +24,7 @@ class Flight<T> {
   /** `landed` is called once: when the call ends, or when nobody waits for it any more. */
   constructor(next: Next<T>, scope: Scope, { startedMs, landed }: FlightPlan<T>) {
     this.startedMs = startedMs;
+    this.isOnce = scope.idempotent === false;
     this.#landed = () => landed(this);
     // The signal of one caller must not end the call for the others: it has one of its own.
     this.#source = scope.signal === undefined ? null : platformAbort();
@@ -88,13 +91,17 @@ interface FlightPlan<T> {
   readonly landed: (flight: Flight<T>) => void;
 }
 
+/** Calls that may be shared at the same time, at the most. */
+const MOST_FLIGHTS = 10_000;
+
 /**
- * Lets callers of one key share a call that is under way. A call that does not end is shared only for a time: those
- * who come later begin another.
+ * Lets callers of one key share a call that is under way. A call that does not end is shared, and held, only for a
+ * time: those who come later begin another. A call that must not be made twice is not put into one that may be.
  */
 export class SingleFlight<T> {
   readonly #clock: Clock;
   readonly #leaseMs: number;
+  /** The one that began last comes last. */
   readonly #flights = new Map<string, Flight<T>>();
 
   /** With a lease of 0 nothing is shared. */
@@ -104,16 +111,27 @@ export class SingleFlight<T> {
   }
 
   run(key: string, next: Next<T>, scope: Scope): Promise<T> {
-    const startedMs = this.#clock.monotonicMs();
+    const nowMs = this.#clock.monotonicMs();
+    this.#letGo(nowMs);
     const known = this.#flights.get(key);
-    if (known !== undefined && startedMs - known.startedMs < this.#leaseMs) {
+    if (known !== undefined && (known.isOnce || scope.idempotent !== false)) {
       return known.join(scope);
     }
     const landed = (done: Flight<T>): void => {
       if (this.#flights.get(key) === done) this.#flights.delete(key);
     };
-    const flight = new Flight(next, scope, { startedMs, landed });
+    const flight = new Flight(next, scope, { startedMs: nowMs, landed });
+    this.#flights.delete(key);
     this.#flights.set(key, flight);
     return flight.join(scope);
+  }
+
+  /** Lets go of the calls whose lease is over, and of the oldest where there are too many. */
+  #letGo(nowMs: number): void {
+    for (const [key, { startedMs }] of this.#flights) {
+      const isHeld = nowMs - startedMs < this.#leaseMs;
+      if (isHeld && this.#flights.size < MOST_FLIGHTS) return;
+      this.#flights.delete(key);
+    }
   }
 }

@@ -3,14 +3,12 @@ import { expect, test, vi } from "vitest";
 import {
   bulkhead,
   type CacheEntry,
-  type CacheStore,
   CircuitBreaker,
   fallback,
   permanent,
   pipeline,
 } from "../../src/index.ts";
 import { deferred } from "../support/breaker.ts";
-import { START_AT_MS } from "../support/fake-clock.ts";
 import { networkError, type Surroundings, surroundings } from "../support/policies.ts";
 
 const reset = networkError("ECONNRESET");
@@ -229,16 +227,40 @@ test("maxEntries is 1 000 when none is given", async () => {
   await expect(policy.call(broken, { key: "1" })).resolves.toBe("1");
 });
 
-test("of two calls that end in the other order the younger result stays", async () => {
+test("of two calls that end in the other order the younger result stays, whatever holds the results", async () => {
+  for (const store of [undefined, new Map<string, CacheEntry<string>>()]) {
+    for (const singleFlight of [false, { leaseMs: 10 }] as const) {
+      const around = surroundings();
+      const policy = cached(around, {
+        maxAgeMs: 1_000,
+        key: "all",
+        singleFlight,
+        ...(store === undefined ? {} : { store }),
+      });
+      const first = deferred<string>();
+      const older = policy.call(() => first.promise);
+      await around.time.pass(10);
+      await policy.call(give("younger"));
+      first.resolve("older");
+      await older;
+      expect(await policy.execute(broken)).toMatchObject({ value: "younger", ageMs: 0 });
+    }
+  }
+});
+
+test("a call that outlives 1 000 denials of other keys brings nothing back, a later one does", async () => {
   const around = surroundings();
-  const policy = cached(around, { maxAgeMs: 1_000, key: "all", singleFlight: false });
-  const first = deferred<string>();
-  const older = policy.call(() => first.promise);
-  await around.time.pass(10);
-  await policy.call(give("younger"));
-  first.resolve("older");
-  await older;
-  await expect(policy.call(broken)).resolves.toBe("younger");
+  const policy = cached(around, { maxAgeMs: 1_000 });
+  const answer = deferred<string>();
+  const slow = policy.call(() => answer.promise, { key: "slow" });
+  for (let n = 0; n < 1_001; n++) {
+    await policy.execute(() => Promise.reject(permanent(new Error("no"))), { key: String(n) });
+  }
+  answer.resolve("old");
+  await slow;
+  await expect(policy.call(broken, { key: "slow" })).rejects.toBe(reset);
+  await policy.call(give("new"), { key: "slow" });
+  await expect(policy.call(broken, { key: "slow" })).resolves.toBe("new");
 });
 
 test("the least recently used key goes first, as a reference of it says", async () => {
@@ -265,130 +287,4 @@ test("the least recently used key goes first, as a reference of it says", async 
       },
     ),
   );
-});
-
-// Stores of the user's.
-
-test("store may be a Map: it is given the entry, its key and its time to live", async () => {
-  const around = surroundings();
-  const store = new Map<string, CacheEntry<string>>();
-  const set = vi.spyOn(store, "set");
-  const policy = cached(around, { maxAgeMs: 1_000, staleWhileOpenMs: 500, store });
-  await around.time.pass(10);
-  await policy.call(give("one"), { key: "eur" });
-  expect(set).toHaveBeenCalledWith("eur", { value: "one", atMs: START_AT_MS + 10 }, 1_500);
-  await around.time.pass(90);
-  expect(await policy.execute(broken, { key: "eur" })).toMatchObject({ value: "one", ageMs: 90 });
-});
-
-test("store may be asynchronous and shared by processes", async () => {
-  const held = new Map<string, string>();
-  const store: CacheStore<string> = {
-    get: async (key) => {
-      const text = held.get(key);
-      return text === undefined ? null : JSON.parse(text);
-    },
-    set: async (key, entry) => void held.set(key, JSON.stringify(entry)),
-  };
-  const around = surroundings();
-  await cached(around, { maxAgeMs: 1_000, store }).call(give("one"), { key: "eur" });
-  await around.time.pass(600);
-  const other = cached(around, { maxAgeMs: 1_000, store });
-  expect(await other.execute(broken, { key: "eur" })).toMatchObject({ value: "one", ageMs: 600 });
-  expect(around.time.pending).toBe(0);
-});
-
-test("a permanent error is remembered in a store without delete, and deletes in one with it", async () => {
-  const around = surroundings();
-  const gone = permanent(new Error("revoked"));
-  const held = new Map<string, CacheEntry<string>>();
-  const plain: CacheStore<string> = {
-    get: (key) => held.get(key),
-    set: (key, entry) => held.set(key, entry),
-  };
-  for (const store of [plain, new Map<string, CacheEntry<string>>()]) {
-    const policy = cached(around, { maxAgeMs: 1_000, store });
-    await policy.call(give("one"), { key: "eur" });
-    await policy.execute(() => Promise.reject(gone), { key: "eur" });
-    await expect(policy.call(broken, { key: "eur" })).rejects.toBe(reset);
-  }
-  expect(held.get("eur")).toEqual({ gone: true, atMs: START_AT_MS });
-});
-
-const failing = {
-  "throws at once": () => {
-    throw new Error("store is down");
-  },
-  rejects: () => Promise.reject(new Error("store is down")),
-};
-
-test.each(Object.entries(failing))(
-  "a store whose set %s harms no call and is told",
-  async (_, set) => {
-    const around = surroundings();
-    const policy = cached(around, { maxAgeMs: 1_000, store: { get: () => undefined, set } });
-    await expect(policy.call(give("one"), { key: "eur" })).resolves.toBe("one");
-    await around.time.pass(0);
-    expect(around.last("policy.callback_failed")).toMatchObject({
-      callback: "cache.store.set",
-      error: { message: "store is down" },
-    });
-  },
-);
-
-test.each(Object.entries(failing))(
-  "a store whose delete %s harms no call and is told",
-  async (_, remove) => {
-    const around = surroundings();
-    const store = { get: () => undefined, set: () => {}, delete: remove };
-    const policy = cached(around, { maxAgeMs: 1_000, store });
-    const gone = permanent(new Error("revoked"));
-    await expect(policy.call(() => Promise.reject(gone), { key: "eur" })).rejects.toBe(gone);
-    await around.time.pass(0);
-    expect(around.last("policy.callback_failed").callback).toBe("cache.store.delete");
-  },
-);
-
-test.each([
-  ...Object.entries(failing),
-  ["answers nonsense", () => 5],
-  ["answers an entry without a moment", () => ({ value: "one" })],
-  ["answers an entry without a value", () => ({ atMs: START_AT_MS })],
-  ["answers an entry from the future", () => ({ value: "one", atMs: START_AT_MS + 60_000 })],
-])("a store whose get %s has nothing to serve and is told", async (_, get) => {
-  const around = surroundings();
-  // The store is wrong on purpose.
-  const store = { get: get as () => undefined, set: () => {} };
-  const policy = cached(around, { maxAgeMs: 1_000, store });
-  await expect(policy.call(broken, { key: "eur" })).rejects.toBe(reset);
-  expect(around.last("policy.callback_failed").callback).toBe("cache.store.get");
-  expect(around.time.pending).toBe(0);
-});
-
-test("an entry that is a little ahead of this process's clock is as young as can be", async () => {
-  const around = surroundings();
-  const store = { get: () => ({ value: "one", atMs: START_AT_MS + 5_000 }), set: () => {} };
-  const policy = cached(around, { maxAgeMs: 1_000, store });
-  expect(await policy.execute(broken, { key: "eur" })).toMatchObject({ value: "one", ageMs: 0 });
-});
-
-test("storeLimitMs is how long the store may take: 1 000 ms when not given", async () => {
-  const around = surroundings();
-  const { time, last } = around;
-  const store: CacheStore<string> = { get: () => new Promise(() => {}), set: () => {} };
-  for (const [storeLimitMs, expected] of [
-    [50, 50],
-    [undefined, 1_000],
-  ] as const) {
-    const given = storeLimitMs === undefined ? {} : { storeLimitMs };
-    const policy = cached(around, { maxAgeMs: 1_000, store, ...given });
-    const startMs = time.nowMs;
-    await expect(time.until(policy.call(broken, { key: "eur" }))).rejects.toBe(reset);
-    expect(time.nowMs - startMs).toBe(expected);
-    expect(last("policy.callback_failed")).toMatchObject({
-      callback: "cache.store.get",
-      error: { name: "TimeoutError" },
-    });
-    expect(time.pending).toBe(0);
-  }
 });

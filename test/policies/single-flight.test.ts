@@ -1,8 +1,13 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import { fallback, pipeline, retry } from "../../src/index.ts";
 import { BOOM, deferred } from "../support/breaker.ts";
 import { listenersOf, networkError, type Surroundings, surroundings } from "../support/policies.ts";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
 
 type SingleFlight = false | { readonly leaseMs: number };
 
@@ -144,6 +149,49 @@ test("every caller's result has the attempts of the call that they shared", asyn
     expect(result).toMatchObject({ outcome: "ok", value: "one", attempts: 3 });
   }
   expect(calls).toBe(3);
+});
+
+test("a call that must not be made twice is not put into one that may be repeated", async () => {
+  const around = surroundings();
+  const policy = pipeline(shared(around), retry("rates", around.options));
+  const [repeated, once] = [vi.fn(() => Promise.reject(BOOM)), vi.fn(() => Promise.reject(BOOM))];
+  const results = [
+    policy.execute(repeated, { key: "eur" }),
+    policy.execute(once, { key: "eur", idempotent: false }),
+    policy.execute(once, { key: "eur", idempotent: false }),
+    policy.execute(repeated, { key: "eur" }),
+  ];
+  const attempts = await around.time.until(Promise.all(results));
+  expect(attempts.map((result) => result.attempts)).toEqual([3, 1, 1, 1]);
+  expect(repeated).toHaveBeenCalledTimes(3);
+  expect(once).toHaveBeenCalledTimes(1);
+});
+
+test("trap 40: calls that hang are held no longer than leaseMs, nor more than 10 000 of them", async () => {
+  const around = surroundings();
+  const weak: WeakRef<AbortSignal>[] = [];
+  const hang = (policy: ReturnType<typeof shared>, key: string) => {
+    const { signal } = new AbortController();
+    const fn = (own: AbortSignal) => {
+      weak.push(new WeakRef(own));
+      return new Promise<string>(() => {});
+    };
+    void policy.call(fn, { key, signal });
+  };
+  const brief = shared(around, { leaseMs: 100 });
+  for (let n = 0; n < 100; n++) hang(brief, String(n));
+  await around.time.pass(100);
+  await brief.call(async () => "one", { key: "eur" });
+  const patient = shared(around, { leaseMs: 1_000_000 });
+  for (let n = 0; n < 10_100; n++) hang(patient, String(n));
+  // What a WeakRef was made for lives until the end of the turn.
+  await around.time.pass(1);
+  collectGarbage();
+  const held = weak.map((ref) => ref.deref() !== undefined);
+  // The policies are still there.
+  for (const policy of [brief, patient]) await policy.call(async () => "one", { key: "usd" });
+  expect(held.slice(0, 100)).not.toContain(true);
+  expect(held.slice(100).filter(Boolean)).toHaveLength(10_000);
 });
 
 const event = fc.oneof(
