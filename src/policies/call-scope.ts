@@ -73,7 +73,8 @@ export type Next<T> = (scope: Scope) => T | PromiseLike<T>;
 export type Given<T> = (...args: never[]) => T | PromiseLike<T>;
 
 const KEYS = ["signal", "context", "key", "idempotent"];
-const LONGEST_KEY = 16_384;
+/** Characters of a key, at the most. */
+export const LONGEST_KEY = 16_384;
 
 /** Checks the options of one call; the context becomes a frozen copy, from which keys may have to be left out. */
 export function checkedScope(

@@ -1,4 +1,5 @@
 import type { Check } from "../events/check.ts";
+import { LONGEST_KEY } from "./call-scope.ts";
 import { checkedTimerMs, type PolicyHost } from "./policy-host.ts";
 import { type CacheStore, MemoryCache, type ResultCache, StoredCache } from "./result-cache.ts";
 
@@ -20,7 +21,8 @@ export interface FallbackCacheOptions<V> {
    */
   readonly key?: string;
   /**
-   * Whether a result is good enough to be kept. If it throws, the result is not kept.
+   * Whether a result is good enough to be kept. When it throws, or answers anything but `true` and `false`, the result
+   * is not kept and `policy.callback_failed` says so.
    * @default every result is
    */
   readonly keep?: (value: V) => boolean;
@@ -75,7 +77,6 @@ const CACHE_KEYS = [
 const DEFAULT_MAX_ENTRIES = 1_000;
 const DEFAULT_STORE_LIMIT_MS = 1_000;
 const DEFAULT_LEASE_MS = 10_000;
-const LONGEST_KEY = 16_384;
 
 /** Checks the options of a fallback's cache and makes it. */
 export function checkedCache<V>(
@@ -90,7 +91,7 @@ export function checkedCache<V>(
   const staleMs = check.durationMs("cache.staleWhileOpenMs", staleWhileOpenMs);
   if (key !== undefined) check.text("cache.key", key, LONGEST_KEY);
   if (keep !== undefined) check.function("cache.keep", keep);
-  const openAgeMs = maxAgeMs + staleMs;
+  const openAgeMs = Math.min(maxAgeMs + staleMs, Number.MAX_SAFE_INTEGER);
   return {
     results: checkedResults(check, host, options, openAgeMs),
     maxAgeMs,
@@ -121,7 +122,7 @@ function checkedResults<V>(
   check.function("cache.store.get", store.get);
   check.function("cache.store.set", store.set);
   const limitMs = checkedTimerMs(check, "cache.storeLimitMs", storeLimitMs);
-  return new StoredCache(host, store, { ttlMs, limitMs });
+  return new StoredCache(host, store, { ttlMs: Math.ceil(ttlMs), limitMs });
 }
 
 function checkedLease(
@@ -130,6 +131,9 @@ function checkedLease(
 ): number {
   if (singleFlight === undefined) return DEFAULT_LEASE_MS;
   if (singleFlight === false) return 0;
+  if (typeof singleFlight !== "object" || singleFlight === null) {
+    check.type("cache.singleFlight", "an object or false", singleFlight);
+  }
   check.object("cache.singleFlight", singleFlight);
   check.keys(singleFlight, ["leaseMs"], "cache.singleFlight.");
   return check.positiveMs("cache.singleFlight.leaseMs", singleFlight.leaseMs);

@@ -10,7 +10,7 @@ import { checkedPolicy, type PolicyOptions } from "./policy-host.ts";
  */
 export interface ServeOn {
   /**
-   * The call was refused by a breaker or a bulkhead.
+   * The call was refused by a breaker or a bulkhead; not by a breaker that a permanent error has forced open.
    * @default true
    */
   readonly refusal?: boolean;
@@ -20,7 +20,8 @@ export interface ServeOn {
    */
   readonly timeout?: boolean;
   /**
-   * The call threw: `true` for every error, `false` for none, or those that a function chooses.
+   * The call threw: `true` for every error, `false` for none, or those that a function chooses. When it throws, or
+   * answers anything but `true` and `false`, the default holds and `policy.callback_failed` says so.
    * @default those known to pass (broken connections, HTTP 408, 425, 429 and 5xx), and wrong certificates
    */
   readonly error?: boolean | ((error: unknown) => boolean);
@@ -106,10 +107,9 @@ export function checkedFallback<V>(
   return {
     serveRefusal: checkedSwitch(check, "serveOn.refusal", refusal),
     serveTimeout: checkedSwitch(check, "serveOn.timeout", timeout),
-    serveError:
-      error === undefined || typeof error === "function"
-        ? error
-        : checkedSwitch(check, "serveOn.error", error),
+    serveError: ["undefined", "boolean", "function"].includes(typeof error)
+      ? error
+      : check.type("serveOn.error", "true, false or a function", error),
     substitute: checkedSubstitute(check, given),
   };
 }

@@ -11,12 +11,16 @@ import {
   type FallbackOptions,
   type FallbackSettings,
 } from "./fallback-options.ts";
-import { isShutOut, Outage } from "./outage.ts";
+import { isDenied, isShutOut, Outage } from "./outage.ts";
 import { HOST, Policy, RUN } from "./policy.ts";
 import { labelOf, PolicyHost } from "./policy-host.ts";
 import type { Found } from "./result-cache.ts";
 import { SingleFlight } from "./single-flight.ts";
 import { unlessAborted } from "./unless-aborted.ts";
+import { answerTo, yesOrNo } from "./user-answer.ts";
+
+const KEEP = /* @__PURE__ */ yesOrNo("cache.keep");
+const SERVE_ON = /* @__PURE__ */ yesOrNo("serveOn.error");
 
 type ServeReason = "refusal" | "timeout" | "error";
 
@@ -123,12 +127,7 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
 
   #isGood({ keep }: CacheSettings<V>, value: V, scope: Scope): boolean {
     if (keep === undefined) return true;
-    try {
-      return Boolean(keep(value));
-    } catch (thrown) {
-      this.#host.failed("cache.keep", thrown, scope);
-      return false;
-    }
+    return answerTo(KEEP, () => keep(value), { host: this.#host, scope }) ?? false;
   }
 
   #rescue(thrown: unknown, scope: Scope, key: string | undefined): V | PromiseLike<V> {
@@ -152,7 +151,7 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
       case "permanent":
         return null;
       case "refused":
-        return serveRefusal ? "refusal" : null;
+        return serveRefusal && !isDenied(thrown) ? "refusal" : null;
       case "timeout":
         return serveTimeout ? "timeout" : null;
       case "unsent":
@@ -160,22 +159,12 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
       case "cancelled":
       case "unknown": {
         const passes = kind === "unsent" || kind === "transient";
-        return this.#isChosen(serveError ?? passes, thrown, scope) ? "error" : null;
+        const chosen =
+          typeof serveError === "function"
+            ? answerTo(SERVE_ON, () => serveError(thrown), { host: this.#host, scope })
+            : serveError;
+        return (chosen ?? passes) ? "error" : null;
       }
-    }
-  }
-
-  #isChosen(
-    chosen: boolean | ((error: unknown) => boolean),
-    thrown: unknown,
-    scope: Scope,
-  ): boolean {
-    if (typeof chosen === "boolean") return chosen;
-    try {
-      return Boolean(chosen(thrown));
-    } catch (failure) {
-      this.#host.failed("serveOn.error", failure, scope);
-      return false;
     }
   }
 

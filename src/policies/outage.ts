@@ -1,4 +1,4 @@
-import { refusalOf } from "./error-kind.ts";
+import { outageKind, refusalOf } from "./error-kind.ts";
 
 /**
  * Whether the dependency of a fallback is known to fail: since a breaker refused a call for that, until a call succeeds
@@ -30,4 +30,13 @@ export class Outage {
 export function isShutOut(thrown: unknown): boolean {
   const state = refusalOf(thrown)?.state;
   return state === "open" || state === "half_open" || state === "forced_open";
+}
+
+/**
+ * Whether a breaker refuses because a failure that is known to stay has forced it open: the first call failed with that
+ * failure itself, and so do those that it is the cause of.
+ */
+export function isDenied(thrown: unknown): boolean {
+  const refusal = refusalOf(thrown);
+  return refusal?.state === "forced_open" && outageKind(refusal.cause) === "permanent";
 }

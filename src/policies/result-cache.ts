@@ -18,7 +18,10 @@ export interface CacheStore<V> {
   get(
     key: string,
   ): CacheEntry<V> | null | undefined | PromiseLike<CacheEntry<V> | null | undefined>;
-  /** `ttlMs` is how long the entry can be of use; nobody waits for the answer. */
+  /**
+   * `ttlMs` is how long the entry can be of use, a whole number of milliseconds, at most `Number.MAX_SAFE_INTEGER`;
+   * nobody waits for the answer.
+   */
   set(key: string, entry: CacheEntry<V>, ttlMs: number): unknown;
   /** Without it, an entry is overwritten by one that says `gone`. */
   delete?(key: string): unknown;
@@ -100,7 +103,7 @@ export class StoredCache<V> implements ResultCache<V> {
     store: CacheStore<V>,
     { ttlMs, limitMs }: { readonly ttlMs: number; readonly limitMs: number },
   ) {
-    const { name: policy, timers } = host;
+    const { name: policy, clock, timers } = host;
     const facts = { policy, limitMs, abandoned: true, thrown: undefined };
     this.#host = host;
     this.#store = store;
@@ -108,6 +111,7 @@ export class StoredCache<V> implements ResultCache<V> {
     this.#limit = {
       limitMs,
       abandon: true,
+      clock,
       timers,
       expire: () => {
         const reason = timeoutError(facts);

@@ -175,7 +175,10 @@ test.each([
   [{ ...open, serveOn: { timeouts: true } }, 'unknown option "serveOn.timeouts"'],
   [{ ...open, serveOn: { refusal: 1 } }, "serveOn.refusal must be true or false, received 1"],
   [{ ...open, serveOn: { timeout: 1 } }, "serveOn.timeout must be true or false, received 1"],
-  [{ ...open, serveOn: { error: "all" } }, 'serveOn.error must be true or false, received "all"'],
+  [
+    { ...open, serveOn: { error: "all" } },
+    'serveOn.error must be true, false or a function, received "all"',
+  ],
   [{ fail: "closed", cache: 5 }, "cache must be an object, received 5"],
   [{ fail: "closed", cache: { maxAgeMs: 1, maxEntry: 5 } }, 'unknown option "cache.maxEntry"'],
   [
@@ -202,7 +205,7 @@ test.each([
   ],
   [
     { fail: "closed", cache: { maxAgeMs: 1, singleFlight: true } },
-    "cache.singleFlight must be an object, received true",
+    "cache.singleFlight must be an object or false, received true",
   ],
   [
     { fail: "closed", cache: { maxAgeMs: 1, singleFlight: { leaseMs: 0 } } },

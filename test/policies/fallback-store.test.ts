@@ -186,3 +186,17 @@ test("of the 1 000 keys written last this process knows the ages by itself, of o
   expect(await policy.execute(broken, { key: "0" })).toMatchObject({ ageMs: 1_000 });
   expect(await policy.execute(broken, { key: "1" })).toMatchObject({ ageMs: 4_000 });
 });
+
+test("ttlMs is a whole number that stores can take, whatever the ages are", async () => {
+  for (const [maxAgeMs, staleWhileOpenMs, ttlMs] of [
+    [0.5, 1_000, 1_001],
+    [Number.MAX_VALUE, Number.MAX_VALUE, Number.MAX_SAFE_INTEGER],
+  ] as const) {
+    const around = surroundings();
+    const set = vi.fn();
+    const store = { get: () => undefined, set };
+    const policy = cached(around, { maxAgeMs, staleWhileOpenMs, store });
+    await policy.call(give("one"), { key: "eur" });
+    expect(set).toHaveBeenCalledWith("eur", expect.anything(), ttlMs);
+  }
+});

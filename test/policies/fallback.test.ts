@@ -163,7 +163,7 @@ test("serveOn.error chooses the errors: all, or those of a function", async () =
   await expect(chosen.call(broken)).rejects.toBe(reset);
 });
 
-test("serveOn.error that throws serves nothing and is told", async () => {
+test("serveOn.error that throws is told, and the default holds", async () => {
   const { options, last } = surroundings();
   const error = () => {
     throw new Error("broken");
@@ -171,6 +171,7 @@ test("serveOn.error that throws serves nothing and is told", async () => {
   const policy = fallback("rates", { ...options, fail: "open", value: "none", serveOn: { error } });
   await expect(policy.call(fail)).rejects.toBe(BOOM);
   expect(last("policy.callback_failed").callback).toBe("serveOn.error");
+  await expect(policy.call(broken)).resolves.toBe("none");
 });
 
 test("a call that its caller ended is not served for", async () => {
@@ -218,4 +219,87 @@ test("a fallback inside a retry is the end of it, and a later attempt of its own
     value: "value",
     attempts: 2,
   });
+});
+
+// What the user's functions answer.
+
+const late = [
+  ["false", async () => false],
+  ["true", async () => true],
+  ["a rejection", () => Promise.reject(new Error("redis is down"))],
+] as const;
+
+test.each(late)(
+  "serveOn.error that promises %s is told, and the default holds",
+  async (_, error) => {
+    const { options, last } = surroundings();
+    const policy = fallback("rates", {
+      ...options,
+      fail: "open",
+      value: "none",
+      // Wrong on purpose, as JavaScript allows it.
+      serveOn: { error: error as unknown as () => boolean },
+    });
+    await expect(policy.call(broken)).resolves.toBe("none");
+    await expect(policy.call(fail)).rejects.toBe(BOOM);
+    expect(last("policy.callback_failed")).toMatchObject({
+      callback: "serveOn.error",
+      error: { message: "serveOn.error must answer true or false, received a promise" },
+    });
+  },
+);
+
+test.each(late)("keep that promises %s keeps nothing and is told", async (_, keep) => {
+  const { options, last } = surroundings();
+  const policy = fallback<string>("rates", {
+    ...options,
+    fail: "closed",
+    // Wrong on purpose, as JavaScript allows it.
+    cache: { maxAgeMs: 1_000, key: "all", keep: keep as unknown as () => boolean },
+  });
+  await policy.call(succeed);
+  expect(last("policy.callback_failed")).toMatchObject({
+    callback: "cache.keep",
+    error: { message: "cache.keep must answer true or false, received a promise" },
+  });
+  await expect(policy.call(broken)).rejects.toBe(reset);
+});
+
+// A failure that is known to stay.
+
+/** A breaker that a permanent failure forces open, with a fallback around it that has results of two keys. */
+async function denied() {
+  const around = surroundings();
+  const { time, options } = around;
+  const breaker = new CircuitBreaker("guarded", {
+    clock: time,
+    classify: (call) => (!call.ok && call.error === revoked ? "permanent" : undefined),
+  });
+  const cache = { maxAgeMs: 60_000, staleWhileOpenMs: 60_000 };
+  const cached = pipeline(
+    fallback<string>("rates", { ...options, fail: "closed", cache }),
+    breaker,
+  );
+  for (const key of ["a", "b"]) await cached.call(async () => `old ${key}`, { key });
+  const open = pipeline(fallback("rates", { ...options, fail: "open", value: "none" }), breaker);
+  return { ...around, breaker, cached, open };
+}
+const revoked = httpError(401);
+const revoke = (): Promise<never> => Promise.reject(revoked);
+
+test("a permanent error is not hidden once its breaker is forced open by it", async () => {
+  const { breaker, cached, open, told } = await denied();
+  await expect(cached.call(revoke, { key: "a" })).rejects.toBe(revoked);
+  expect(breaker.state).toBe("forced_open");
+  const refused = { name: "CircuitOpenError", cause: revoked };
+  await expect(cached.call(revoke, { key: "b" })).rejects.toMatchObject(refused);
+  await expect(open.call(revoke)).rejects.toMatchObject(refused);
+  expect(told()).not.toContain("fallback.served");
+});
+
+test("a breaker that an operator forces open is served for", async () => {
+  const { breaker, cached, open } = await denied();
+  breaker.forceOpen("maintenance");
+  await expect(cached.call(succeed, { key: "b" })).resolves.toBe("old b");
+  await expect(open.call(succeed)).resolves.toBe("none");
 });
