@@ -12,7 +12,7 @@ import {
   type FallbackSettings,
 } from "./fallback-options.ts";
 import { isDenied, isShutOut, Outage } from "./outage.ts";
-import { HOST, Policy, RUN } from "./policy.ts";
+import { HOST, NEEDS_KEY, Policy, RUN } from "./policy.ts";
 import { labelOf, PolicyHost } from "./policy-host.ts";
 import type { Found } from "./result-cache.ts";
 import { SingleFlight } from "./single-flight.ts";
@@ -41,6 +41,7 @@ interface Instead<V> {
 
 /** The policy that {@link fallback} makes. */
 export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
+  override readonly [NEEDS_KEY]: string | undefined;
   readonly #host: PolicyHost;
   readonly #settings: FallbackSettings<V>;
   readonly #cache: CacheSettings<V> | null;
@@ -50,6 +51,7 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
 
   constructor(host: PolicyHost, settings: FallbackSettings<V>, cache: CacheSettings<V> | null) {
     super();
+    this[NEEDS_KEY] = cache !== null && cache.key === undefined ? host.name : undefined;
     this.#host = host;
     this.#settings = settings;
     this.#cache = cache;
@@ -78,14 +80,8 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
     if (cache === null || flights === null) {
       return rescueNext(next, scope, (thrown) => this.#rescue(thrown, scope, undefined));
     }
-    const { key = cache.key } = scope;
-    if (key === undefined) {
-      return Promise.reject(
-        new TypeError(
-          `Cannot call fallback "${this.name}": key must be given with the call or as cache.key, received undefined`,
-        ),
-      );
-    }
+    // Without one the call was refused before it began.
+    const key = (scope.key ?? cache.key) as string;
     const live: Next<V> = (inner) => this.#live(cache, key, { next, scope: inner });
     return flights
       .run(key, live, scope)

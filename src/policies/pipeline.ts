@@ -1,7 +1,7 @@
 import { CircuitBreaker } from "../core/circuit-breaker.ts";
 import { Check } from "../events/check.ts";
 import type { HostSignal, Next, Scope } from "./call-scope.ts";
-import { type AnyPolicy, HOST, Policy, RUN } from "./policy.ts";
+import { type AnyPolicy, HOST, NEEDS_KEY, Policy, RUN } from "./policy.ts";
 import { type Surroundings, surroundingsOf } from "./surroundings.ts";
 
 /** What a pipeline is made of: policies, breakers and other pipelines. */
@@ -42,6 +42,7 @@ export class Pipeline<
   /** The names of its members, from the outermost. */
   readonly name: string;
   readonly [HOST]: Surroundings;
+  override readonly [NEEDS_KEY]: string | undefined;
   readonly #outermost: Step;
   /** From the innermost outwards. */
   readonly #others: readonly Step[];
@@ -50,6 +51,7 @@ export class Pipeline<
     super();
     this.name = [...new Set(members.map(({ name }) => name))].join(", ");
     this[HOST] = surroundingsOfAll(members);
+    this[NEEDS_KEY] = members.map(needOfKey).find((need) => need !== undefined);
     const [outermost, ...others] = members;
     this.#outermost = stepOf(outermost);
     this.#others = others.map(stepOf).reverse();
@@ -79,6 +81,9 @@ function surroundingsOfAll(members: Members): Surroundings {
       all.find(({ isUnheard }) => !isUnheard)?.failed(callback, thrown, scope),
   };
 }
+
+const needOfKey = (member: PipelineMember): string | undefined =>
+  member instanceof CircuitBreaker ? undefined : member[NEEDS_KEY];
 
 function stepOf(member: PipelineMember): Step {
   if (!(member instanceof CircuitBreaker)) return (next, scope) => member[RUN](next, scope);

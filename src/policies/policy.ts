@@ -19,6 +19,8 @@ import type { Surroundings } from "./surroundings.ts";
 export const RUN = Symbol("run");
 /** What surrounds a policy: the time, and those who listen. */
 export const HOST = Symbol("host");
+/** Whether calls must have a key: asked before the first policy has begun, so that none takes the slip for a failure. */
+export const NEEDS_KEY = Symbol("needs key");
 
 declare const traits: unique symbol;
 
@@ -35,6 +37,9 @@ export abstract class Policy<V = never, Taken = unknown, Args extends readonly u
   abstract readonly name: string;
   /** Whose clock `execute` measures with, and who tells what does not fit of a call's own options. */
   abstract readonly [HOST]: Surroundings;
+
+  /** The name of the fallback that no call without a key can pass; undefined when there is none. */
+  readonly [NEEDS_KEY]: string | undefined = undefined;
 
   /** Runs the rest of the call under the rule of this policy. */
   abstract [RUN]<T>(next: Next<T>, scope: Scope): Promise<T>;
@@ -64,7 +69,8 @@ export abstract class Policy<V = never, Taken = unknown, Args extends readonly u
 
   /**
    * Runs `fn` under the policy and describes how it ended instead of throwing: told apart by `outcome`.
-   * @throws {TypeError|RangeError} only when `fn` or an option is of the wrong type or outside its range
+   * @throws {TypeError|RangeError} only when `fn` or an option is of the wrong type or outside its range, or the key is
+   * missing that a fallback needs
    */
   execute<T extends Taken>(
     fn: (signal: HostSignal) => T | PromiseLike<T>,
@@ -98,11 +104,18 @@ export abstract class Policy<V = never, Taken = unknown, Args extends readonly u
   }
 
   #scopeOf(fn: unknown, options: PolicyCallOptions | undefined): Scope {
-    if (typeof fn === "function" && options === undefined) return PLAIN_SCOPE;
+    const keyed = this[NEEDS_KEY];
+    if (typeof fn === "function" && options === undefined && keyed === undefined) {
+      return PLAIN_SCOPE;
+    }
     const check = new Check(`call "${this.name}"`);
     check.function("fn", fn);
-    if (options === undefined) return PLAIN_SCOPE;
-    const { scope, leftOut } = checkedScope(check, options);
+    const { scope, leftOut } =
+      options === undefined ? { scope: PLAIN_SCOPE, leftOut: 0 } : checkedScope(check, options);
+    if (keyed !== undefined && scope.key === undefined) {
+      const unkeyed = new Check(`call fallback "${keyed}"`);
+      unkeyed.type("key", "given with the call or as cache.key", scope.key);
+    }
     if (leftOut > 0) {
       const tooLarge = new RangeError(`Cannot take the context: ${tooMany("context", leftOut)}`);
       this[HOST].failed("context", tooLarge, scope);

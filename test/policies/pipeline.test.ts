@@ -312,3 +312,24 @@ test("members act from the inside out, in whatever order they are given", async 
     ),
   );
 });
+
+test("a key that a fallback needs is asked for before anything begins: no policy takes the slip for a failure", async () => {
+  const { time, options, told } = surroundings();
+  const breaker = new CircuitBreaker("b", { clock: time, failureThreshold: 1 });
+  const cache = { maxAgeMs: 1_000 };
+  const policy = pipeline(
+    retry("r", options),
+    breaker,
+    pipeline(fallback<string>("rates", { ...options, fail: "closed", cache })),
+  );
+  const fn = vi.fn(async () => "value");
+  const refused =
+    'Cannot call fallback "rates": key must be given with the call or as cache.key, received undefined';
+  await expect(policy.call(fn)).rejects.toThrow(new TypeError(refused));
+  await expect(policy.call(fn, { context: { n: 1 } })).rejects.toThrow(refused);
+  await expect(policy.execute(fn)).rejects.toThrow(refused);
+  expect(fn).not.toHaveBeenCalled();
+  expect(breaker.stats.calls.error).toBe(0);
+  expect(told()).toEqual([]);
+  await expect(policy.call(fn, { key: "eur" })).resolves.toBe("value");
+});
