@@ -127,10 +127,13 @@ export function invoke<T>(fn: Given<T>, { signal }: Scope): T | PromiseLike<T> {
   return signal === undefined ? fn() : fn(signal as never);
 }
 
-/** Runs the next step; a throw at once is a rejection. */
-function start<T>(next: Next<T>, scope: Scope): Promise<T> {
+/** Runs a function; a throw at once is a rejection. */
+function start<T, A extends readonly unknown[]>(
+  fn: (...given: A) => T | PromiseLike<T>,
+  ...given: A
+): Promise<T> {
   try {
-    return promised(next(scope));
+    return promised(fn(...given));
   } catch (thrown) {
     return Promise.reject(thrown);
   }
@@ -160,11 +163,5 @@ export function rescue<T, E>(
   fn: Given<T>,
   onThrow: (thrown: unknown) => E | PromiseLike<E>,
 ): Promise<T | E> {
-  let returned: Promise<T>;
-  try {
-    returned = promised(fn());
-  } catch (thrown) {
-    returned = Promise.reject(thrown);
-  }
-  return returned.then(undefined, onThrow);
+  return start(fn).then(undefined, onThrow);
 }
