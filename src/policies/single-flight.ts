@@ -63,6 +63,8 @@ class Flight<T> {
       };
       const end = (): void => signal?.removeEventListener("abort", leave);
       signal?.addEventListener("abort", leave);
+      // The call itself may have ended it.
+      if (signal?.aborted === true) leave();
       this.#landing.then(
         (value) => {
           end();

@@ -13,6 +13,7 @@ export function unlessAborted<T>(promise: Promise<T>, signal: HostSignal | undef
       reject(signal.reason);
     };
     signal.addEventListener("abort", abort);
+    if (signal.aborted) abort();
     promise.finally(end).then(resolve, reject);
   });
 }

@@ -101,6 +101,24 @@ test("a call ended on its way to the fallback is not made", async () => {
   expect(told()).not.toContain("fallback.served");
 });
 
+test("what a call's own functions end is ended at once, though they hang", async () => {
+  const { options, told } = surroundings();
+  const cache = { maxAgeMs: 1_000, key: "all" };
+  const caller = () => new AbortController();
+  const [first, second] = [caller(), caller()];
+  const hang = (ends: AbortController) => () => {
+    ends.abort("gone");
+    return new Promise<string>(() => {});
+  };
+  const run = hang(first);
+  const made = fallback<string>("rates", { ...options, fail: "open", run });
+  await expect(made.call(broken, { signal: first.signal })).rejects.toBe("gone");
+  const shared = fallback<string>("rates", { ...options, fail: "closed", cache });
+  await expect(shared.call(hang(second), { signal: second.signal })).rejects.toBe("gone");
+  for (const { signal } of [first, second]) expect(listenersOf(signal)).toBe(0);
+  expect(told()).toEqual([]);
+});
+
 test("a timeout around the fallback bounds run", async () => {
   const { time, options, told } = surroundings();
   const policy = pipeline(

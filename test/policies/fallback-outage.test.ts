@@ -90,6 +90,23 @@ test("a call that began before the outage does not end it, however well it ends"
   await expect(policy.call(down, { key: "a" })).resolves.toBe("old");
 });
 
+test("a call that began in an outage that is over does not end the next one", async () => {
+  const { time, breaker, policy } = guarded({ halfOpen: { maxProbes: 2 } });
+  await policy.call(give("old"), { key: "a" });
+  breaker.forceOpen("the first outage", { forMs: 1_000 });
+  await policy.execute(give("refused"), { key: "a" });
+  await time.pass(1_000);
+  const before = deferred<string>();
+  const slow = policy.call(() => before.promise, { key: "b" });
+  await policy.call(give("well"), { key: "c" });
+  breaker.forceOpen("the second outage", { forMs: 1_000 });
+  await policy.execute(give("refused"), { key: "a" });
+  before.resolve("late");
+  await slow;
+  await time.pass(1_000);
+  await expect(policy.call(down, { key: "a" })).resolves.toBe("old");
+});
+
 test("a value that keep turns down is no end of the outage", async () => {
   const { time, breaker, options } = guarded();
   const policy = pipeline(
