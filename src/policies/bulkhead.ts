@@ -167,6 +167,8 @@ export class Bulkhead extends Policy {
   };
 
   #refuse({ context }: Scope): Error {
+    // Calls that hang in all places may have tripped it: that shows, and refuses those who wait, before this refusal.
+    this.#breaker.catchUp();
     return refuseBeside(this.#breaker, { reason: "bulkhead" }, context);
   }
 }

@@ -134,7 +134,6 @@ function checkedLease(
   if (typeof singleFlight !== "object" || singleFlight === null) {
     check.type("cache.singleFlight", "an object or false", singleFlight);
   }
-  check.object("cache.singleFlight", singleFlight);
   check.keys(singleFlight, ["leaseMs"], "cache.singleFlight.");
   return check.positiveMs("cache.singleFlight.leaseMs", singleFlight.leaseMs);
 }

@@ -47,6 +47,25 @@ test.each(opens)(
   },
 );
 
+test("calls that hang trip the breaker, and those who wait behind them are refused", async () => {
+  const time = new VirtualTime();
+  const breaker = new CircuitBreaker("db", {
+    clock: time,
+    failureThreshold: 3,
+    latencyTripMs: 100,
+    inFlight: true,
+  });
+  const queue = { limit: 5, maxWaitMs: 5_000 };
+  const places = bulkhead(breaker, { limit: 3, queue, clock: time, timers: time });
+  const policy = pipeline(places, breaker);
+  for (let n = 0; n < 3; n++) void policy.execute(() => new Promise(() => {}));
+  const waiting = policy.execute(succeed);
+  await time.pass(101);
+  expect(await policy.execute(succeed)).toMatchObject({ error: { state: "open" } });
+  expect(await waiting).toMatchObject({ reason: "bulkhead", error: { state: "open" } });
+  expect(time).toMatchObject({ nowMs: 101, pending: 0 });
+});
+
 test("a probe that fails refuses those who wait for a place behind it", async () => {
   const { time, places, held, hold, breaker } = limited({
     limit: 1,

@@ -41,6 +41,7 @@ test("staleWhileOpenMs holds for the probes of the outage, too, whatever they fa
     retry("identity", {
       ...options,
       attempts: 2,
+      random: () => 0.5,
       maxRetryAfterMs: 0,
       budget: ratioBudget({ ratio: 0.1 }),
     }),
@@ -52,16 +53,17 @@ test("staleWhileOpenMs holds for the probes of the outage, too, whatever they fa
     served++;
   });
   await policy.call(give("good"), { key: "t" });
-  for (let n = 0; time.nowMs < 60_000; n++) {
+  let calls = 0;
+  for (; time.nowMs < 60_000; calls++) {
     await time.pass(100);
-    const hangs = breaker.state !== "closed" && n % 3 === 0;
+    const hangs = breaker.state !== "closed" && calls % 3 === 0;
     const fn = hangs ? () => new Promise<string>(() => {}) : down;
     const result = await time.until(policy.execute(fn, { key: "t" }));
     expect(result).toMatchObject({ outcome: "fallback", value: "good" });
   }
-  expect(served).toBeGreaterThan(300);
-  expect(breaker.stats.probes.error).toBeGreaterThan(20);
-  expect(breaker.stats.probes.latency).toBeGreaterThan(5);
+  expect(served).toBe(calls);
+  expect(breaker.stats.probes.error).toBeGreaterThan(10);
+  expect(breaker.stats.probes.latency).toBeGreaterThan(3);
 });
 
 test("staleWhileOpenMs ends with the outage: a call that succeeds ends it for every key", async () => {
