@@ -168,7 +168,7 @@ export class RetryRun<T> implements Asking {
     return answerTo(SHOULD_RETRY_RESULT, ask, this) === true;
   }
 
-  /** The wait that was asked for; null when none was, undefined when no wait would help. */
+  /** The wait that was asked for; null when none was, undefined when the refusal is not waited for. */
   #askedMs(held: unknown, kind: ErrorKind): number | null | undefined {
     const refusal = kind === "refused" ? refusalOf(held) : undefined;
     if (refusal === undefined) return readRetryAfter(held, this.host.epochMs()) ?? null;
