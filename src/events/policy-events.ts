@@ -49,7 +49,7 @@ export const POLICY_EVENTS = {
       context,
       reason: field.word(
         GIVE_UP_REASONS,
-        "The error is permanent; the call may have been done and must not be done twice; its caller gave up; no attempts are left; no time is left, by a limit of its own or one around it; the wait asked for is too long; the breaker is forced open without an end, or passes only a share of the calls; the retry budget is empty",
+        "The error is permanent; the call may have been done and must not be done twice; its caller gave up; no attempts are left; no time is left, by a limit of its own or one around it; the wait asked for is too long; a refusal that is not waited for, because the breaker is forced open without an end or passes only a share of the calls, or because `maxRetryAfterMs` is 0; the retry budget is empty",
       ),
       attempts: field.count("Attempts that were made"),
       elapsedMs: field.nullable(

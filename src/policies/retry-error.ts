@@ -24,7 +24,7 @@ const WHY: Readonly<Record<GiveUpReason, string>> = {
   attempts: "no attempts are left",
   time: "no time is left",
   retry_after: "the wait asked for is too long",
-  refused: "no wait would end the refusal",
+  refused: "the refusal is not waited for",
   budget: "the retry budget is empty",
 };
 

@@ -28,11 +28,11 @@ interface Wait {
 }
 
 /** The attempts of one call. */
-export class RetryRun<T> {
-  readonly #host: PolicyHost;
+export class RetryRun<T> implements Asking {
+  readonly host: PolicyHost;
   readonly #settings: RetrySettings;
   readonly #next: Next<T>;
-  readonly #scope: Scope;
+  readonly scope: Scope;
   /** NaN when nothing needed the time at the start. */
   readonly #startMs: number;
   #attempts = 1;
@@ -48,15 +48,15 @@ export class RetryRun<T> {
     { host, settings }: { host: PolicyHost; settings: RetrySettings },
     call: { readonly next: Next<T>; readonly scope: Scope; readonly startMs: number },
   ) {
-    this.#host = host;
+    this.host = host;
     this.#settings = settings;
     this.#next = call.next;
-    this.#scope = call.scope;
+    this.scope = call.scope;
     this.#startMs = call.startMs;
   }
 
   attempt(): Promise<T> {
-    return followNext(this.#next, this.#scope, this.onValue, this.onThrow);
+    return followNext(this.#next, this.scope, this.onValue, this.onThrow);
   }
 
   readonly onValue = (value: T): T | PromiseLike<T> => {
@@ -64,7 +64,7 @@ export class RetryRun<T> {
     if (this.#wantsMore(value)) return this.#decide({ threw: false, held: value });
     const { budget } = this.#settings;
     if (budget !== undefined) {
-      notify("budget.succeed", () => budget.succeed(this.#withdrawn), this.#asking());
+      notify("budget.succeed", () => budget.succeed(this.#withdrawn), this);
     }
     return value;
   };
@@ -86,7 +86,7 @@ export class RetryRun<T> {
     if (reason === "permanent" || reason === "not_idempotent" || reason === "aborted") {
       return thrown;
     }
-    const { name: policy } = this.#host;
+    const { name: policy } = this.host;
     return retryError({ policy, reason, ...this.#summary(), cause: thrown });
   }
 
@@ -96,16 +96,16 @@ export class RetryRun<T> {
     this.#lastThrown = failure.threw ? { value: failure.held } : undefined;
     this.#previousMs = wait.backoffMs;
     this.#tellAttempt(wait, failure);
-    return sleep(this.#host.timers, wait.delayMs, this.#scope.signal).then(
+    return sleep(this.host.timers, wait.delayMs, this.scope.signal).then(
       () => {
         // Timers may be late: the process was busy, or asleep.
-        if (remainingMs(this.#scope) <= 0) {
+        if (remainingMs(this.scope) <= 0) {
           this.#giveBack();
           return this.#stop("time", failure);
         }
         cancelUnread(failure.threw ? undefined : failure.held);
         this.#attempts++;
-        const { report } = this.#scope;
+        const { report } = this.scope;
         if (report !== undefined) report.retries++;
         return this.attempt();
       },
@@ -122,7 +122,7 @@ export class RetryRun<T> {
   #giveBack(): void {
     const { budget } = this.#settings;
     if (budget?.giveBack === undefined) return;
-    notify("budget.giveBack", () => budget.giveBack?.(this.#withdrawn), this.#asking());
+    notify("budget.giveBack", () => budget.giveBack?.(this.#withdrawn), this);
   }
 
   /** Ends the call with what its last attempt gave. */
@@ -135,7 +135,7 @@ export class RetryRun<T> {
   /** The wait before another attempt, or why there is none. */
   #judge({ threw, held }: Failure<T>): Wait | GiveUpReason {
     const { attempts, maxRetryAfterMs, idempotent } = this.#settings;
-    const { signal, idempotent: asked = idempotent } = this.#scope;
+    const { signal, idempotent: asked = idempotent } = this.scope;
     if (signal?.aborted === true) return "aborted";
     const kind = errorKind(held);
     if (threw && this.#isFinal(held, kind)) return "permanent";
@@ -147,7 +147,7 @@ export class RetryRun<T> {
     const backoffMs = this.#backoffMs();
     // Backoff on top of it: callers that were told the same moment must not all come at that moment.
     const delayMs = Math.min(LONGEST_TIMER_MS, (retryAfterMs ?? 0) + backoffMs);
-    if (delayMs >= remainingMs(this.#scope)) return "time";
+    if (delayMs >= remainingMs(this.scope)) return "time";
     return this.#withdraw(kind) ? { delayMs, backoffMs, retryAfterMs } : "budget";
   }
 
@@ -155,7 +155,7 @@ export class RetryRun<T> {
     const { shouldRetry } = this.#settings;
     if (shouldRetry !== undefined && !isMarked(thrown)) {
       const ask = () => shouldRetry(thrown, this.#attempts);
-      const answer = answerTo(SHOULD_RETRY, ask, this.#asking());
+      const answer = answerTo(SHOULD_RETRY, ask, this);
       if (answer !== undefined) return !answer;
     }
     return kind === "permanent" || kind === "cancelled";
@@ -165,13 +165,13 @@ export class RetryRun<T> {
     const { shouldRetryResult } = this.#settings;
     if (shouldRetryResult === undefined) return false;
     const ask = () => shouldRetryResult(value, this.#attempts);
-    return answerTo(SHOULD_RETRY_RESULT, ask, this.#asking()) === true;
+    return answerTo(SHOULD_RETRY_RESULT, ask, this) === true;
   }
 
-  /** The wait that was asked for; null when none was, undefined when no wait would help. */
+  /** The wait that was asked for; null when none was, undefined when the refusal is not waited for. */
   #askedMs(held: unknown, kind: ErrorKind): number | null | undefined {
     const refusal = kind === "refused" ? refusalOf(held) : undefined;
-    if (refusal === undefined) return readRetryAfter(held, this.#host.epochMs()) ?? null;
+    if (refusal === undefined) return readRetryAfter(held, this.host.epochMs()) ?? null;
     const { reason, retryAfterMs } = refusal;
     // What passes only a share of the calls would pass more of them if those that it sorted out came again.
     if (reason === "degraded" || reason === "ramping") return undefined;
@@ -182,13 +182,10 @@ export class RetryRun<T> {
 
   #backoffMs(): number {
     const retry = this.#attempts;
-    const random = (): number => this.#host.chance();
+    const random = (): number => this.host.chance();
     const { backoff } = this.#settings;
     const ask = () => backoff(retry, random, this.#previousMs);
-    return (
-      answerTo(BACKOFF, ask, this.#asking()) ??
-      exponentialBackoff()(retry, random, this.#previousMs)
-    );
+    return answerTo(BACKOFF, ask, this) ?? exponentialBackoff()(retry, random, this.#previousMs);
   }
 
   /** A budget that fails lets nothing through: it is there to keep load away. */
@@ -196,7 +193,7 @@ export class RetryRun<T> {
     const { budget } = this.#settings;
     if (budget === undefined) return true;
     const ask = () => budget.withdraw(kind === "timeout");
-    const cost = answerTo(WITHDRAW, ask, this.#asking()) ?? null;
+    const cost = answerTo(WITHDRAW, ask, this) ?? null;
     if (cost === null) return false;
     this.#withdrawn = cost;
     return true;
@@ -204,7 +201,7 @@ export class RetryRun<T> {
 
   #elapsedMs(): number | null {
     const startMs = this.#startMs;
-    return Number.isNaN(startMs) ? null : Math.max(0, this.#host.clock.monotonicMs() - startMs);
+    return Number.isNaN(startMs) ? null : Math.max(0, this.host.clock.monotonicMs() - startMs);
   }
 
   #summary(): { readonly attempts: number; readonly elapsedMs: number | null } {
@@ -212,25 +209,20 @@ export class RetryRun<T> {
   }
 
   #tellAttempt({ delayMs, retryAfterMs }: Wait, failure: Failure<T>): void {
-    const host = this.#host;
+    const host = this.host;
     if (!host.hears("retry.attempt")) return;
     const { attempts } = this.#settings;
     const fields = { attempt: this.#attempts + 1, attempts, delayMs, retryAfterMs };
-    host.tell("retry.attempt", this.#scope, { ...fields, ...described(failure) });
+    host.tell("retry.attempt", this.scope, { ...fields, ...described(failure) });
   }
 
   #tellGiveUp(reason: GiveUpReason, failure: Failure<T>): void {
-    const host = this.#host;
+    const host = this.host;
     if (!host.hears("retry.give_up")) return;
     // A time limit around the call aborts its signal as its caller does.
-    const isLate = reason === "aborted" && outcomeOfAbort(this.#scope.signal) === "latency";
+    const isLate = reason === "aborted" && outcomeOfAbort(this.scope.signal) === "latency";
     const fields = { reason: isLate ? "time" : reason, ...this.#summary() } as const;
-    host.tell("retry.give_up", this.#scope, { ...fields, ...described(failure) });
-  }
-
-  /** Who hears that something the user gave failed. */
-  #asking(): Asking {
-    return { host: this.#host, scope: this.#scope };
+    host.tell("retry.give_up", this.scope, { ...fields, ...described(failure) });
   }
 }
 

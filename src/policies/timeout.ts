@@ -69,7 +69,8 @@ export class Timeout extends Policy<never, unknown, [signal: HostSignal]> {
 /**
  * Limits the time of a call. Each call has an abort controller of its own, whose signal `fn` receives and which also
  * follows the caller's signal. At the limit the signal is aborted and the call rejects with a {@link TimeoutError},
- * which a breaker around it counts as `latency`. Inside a retry it limits each attempt, around it all of them.
+ * which a breaker around it counts as `latency`, and so does a breaker inside it, whatever the call throws then. Inside a
+ * retry it limits each attempt; around it all of them, and a wait that would not end before the limit is not begun.
  *
  * @throws {TypeError|RangeError} when an option is of the wrong type or outside its range
  * @example

@@ -49,12 +49,13 @@ export function answerTo<A>(
 
 /** Calls a function of the user's that answers nothing. When it throws, now or by a promise, that is told. */
 export function notify(callback: string, call: () => unknown, { host, scope }: Asking): void {
-  const failed = (thrown: unknown): void => host.failed(callback, thrown, scope);
   try {
     // Declared void, which an async function satisfies: its rejection must not end the process.
     const returned = call();
-    if (returned instanceof Promise) returned.catch(failed);
+    if (returned instanceof Promise) {
+      returned.catch((thrown) => host.failed(callback, thrown, scope));
+    }
   } catch (thrown) {
-    failed(thrown);
+    host.failed(callback, thrown, scope);
   }
 }
