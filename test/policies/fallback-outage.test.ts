@@ -42,7 +42,6 @@ test("staleWhileOpenMs holds for the probes of the outage, too, whatever they fa
     retry("identity", {
       ...options,
       attempts: 2,
-      random: () => 0.5,
       maxRetryAfterMs: 0,
       // Spread as by chance, but the same in every run: the waits decide how many calls there are.
       random: () => (drawn++ * 0.381966) % 1,
