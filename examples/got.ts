@@ -3,7 +3,8 @@ import { classifyHttp } from "../src/http/index.ts";
 import { CircuitBreaker, isCircuitOpenError } from "../src/index.ts";
 import { fakeServer } from "./fake-server.ts";
 
-// got retries by itself, inside of the breaker's one call: turned off, so that each attempt is counted.
+// got retries by itself, inside of the breaker's one call: turned off, so that each attempt is counted. A request that its
+// `signal` ended counts as cancelled, one that took longer than its `timeout` as latency.
 
 let status = 200;
 const server = await fakeServer((_, response) => {

@@ -189,6 +189,10 @@ class Guard<I, O extends object, R extends FetchResponse> {
   #answered(call: HttpCall, response: R, method: string): void {
     try {
       const { status } = response;
+      if (status === REFUSED && refusals.has(response)) {
+        call.refusedHere(refusals.get(response));
+        return;
+      }
       const body = mayHaveBody(method, status) && hasBody(response);
       if (!call.answered(status, response, body)) return;
       if (guardBody(response, call)) {
@@ -242,13 +246,19 @@ function discard(response: FetchResponse | undefined): void {
   if (body instanceof ReadableStream) body.cancel().catch(() => {});
 }
 
+const REFUSED = 503;
+/** The answers that stand in for refused requests, with what refused: a guard around takes them for what they are. */
+const refusals = new WeakMap<object, unknown>();
+
 /** The answer that stands in for a refused request; whatever else was thrown stays thrown. */
 function answerOf<R>(error: unknown): R {
   const answer = answerRefusal(error, ANSWER);
   if (answer === undefined) throw error;
   const { body, status, headers } = answer;
+  const response = new Response(body, { status, headers });
+  refusals.set(response, error);
   // The host's `Response` is what its `fetch` gives.
-  return new Response(body, { status, headers }) as unknown as R;
+  return response as unknown as R;
 }
 
 /**

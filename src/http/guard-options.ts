@@ -72,6 +72,8 @@ export interface HttpGuardSettings extends HttpCallSettings {
   /** The one for all requests; undefined when `breakers` has them by name. */
   readonly breaker: CircuitBreaker | undefined;
   readonly breakers: BreakerSource & Iterable<CircuitBreaker>;
+  /** By what other guards have the same breakers: the breaker or the registry that was given. */
+  readonly shared: object;
   readonly routes: RouteNames;
   readonly nameOf: HttpGuardOptions["nameOf"];
   readonly bodyLeaseMs: number;
@@ -103,12 +105,14 @@ export function checkedHttpGuard(check: Check, options: HttpGuardOptions): HttpG
     if (nameOf !== undefined) check.type("nameOf", "left out where breaker is given", nameOf);
   }
   if (classify !== undefined) check.function("classify", classify);
+  const breakers = checkedBreakers(check, options);
   check.object("clock", clock);
   check.function("clock.monotonicMs", clock.monotonicMs);
   check.function("clock.epochMs", clock.epochMs);
   return {
     breaker,
-    breakers: checkedBreakers(check, options),
+    breakers,
+    shared: breaker ?? options.registry ?? breakers,
     routes: new RouteNames(check, routes),
     nameOf,
     classify,

@@ -22,7 +22,7 @@ export class HttpGuard {
 
   constructor(settings: HttpGuardSettings) {
     this.#settings = settings;
-    this.#bodies = new OpenBodies(settings.bodyLeaseMs);
+    this.#bodies = new OpenBodies(settings.bodyLeaseMs, settings.clock, settings.shared);
   }
 
   get breakers(): Iterable<CircuitBreaker> {
@@ -32,7 +32,7 @@ export class HttpGuard {
   /** Asks the breaker of a request; null when there is none to ask, because its address has no host. */
   begin(request: RequestGiven): HttpCall | CircuitOpenError | null {
     const settings = this.#settings;
-    if (this.#bodies.waiting) this.#bodies.sweep(settings.clock.monotonicMs());
+    this.#bodies.sweep();
     let failed: { readonly thrown: unknown } | null = null;
     let breaker = settings.breaker;
     if (breaker === undefined) {

@@ -36,6 +36,8 @@ export interface Judged {
 }
 
 const TOO_MANY_REQUESTS = 429;
+const FIRST_REDIRECT = 300;
+const FIRST_CLIENT_ERROR = 400;
 const FIRST_SERVER_ERROR = 500;
 /** The longest that a dependency may ask to be left alone, unless the user says otherwise. */
 export const DEFAULT_MAX_RETRY_AFTER_MS = 300_000;
@@ -111,7 +113,8 @@ function wasRefusedHere(error: unknown, isAsked: boolean): boolean {
 /**
  * The `classify` of a breaker around a client of HTTP that is no `fetch` (axios, got, an SDK): by the status in what it
  * returned or threw (`status`, `statusCode`, or those of its `response`), with the rules of `guardFetch` and its
- * `Retry-After`, of which it takes at most 300 s. What has no status is left to the defaults.
+ * `Retry-After`, of which it takes at most 300 s. A time limit of the client's own is `latency`, what its own signal ended is
+ * `cancelled`, and a body that broke off behind a good status is an error. What has no status is left to the defaults.
  *
  * @example
  * const breaker = new CircuitBreaker("orders", { classify: classifyHttp });
@@ -119,14 +122,46 @@ function wasRefusedHere(error: unknown, isAsked: boolean): boolean {
  */
 export const classifyHttp: Classify = (call) => {
   const held = call.ok ? call.value : call.error;
+  const ended = call.ok ? undefined : outcomeOfEnd(held);
+  if (ended !== undefined) return ended;
   const status = statusOf(held) ?? statusOf(propertyOf(held, "response"));
   if (status === undefined) return undefined;
   const outcome = outcomeOfStatus(status);
-  if (outcome === "success") return outcome;
+  if (outcome === "success") return !call.ok && brokeOff(held, status) ? undefined : outcome;
   const askedMs = askedOf(held, platformClock.epochMs());
   if (askedMs === null) return outcome;
   return { outcome, retryAfterMs: Math.min(askedMs, DEFAULT_MAX_RETRY_AFTER_MS) };
 };
+
+/** What a call counts as that the client ended by itself; undefined when it did not. */
+function outcomeOfEnd(error: unknown): Outcome | undefined {
+  const kind = errorKind(error);
+  if (kind === "timeout" || isTimeoutOfAxios(error)) return "latency";
+  if (kind !== "cancelled") return undefined;
+  const signal =
+    propertyOf(propertyOf(error, "config"), "signal") ??
+    propertyOf(propertyOf(error, "options"), "signal");
+  // That of axios, or of got: it is read as one that may be none.
+  return outcomeOfAbort(signal as CancelSignal | undefined) ?? "cancelled";
+}
+
+/** Its time limit has the codes of broken connections, too, and a text that may be the user's. */
+function isTimeoutOfAxios(error: unknown): boolean {
+  if (propertyOf(error, "name") !== "AxiosError") return false;
+  const code = propertyOf(error, "code");
+  if (code !== "ECONNABORTED" && code !== "ETIMEDOUT") return false;
+  const message = String(propertyOf(error, "message"));
+  const own = propertyOf(propertyOf(error, "config"), "timeoutErrorMessage");
+  return message === own || /^timeout (of \d+ms )?exceeded$/.test(message);
+}
+
+/** Whether a client failed after a good status, and not for what the whole body says. */
+function brokeOff(error: unknown, status: number): boolean {
+  if (!(error instanceof Error) || status >= FIRST_CLIENT_ERROR) return false;
+  if (status >= FIRST_REDIRECT)
+    return error.name === "MaxRedirectsError" || errorKind(error) === "transient";
+  return error.name !== "SyntaxError" && error.name !== "ParseError";
+}
 
 function statusOf(held: unknown): number | undefined {
   const status = propertyOf(held, "status") ?? propertyOf(held, "statusCode");
