@@ -172,12 +172,12 @@ export class RetryRun<T> implements Asking {
   #askedMs(held: unknown, kind: ErrorKind): number | null | undefined {
     const refusal = kind === "refused" ? refusalOf(held) : undefined;
     if (refusal === undefined) return readRetryAfter(held, this.host.epochMs()) ?? null;
-    const { reason, retryAfterMs } = refusal;
+    const { reason, state, retryAfterMs } = refusal;
     // What passes only a share of the calls would pass more of them if those that it sorted out came again.
     if (reason === "degraded" || reason === "ramping") return undefined;
     if (retryAfterMs !== null) return retryAfterMs;
     // Nothing that this call waits for ends it; a probe or a place in a bulkhead may be free at any time.
-    return reason === "forced_open" || this.#settings.maxRetryAfterMs === 0 ? undefined : null;
+    return state === "forced_open" || this.#settings.maxRetryAfterMs === 0 ? undefined : null;
   }
 
   #backoffMs(): number {

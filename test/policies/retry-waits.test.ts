@@ -54,6 +54,20 @@ test("maxRetryAfterMs 0 waits for no refusal, also where none says for how long,
   expect(budget.balance).toBe(500);
 });
 
+test("a full bulkhead of a breaker that is forced open without an end is given up at once, as the breaker is", async () => {
+  const { time, options } = surroundings();
+  const breaker = new CircuitBreaker("db", { clock: time });
+  const places = bulkhead(breaker, { limit: 1 });
+  const first = places.call(() => time.pass(10));
+  breaker.forceOpen("maintenance");
+  const patient = pipeline(retry("db", { ...options, ...steady }), places, breaker);
+  await expect(patient.call(succeed)).rejects.toMatchObject({
+    ...{ reason: "refused", attempts: 1 },
+    cause: { reason: "bulkhead", state: "forced_open" },
+  });
+  await first;
+});
+
 test("backoff is told what it gave before, without what was asked for on top", async () => {
   const { time, options } = surroundings();
   const before: number[] = [];
