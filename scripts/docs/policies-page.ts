@@ -124,8 +124,7 @@ export function policiesPage(): string {
     "",
     "## guardFetch",
     "",
-    "`guardFetch(fetch, options)` of `telltale/http`. `breakerInterceptor(options)` takes the same but for `policy` and",
-    "`refusal`.",
+    "`guardFetch(fetch, options)` of `telltale/http`.",
     "",
     ...table({
       of: [
@@ -138,6 +137,13 @@ export function policiesPage(): string {
         nameOf: { byDefault: "`routes` name them" },
       },
     }),
+    "",
+    "## breakerInterceptor",
+    "",
+    "`breakerInterceptor(options)` for undici takes the options of [guardFetch](#guardfetch) but for `policy` and `refusal`,",
+    "and this one.",
+    "",
+    ...table({ of: [[http("undici"), "BreakerInterceptorOptions"]] }),
     "",
     "## Answers to refusals",
     "",
