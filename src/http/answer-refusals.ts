@@ -2,19 +2,27 @@ import { Check } from "../events/check.ts";
 import {
   answerRefusal,
   checkedRefusal,
+  HEADERS_OF_BODY,
   type RefusalAnswer,
   type RefusalOptions,
 } from "./refusal-answer.ts";
 
-/** What is used of a response of Node's http server, and so of Express. */
+/** What is used of a response of Node's http server. */
 export interface NodeAnswer {
   readonly headersSent: boolean;
   writeHead(status: number, headers: Record<string, string>): NodeAnswer;
   end(body?: string): unknown;
 }
 
+/** What is used of a response of Express. */
+export interface ExpressAnswer extends NodeAnswer {
+  hasHeader(name: string): boolean;
+  removeHeader(name: string): unknown;
+}
+
 /** What is used of a reply of Fastify. */
 export interface FastifyAnswer {
+  removeHeader(name: string): unknown;
   code(status: number): FastifyAnswer;
   headers(values: Record<string, string>): FastifyAnswer;
   send(body: string): unknown;
@@ -31,6 +39,7 @@ export interface KoaContext {
   readonly headerSent: boolean;
   status: number;
   body: unknown;
+  remove(name: string): void;
   set(headers: Record<string, string>): void;
 }
 
@@ -54,7 +63,9 @@ export function refusalResponse(error: unknown, options?: RefusalOptions): Respo
 
 /**
  * An error handler of Express: a refusal that a handler threw, or passed to `next`, becomes 503 with `Retry-After` and
- * problem+json; every other error goes on. Put it behind the routes.
+ * problem+json; every other error goes on. Put it behind the routes. Headers that were set before stay, but for those of
+ * the body that is not sent, such as its length. Who asks is not told which breaker refused, unless `expose` says so: that
+ * holds for each of these functions.
  *
  * @throws {TypeError|RangeError} when an option is of the wrong type or outside its range
  * @example
@@ -67,12 +78,19 @@ export function expressRefusals(options?: RefusalOptions) {
   return (
     error: unknown,
     _request: unknown,
-    response: NodeAnswer,
+    response: ExpressAnswer,
     next: (error: unknown) => void,
   ): void => {
     const answer = answerFor(error);
-    if (answer === undefined || response.headersSent) next(error);
-    else response.writeHead(answer.status, { ...answer.headers }).end(answer.body);
+    if (answer === undefined || response.headersSent) {
+      next(error);
+      return;
+    }
+    for (const name of HEADERS_OF_BODY) {
+      // Node sends without a length, or without chunks, what it was told to remove, even if it was not there.
+      if (response.hasHeader(name)) response.removeHeader(name);
+    }
+    response.writeHead(answer.status, { ...answer.headers }).end(answer.body);
   };
 }
 
@@ -89,6 +107,7 @@ export function fastifyRefusals(options?: RefusalOptions) {
   return (error: unknown, _request: unknown, reply: FastifyAnswer): unknown => {
     const answer = answerFor(error);
     if (answer === undefined) throw error;
+    for (const name of HEADERS_OF_BODY) reply.removeHeader(name);
     return reply
       .code(answer.status)
       .headers({ ...answer.headers })
@@ -122,14 +141,13 @@ export function honoRefusals(options?: RefusalOptions) {
   };
 }
 
-/** Headers of a body that is not sent. */
-const OF_BODY = ["content-length", "content-encoding", "etag", "last-modified"];
+const OF_BODY: ReadonlySet<string> = new Set(HEADERS_OF_BODY);
 
 /** What middleware around has set goes with the answer: without those of CORS no browser could read it. */
 function addOuterHeaders(outer: Headers, headers: Headers): void {
   const own = new Set(headers.keys());
   for (const [name, value] of outer) {
-    if (!own.has(name) && !OF_BODY.includes(name)) headers.append(name, value);
+    if (!own.has(name) && !OF_BODY.has(name)) headers.append(name, value);
   }
 }
 
@@ -148,6 +166,7 @@ export function koaRefusals(options?: RefusalOptions) {
     } catch (error) {
       const answer = answerFor(error);
       if (answer === undefined || context.headerSent) throw error;
+      for (const name of HEADERS_OF_BODY) context.remove(name);
       context.status = answer.status;
       context.body = answer.body;
       // After the body, which sets a content type of its own.

@@ -52,7 +52,9 @@ export interface GuardFetchOptions extends HttpGuardOptions {
   readonly policy?: Policy<never, unknown, readonly unknown[]>;
   /**
    * What becomes of a refused request: it rejects with a {@link CircuitOpenError}, or is answered by a `Response` of
-   * status 503 with `Retry-After` and a problem+json body, for code that knows statuses only.
+   * status 503 with `Retry-After` and a problem+json body, for code that knows statuses only. The body names the breaker,
+   * the reason and the incident. Where the answer goes on to strangers, as from a proxy, leave it at `"throw"` and answer
+   * with {@link refusalResponse}, which names them only with `expose`.
    * @default "throw"
    */
   readonly refusal?: "throw" | "response";

@@ -3,7 +3,10 @@ import { Check } from "../events/check.ts";
 import type { CircuitState } from "../events/vocabulary.ts";
 import type { NodeAnswer } from "./answer-refusals.ts";
 
-/** Breakers to report: one, several, a `BreakerRegistry`, or the `breakers` of a guarded `fetch`. */
+/**
+ * Breakers to report: one, several, a `BreakerRegistry`, or the `breakers` of a guarded `fetch`. It is gone through for
+ * each report: an iterator, such as `map.values()`, which could be gone through once, is refused.
+ */
 export type HealthSource = BreakerView | Iterable<BreakerView>;
 
 /** Options of {@link healthChecks}. Unknown keys are refused. */
@@ -61,7 +64,8 @@ const ALIVE = { status: "ok" } as const;
 /**
  * Health checks that report breakers without taking the instance down. A dependency that fails is no reason to restart
  * a process, so liveness never looks at breakers; nor to send its traffic elsewhere, where the same dependency fails, so
- * readiness reports them and stays 200.
+ * readiness reports them and stays 200. A report commits what time alone has brought about, as a scrape does: calls that
+ * hang open a breaker with `inFlight` here, too, and its events are told.
  *
  * @throws {TypeError} when an argument is of the wrong type
  * @example
@@ -74,6 +78,9 @@ export function healthChecks(source: HealthSource, options: HealthOptions = {}):
   const isMany =
     Symbol.iterator in (Array.isArray(source) ? source : check.object("source", source));
   if (!isMany) check.text("source.name", Reflect.get(source, "name"), LONGEST_NAME);
+  else if (isIterator(source)) {
+    check.type("source", "what can be gone through again, such as [...source]", source);
+  }
   const { required = [] } = check.keys(check.object("options", options), ["required"]);
   if (!Array.isArray(required)) check.type("required", "an array of names", required);
   const needed = new Set(
@@ -89,8 +96,13 @@ export function healthChecks(source: HealthSource, options: HealthOptions = {}):
   };
 }
 
+const isIterator = (source: object): boolean => typeof Reflect.get(source, "next") === "function";
+
 function reportOf(breakers: readonly BreakerView[], required: ReadonlySet<string>): HealthReport {
-  const rows = breakers.map(({ name, state, trafficShare, openedAtMs }) => {
+  const rows = breakers.map((breaker) => {
+    // As at a scrape: what time alone has brought about is committed, and told, so that all that is said is of one moment.
+    breaker.catchUp?.();
+    const { name, state, trafficShare, openedAtMs } = breaker;
     return { name, state, trafficShare, openedAtMs };
   });
   const isWell = ({ state }: BreakerHealth): boolean => state === "closed" || state === "disabled";

@@ -4,8 +4,9 @@ import { refusalOf } from "../policies/error-kind.ts";
 /** How a refusal is told to clients. */
 export interface RefusalOptions {
   /**
-   * Whether the answer names the breaker, the reason and the incident. They tell strangers what a service depends on.
-   * @default false
+   * Whether the answer names the breaker, the reason and the incident, and says how long the breaker has been open. They
+   * tell strangers what a service depends on, and how it is.
+   * @default false: strangers are told that something is unavailable, and when to try again
    */
   readonly expose?: boolean;
   /**
@@ -37,6 +38,24 @@ export interface RefusalAnswer {
   /** JSON. */
   readonly body: string;
 }
+
+/**
+ * Headers that tell of a body, and not of the answer as a whole: those that a route had set before it was refused are
+ * about the body that it never sent, and would break this one or have it kept for it.
+ */
+export const HEADERS_OF_BODY = [
+  "content-digest",
+  "content-disposition",
+  "content-encoding",
+  "content-language",
+  "content-length",
+  "content-location",
+  "content-range",
+  "etag",
+  "last-modified",
+  "repr-digest",
+  "transfer-encoding",
+] as const;
 
 /** The names of the options. */
 const REFUSAL_OPTIONS = ["expose", "unknownRetryMs", "type"];

@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import { afterEach, expect, test } from "vitest";
 import { guardFetch, type HealthSource, healthChecks, serveEvents } from "../../src/http/index.ts";
 import { BreakerRegistry, CircuitBreaker } from "../../src/index.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 
 let stop: (() => Promise<unknown>) | undefined;
 afterEach(() => stop?.());
@@ -25,6 +26,38 @@ test("readiness reports breakers and stays 200", async () => {
       { name: "search", state: "closed", trafficShare: 1, openedAtMs: null },
     ],
   });
+});
+
+test("readiness says since when a breaker is open that calls that hang have opened", () => {
+  const clock = new FakeClock();
+  const sidecar = new CircuitBreaker("sidecar", {
+    clock,
+    inFlight: true,
+    latencyTripMs: 100,
+    failureThreshold: 2,
+  });
+  const told: string[] = [];
+  sidecar.on("circuit.open", ({ reason }) => void told.push(reason));
+  sidecar.admit();
+  sidecar.admit();
+  clock.advance(500);
+  const { readiness } = healthChecks(sidecar, { required: ["sidecar"] });
+  expect(readiness.report()).toEqual({
+    status: "unavailable",
+    breakers: [{ name: "sidecar", state: "open", trafficShare: 0, openedAtMs: clock.epochMs() }],
+  });
+  expect(told).toEqual(["latency"]);
+});
+
+test("readiness refuses an iterator, which it could go through once", () => {
+  const breakers = new Map([["search", new CircuitBreaker("search")]]);
+  expect(() => healthChecks(breakers.values())).toThrow(
+    "source must be what can be gone through again, such as [...source]",
+  );
+  const { readiness } = healthChecks([...breakers.values()]);
+  expect([readiness.report(), readiness.report()].map((report) => report.breakers.length)).toEqual([
+    1, 1,
+  ]);
 });
 
 test("liveness asks no breaker", () => {
