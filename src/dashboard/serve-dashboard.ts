@@ -1,7 +1,7 @@
 import { describeError } from "../events/describe-error.ts";
 import {
   type EventEndpoint,
-  type FetchRequest,
+  type FetchStreamRequest,
   type NodeRequest,
   type NodeResponse,
   serveEvents,
@@ -27,7 +27,7 @@ export interface NodePageRequest extends NodeRequest {
 }
 
 /** What is used of a `Request`. */
-export interface FetchPageRequest extends FetchRequest {
+export interface FetchPageRequest extends FetchStreamRequest {
   readonly url: string;
   text(): Promise<string>;
 }

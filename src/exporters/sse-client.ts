@@ -5,7 +5,9 @@ import { HEARTBEAT } from "./sse-message.ts";
 export interface Wire {
   /** Sends a text; false when the client should be given nothing more until it has taken what it has. */
   write(text: string): boolean;
-  /** Ends the stream, after what was sent. */
+  /** Bytes that it was given and has not passed on; null when nobody knows. */
+  waiting(): number | null;
+  /** Ends the stream, after what was sent; at once when the client takes nothing. */
   end(): void;
   /** Ends the connection at once. */
   drop(): void;
@@ -35,7 +37,7 @@ export interface Beginning {
   readonly wantsReadings: boolean;
 }
 
-/** A client that takes nothing for this many heartbeats is dropped. */
+/** A client whose wire takes nothing for this many heartbeats is dropped. */
 const PATIENCE_BEATS = 4;
 
 /**
@@ -50,6 +52,9 @@ export class StreamClient {
   #owedSnapshot: boolean;
   #blocked = false;
   #idleBeats = 0;
+  /** What the wire had not passed on when it was last looked at; null when nobody knows. */
+  #waited: number | null = 0;
+  #ended = false;
   /** The number of the last reading that it has. */
   #reading = 0;
   readonly wantsReadings: boolean;
@@ -87,27 +92,52 @@ export class StreamClient {
 
   /** The client has taken what it had. */
   ready(): void {
-    this.#idleBeats = 0;
-    if (!this.#blocked) return;
+    if (!this.#blocked || this.#ended) return;
     this.#blocked = false;
+    this.#idleBeats = 0;
     this.serve();
   }
 
-  /** It is time for a heartbeat. */
+  /** It is time for a heartbeat; for one that was ended, to be gone. */
   beat(): void {
-    if (!this.#blocked) {
-      this.#send(HEARTBEAT);
+    if (this.#ended) {
+      this.#wire.drop();
       return;
     }
-    this.#idleBeats++;
-    if (this.#idleBeats < PATIENCE_BEATS) return;
-    const left = this.#source.ring.last - this.#after;
-    if (left > 0) this.#source.lost(left);
-    this.#wire.drop();
+    this.#look();
+    if (this.#isIdle()) {
+      this.#idleBeats++;
+      if (this.#idleBeats >= PATIENCE_BEATS) {
+        this.#forsake();
+        this.#wire.drop();
+        return;
+      }
+    }
+    if (!this.#blocked) this.#send(HEARTBEAT);
   }
 
   end(): void {
+    this.#ended = true;
+    this.#forsake();
     this.#wire.end();
+  }
+
+  /** What it was not sent, it will not be sent. */
+  #forsake(): void {
+    const left = this.#blocked ? this.#source.ring.last - this.#after : 0;
+    if (left > 0) this.#source.lost(left);
+  }
+
+  /** Whether something waits that it could take. */
+  #isIdle(): boolean {
+    return this.#blocked || (this.#waited ?? 0) > 0;
+  }
+
+  /** Sees whether the wire has taken anything since it was last looked at. */
+  #look(): void {
+    const waiting = this.#wire.waiting();
+    if (waiting !== null && waiting < (this.#waited ?? 0)) this.#idleBeats = 0;
+    this.#waited = waiting;
   }
 
   /** In order: what was missed, what the ring has, how it all stands. */
@@ -137,7 +167,9 @@ export class StreamClient {
 
   #send(text: string): void {
     try {
+      this.#look();
       this.#blocked = !this.#wire.write(text);
+      this.#waited = this.#wire.waiting();
     } catch {
       // Not of Node's or of a stream's making. The others are served; this one may come back for what it missed.
       this.#blocked = true;

@@ -23,9 +23,12 @@ export interface EventEndpointOptions extends EventChoice {
    */
   readonly maxClients?: number;
   /**
-   * Milliseconds between two comments that keep the connection alive. A client that takes nothing for four of them is
-   * dropped.
+   * Milliseconds between two comments that keep the connection alive. A client is dropped when nothing that waits for it
+   * has moved for four of them. What the system's own buffers take counts as taken, and on a quiet bus they take heartbeats
+   * for days: a client that is there and does not read keeps its place in `maxClients` until they are full. One that is
+   * gone without a word loses it when the system gives up on what nobody acknowledges, on Linux after some 15 minutes.
    * @default 15_000
+   * @see https://man7.org/linux/man-pages/man7/tcp.7.html (`tcp_retries2`)
    */
   readonly heartbeatMs?: number;
   /**

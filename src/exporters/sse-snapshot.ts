@@ -46,9 +46,25 @@ export function checkedSnapshotSource(check: Check, value: unknown): SnapshotSou
   if (value === undefined || typeof value === "function") return value as SnapshotSource;
   const allowed = "a breaker, several, or a function that gives them";
   if (typeof value !== "object" || value === null) return check.type("breakers", allowed, value);
+  if ("next" in value && typeof value.next === "function") {
+    return check.type("breakers", "what can be gone through again, such as [...breakers]", value);
+  }
   const isSource = Symbol.iterator in value || ("name" in value && "stats" in value);
   // What it iterates over is read one by one, and what is no breaker is counted as unreadable.
   return isSource ? (value as SnapshotSource) : check.type("breakers", allowed, value);
+}
+
+/** Commits and tells what time alone has brought about, so that a snapshot is of one moment. Never throws. */
+export function catchUp(source: SnapshotSource): void {
+  let left = LIMIT;
+  try {
+    for (const view of listOf(source)) {
+      if (left-- === 0) return;
+      view.catchUp?.();
+    }
+  } catch {
+    // The snapshot says what cannot be listed, or read.
+  }
 }
 
 /** Reads the breakers now. Never throws. */

@@ -10,6 +10,8 @@ export interface NodeRequest {
 /** What is used of a response of Node's http server, or of one built on it. */
 export interface NodeResponse {
   readonly destroyed?: boolean;
+  /** Bytes that the connection has not taken. */
+  readonly writableLength?: number;
   writeHead(status: number, headers: Readonly<Record<string, string>>): unknown;
   write(text: string): boolean;
   end(): unknown;
@@ -19,7 +21,7 @@ export interface NodeResponse {
 }
 
 /** What is used of a `Request`. */
-export interface FetchRequest {
+export interface FetchStreamRequest {
   readonly method: string;
   readonly headers: { get(name: string): string | null };
   readonly signal?: EndSignal;
@@ -38,20 +40,30 @@ const HIGH_WATER_BYTES = 65_536;
 
 /** The wire to a client of a Node server, whose head has been written. */
 export function nodeWire(response: NodeResponse, { ready, gone }: WireEvents): Wire {
+  let blocked = false;
+  const drained = (): void => {
+    blocked = false;
+    ready();
+  };
   const closed = (): void => {
-    response.off("drain", ready);
+    response.off("drain", drained);
     response.off("close", closed);
     response.off("error", failed);
     gone();
   };
   // A close follows.
   const failed = (): void => {};
-  response.on("drain", ready);
+  response.on("drain", drained);
   response.on("close", closed);
   response.on("error", failed);
   return {
-    write: (text) => response.write(text),
-    end: () => void response.end(),
+    write(text) {
+      blocked = !response.write(text);
+      return !blocked;
+    },
+    waiting: () => response.writableLength ?? null,
+    // The end of one that takes nothing would wait behind what it does not take.
+    end: () => void (blocked ? response.destroy() : response.end()),
     drop: () => void response.destroy(),
   };
 }
@@ -88,6 +100,7 @@ export function fetchWire(
       controller?.enqueue(encoder.encode(text));
       return (controller?.desiredSize ?? 0) > 0;
     },
+    waiting: () => (controller === null ? 0 : HIGH_WATER_BYTES - (controller.desiredSize ?? 0)),
     end: () => over((open) => open.close()),
     drop: () => over((open) => open.error(new Error("The client took nothing for too long"))),
   };

@@ -16,9 +16,9 @@ import {
   endpointSettings,
 } from "./sse-options.ts";
 import { BreakerReadings } from "./sse-readings.ts";
-import { takeSnapshot } from "./sse-snapshot.ts";
+import { catchUp, takeSnapshot } from "./sse-snapshot.ts";
 import {
-  type FetchRequest,
+  type FetchStreamRequest,
   fetchWire,
   type NodeRequest,
   type NodeResponse,
@@ -29,7 +29,7 @@ import {
 export type { EventEndpointOptions } from "./sse-options.ts";
 export type { BreakerReading, ReadingsMessage } from "./sse-readings.ts";
 export type { BreakerSnapshot, SnapshotMessage, SnapshotSource } from "./sse-snapshot.ts";
-export type { FetchRequest, NodeRequest, NodeResponse } from "./sse-wires.ts";
+export type { FetchStreamRequest, NodeRequest, NodeResponse } from "./sse-wires.ts";
 
 /** The data of a `gap` message: a client missed events that are no longer kept. */
 export interface GapMessage {
@@ -42,9 +42,10 @@ export interface EventEndpoint {
   /** Answers a request of Node's http server, or of a framework on it: `server.on("request", events.handle)`. */
   readonly handle: (request: NodeRequest, response: NodeResponse) => void;
   /** Answers a request of a fetch-style server: `app.get("/events", (c) => events.respond(c.req.raw))`. */
-  readonly respond: (request: FetchRequest) => Response;
+  readonly respond: (request: FetchStreamRequest) => Response;
   /**
-   * Ends every stream and leaves no listener; a further request is answered 503.
+   * Ends every stream and leaves no listener; a further request is answered 503. A client that takes nothing is cut off,
+   * one that does not take the end by the next heartbeat as well.
    * @throws {AggregateError} when a bus of the user's making refuses to let a listener go
    */
   readonly detach: () => void;
@@ -141,7 +142,7 @@ class EventStreams implements LineTarget, Source {
     this.#open({ lastId, prefer: String(prefer ?? "") }, (events) => nodeWire(response, events));
   }
 
-  respond(request: FetchRequest): Response {
+  respond(request: FetchStreamRequest): Response {
     const { status, headers, text } = this.#answer(request.method);
     if (text !== undefined) return new Response(text === "" ? null : text, { status, headers });
     // One that is gone already is told so by an empty stream.
@@ -163,9 +164,8 @@ class EventStreams implements LineTarget, Source {
       this.#tap.end();
     } finally {
       this.#lines.end();
-      clearInterval(this.#timer);
       clearInterval(this.#readingTimer);
-      // Each leaves when its connection does.
+      // Each leaves when its connection does; the timer, which goes with the last, sees to those that do not.
       for (const client of this.#clients) client.end();
       this.#tap.drops.end();
     }
@@ -198,6 +198,8 @@ class EventStreams implements LineTarget, Source {
         if (client !== undefined) this.#leave(client);
       },
     });
+    // Before the client has a place: it is sent what follows.
+    if (this.#settings.breakers !== undefined) catchUp(this.#settings.breakers);
     const beginning = this.#beginning(asked);
     wire.write(greeting(this.#ids.of(beginning.after), this.#settings.retryMs));
     client = new StreamClient(this, wire, beginning);
@@ -278,7 +280,7 @@ function unheld(timer: ReturnType<typeof setInterval>): ReturnType<typeof setInt
  * `readingsEveryMs`, how the breakers stand ({@link ReadingsMessage}): what no event tells, such as successes that take
  * back the distance to a trip. The live page and `telltale watch` ask for both. A client that reads slowly holds
  * nothing but its place in the ring: falling behind it, it is told the same, and what it missed is counted as
- * `bus.dropped` with the sink `sse`. One that takes nothing for four heartbeats is dropped.
+ * `bus.dropped` with the sink `sse`. One for whom nothing moves for four heartbeats is dropped; see `heartbeatMs`.
  *
  * It listens to the bus from this call on, so that there is something to resume from. Whoever may read the events may
  * read what they carry: put the endpoint behind the same door as the metrics.

@@ -54,6 +54,8 @@ export class FakeResponse extends EventEmitter implements NodeResponse {
   destroyed = false;
   ended = false;
   full = false;
+  /** What the connection has not taken; undefined for one that does not say. */
+  writableLength?: number;
 
   writeHead(): this {
     return this;
@@ -61,6 +63,7 @@ export class FakeResponse extends EventEmitter implements NodeResponse {
 
   write(text: string): boolean {
     this.reader.text += text;
+    if (this.writableLength !== undefined) this.writableLength += text.length;
     return !this.full;
   }
 

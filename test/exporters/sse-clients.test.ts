@@ -1,5 +1,6 @@
 import { getEventListeners } from "node:events";
 import { createServer } from "node:http";
+import { createConnection } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, test, vi } from "vitest";
 import { EVENT_TYPES } from "../../src/events/event-types.ts";
@@ -84,6 +85,42 @@ describe("a slow client", () => {
     expect(stalled.reader.text).not.toContain("heartbeat");
   });
 
+  test("that is given less than would block it is dropped as well, unless something moves", () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const { endpoint, lost } = streamed({ heartbeatMs: 1_000 });
+    const [stalled, slow, quick] = [new FakeResponse(), new FakeResponse(), new FakeResponse()];
+    for (const response of [stalled, slow, quick]) {
+      response.writableLength = 0;
+      endpoint.handle(GET, response);
+    }
+    for (let beat = 0; beat < 12; beat++) {
+      quick.writableLength = 0;
+      // Each heartbeat is longer than what it takes of them.
+      slow.writableLength = (slow.writableLength ?? 0) - 1;
+      expect(stalled.destroyed).toBe(beat >= 4);
+      vi.advanceTimersByTime(1_000);
+    }
+    expect([slow.destroyed, quick.destroyed]).toEqual([false, false]);
+    expect([stalled.listening, lost()]).toEqual([0, 0]);
+  });
+
+  test("that is blocked and takes something is kept", () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const { endpoint, turnover } = streamed({ heartbeatMs: 1_000 });
+    const response = new FakeResponse();
+    response.writableLength = 0;
+    endpoint.handle(GET, response);
+    response.full = true;
+    turnover(1);
+    for (let beat = 0; beat < 12; beat++) {
+      response.writableLength -= 1;
+      vi.advanceTimersByTime(1_000);
+    }
+    expect(response.destroyed).toBe(false);
+    vi.advanceTimersByTime(4_000);
+    expect(response.destroyed).toBe(true);
+  });
+
   test("over HTTP holds nothing but its place, and every event is sent or counted", async () => {
     const { endpoint, breaker, lost } = streamed({
       historyLimit: 20,
@@ -160,6 +197,56 @@ describe("no listener is left", () => {
     expect([late.status, await late.text()]).toEqual([503, "The stream has ended\n"]);
     endpoint.detach();
     ending.abort();
+  });
+
+  test("by detach() when a client is blocked, which is cut off, and what it missed is counted", () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const { endpoint, turnover, lost } = streamed();
+    const response = new FakeResponse();
+    endpoint.handle(GET, response);
+    response.full = true;
+    turnover(2);
+    endpoint.detach();
+    expect([response.destroyed, response.listening, vi.getTimerCount()]).toEqual([true, 0, 0]);
+    expect(lost()).toBe(3);
+  });
+
+  test("by detach() when a client does not take the end by the next heartbeat", () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const { endpoint } = streamed({ heartbeatMs: 1_000 });
+    const response = new FakeResponse();
+    endpoint.handle(GET, response);
+    endpoint.detach();
+    expect([response.ended, response.destroyed]).toEqual([true, false]);
+    const text = response.reader.text;
+    vi.advanceTimersByTime(1_000);
+    expect([response.destroyed, response.listening, vi.getTimerCount()]).toEqual([true, 0, 0]);
+    expect(response.reader.text).toBe(text);
+  });
+
+  test("by detach() over HTTP when the network holds no more", async () => {
+    const { endpoint, breaker } = streamed({ events: ["circuit.skip"], sampleSkips: false });
+    let blocked = (): boolean => false;
+    const server = createServer((asked, response) => {
+      blocked = () => response.writableNeedDrain;
+      endpoint.handle(asked, response);
+    }).listen(0, "127.0.0.1");
+    const socket = createConnection(await portOf(server), "127.0.0.1").on("error", () => {});
+    // It never reads.
+    socket.write("GET /events HTTP/1.1\r\nhost: h\r\n\r\n");
+    breaker.forceOpen();
+    const filler = Object.fromEntries(
+      Array.from({ length: 32 }, (_, n) => [`k${n}`, "x".repeat(250)]),
+    );
+    for (let stuck = 0; stuck < 100; stuck = blocked() ? stuck + 1 : 0) {
+      if (!blocked())
+        for (let n = 0; n < 20; n++) await breaker.execute(() => 1, { context: { ...filler, n } });
+      await turn();
+    }
+    const closed = new Promise((resolve) => server.close(resolve));
+    endpoint.detach();
+    await closed;
+    socket.destroy();
   });
 
   test("on a bus that refuses to let one go, which is reported to who detaches", async () => {

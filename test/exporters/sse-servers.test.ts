@@ -6,7 +6,11 @@ import express from "express";
 import { Hono } from "hono";
 import { EventSource } from "undici";
 import { describe, expect, expectTypeOf, test, vi } from "vitest";
-import { type EventEndpoint, type FetchRequest, serveEvents } from "../../src/exporters/sse.ts";
+import {
+  type EventEndpoint,
+  type FetchStreamRequest,
+  serveEvents,
+} from "../../src/exporters/sse.ts";
 import { createEventBus } from "../../src/index.ts";
 import { connect, SseReader } from "../support/sse-client.ts";
 import { NO_COUNTS, NO_NUMBERS, NO_OBJECTS, wrong } from "../support/wrong-values.ts";
@@ -47,7 +51,11 @@ describe("a fetch-style server", () => {
   test("ends with the signal of its request, and makes room", async () => {
     const { endpoint, turnover } = streamed({ maxClients: 1 });
     const leaving = new AbortController();
-    const plain: FetchRequest = { method: "GET", headers: new Headers(), signal: leaving.signal };
+    const plain: FetchStreamRequest = {
+      method: "GET",
+      headers: new Headers(),
+      signal: leaving.signal,
+    };
     const response = endpoint.respond(plain);
     expect(endpoint.respond(request()).status).toBe(503);
     turnover();
@@ -94,6 +102,23 @@ describe("a fetch-style server", () => {
     vi.advanceTimersByTime(4_000);
     await expect(response.text()).rejects.toThrow("The client took nothing for too long");
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("drops a client that reads nothing on a quiet bus, and makes room", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const { endpoint } = streamed({ heartbeatMs: 1_000, maxClients: 1 });
+    const response = endpoint.respond(request());
+    expect(endpoint.respond(request()).status).toBe(503);
+    vi.advanceTimersByTime(5_000);
+    await expect(response.text()).rejects.toThrow("The client took nothing for too long");
+    const next = endpoint.respond(request());
+    expect(next.status).toBe(200);
+    const reader = next.body?.getReader();
+    for (let beat = 0; beat < 12; beat++) {
+      await reader?.read();
+      vi.advanceTimersByTime(1_000);
+    }
+    expect(endpoint.respond(request()).status).toBe(503);
   });
 
   test("answers HEAD and POST", async () => {
@@ -210,6 +235,10 @@ describe("bad input", () => {
     [
       { breakers: {} },
       "breakers must be a breaker, several, or a function that gives them, received an object",
+    ],
+    [
+      { breakers: new Set().values() },
+      "breakers must be what can be gone through again, such as [...breakers], received an object",
     ],
     [{ heartbeat: 5 }, 'unknown option "heartbeat", did you mean "heartbeatMs"?'],
     [

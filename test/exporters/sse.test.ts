@@ -253,6 +253,22 @@ test("a new client is told the state of the breakers, then what follows", async 
   expect(client.reader.names.slice(1)).toEqual(["circuit.open", "circuit.close"]);
 });
 
+test("a snapshot says since when a breaker is open that calls that hang have opened", async () => {
+  const clock = new FakeClock();
+  const hung = new CircuitBreaker("hung", {
+    ...{ clock, inFlight: true, latencyTripMs: 100, failureThreshold: 2 },
+  });
+  hung.admit();
+  hung.admit();
+  clock.advance(500);
+  const { join } = await served({ breakers: hung });
+  const { reader } = await join();
+  await reader.until(({ names }) => names.length === 1);
+  expect(reader.messages[0]?.data["breakers"]).toMatchObject([
+    { breaker: "hung", state: "open", openedAtMs: clock.epochMs() },
+  ]);
+});
+
 test("a snapshot is made of one breaker, of several, and of what a function gives", async () => {
   const one = new CircuitBreaker("one");
   for (const breakers of [one, [one], new Set([one]), () => [one], () => new Set([one])]) {
