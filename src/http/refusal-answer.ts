@@ -4,9 +4,10 @@ import { refusalOf } from "../policies/error-kind.ts";
 /** How a refusal is told to clients. */
 export interface RefusalOptions {
   /**
-   * Whether the answer names the breaker, the reason and the incident, and says how long the breaker has been open. They
-   * tell strangers what a service depends on, and how it is.
-   * @default false: strangers are told that something is unavailable, and when to try again
+   * Whether the answer names the breaker, the reason and the incident, and says how long the breaker has been open. That
+   * tells strangers what a service depends on, and how it is; else they are told that something is unavailable, and when to
+   * try again.
+   * @default false
    */
   readonly expose?: boolean;
   /**
