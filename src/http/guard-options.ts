@@ -33,8 +33,9 @@ export interface HttpGuardOptions {
   readonly defaults?: Omit<CircuitBreakerOptions, "classify">;
   /**
    * Templates of paths, each with a breaker of its own per host: `"/users/:id"`, `"GET /files/*"`, the first that fits.
-   * Every other path of a host shares the breaker `"<host> (other)"`.
-   * @default one breaker per host
+   * Every other path of a host shares the breaker `"<host> (other)"`. A parameter is a whole segment, `*` the last one;
+   * what could never fit is refused.
+   * @default one breaker per host, whose port is part of it unless it is that of the scheme: http and https share one
    */
   readonly routes?: readonly string[];
   /**
