@@ -46,8 +46,8 @@ export interface HttpGuardOptions {
   /**
    * Decides what a request counts as; see {@link ClassifyRequest}. When it fails, the default holds and
    * `circuit.callback_failed` says so.
-   * @default 5xx, 429 and network errors are errors, a `TimeoutError` is latency, what the caller aborted is cancelled,
-   * and everything else is a success
+   * @default 5xx, 429 and network errors are errors, a `TimeoutError` is latency, what the caller aborted and an upload
+   * that broke by itself is cancelled, what `fetch` refused by itself is unreached, and everything else is a success
    */
   readonly classify?: ClassifyRequest;
   /**
