@@ -221,7 +221,7 @@ function failed(call: HttpCall, error: unknown, sent: Sent): Promise<never> {
     return Promise.reject(error);
   }
   return hasBroken(body).then((broke) => {
-    call.upload = { broke, spent: false };
+    call.upload = { brokeBy: () => broke, spent: false };
     call.threw(error);
     throw error;
   });

@@ -33,8 +33,9 @@ export interface HttpGuardOptions {
   readonly defaults?: Omit<CircuitBreakerOptions, "classify">;
   /**
    * Templates of paths, each with a breaker of its own per host: `"/users/:id"`, `"GET /files/*"`, the first that fits.
-   * Every other path of a host shares the breaker `"<host> (other)"`.
-   * @default one breaker per host
+   * Every other path of a host shares the breaker `"<host> (other)"`. A parameter is a whole segment, `*` the last one;
+   * what could never fit is refused.
+   * @default one breaker per host, whose port is part of it unless it is that of the scheme: http and https share one
    */
   readonly routes?: readonly string[];
   /**
@@ -45,8 +46,8 @@ export interface HttpGuardOptions {
   /**
    * Decides what a request counts as; see {@link ClassifyRequest}. When it fails, the default holds and
    * `circuit.callback_failed` says so.
-   * @default 5xx, 429 and network errors are errors, a `TimeoutError` is latency, what the caller aborted is cancelled,
-   * and everything else is a success
+   * @default 5xx, 429 and network errors are errors, a `TimeoutError` is latency, what the caller aborted and an upload
+   * that broke by itself is cancelled, what `fetch` refused by itself is unreached, and everything else is a success
    */
   readonly classify?: ClassifyRequest;
   /**

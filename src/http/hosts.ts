@@ -1,6 +1,16 @@
-/** Addresses up to their path, and the hosts in them: to parse one costs as much as to ask its breaker. */
-const known = new Map<string, string>();
+/** An address up to its path, and the host in it. */
+interface Origin {
+  readonly text: string;
+  readonly host: string;
+}
+
+/** Those seen before: to parse one costs as much as to ask its breaker. */
+const known = new Map<string, Origin>();
 const MOST_KNOWN = 1_000;
+/** A name has 253 letters at the most, before it a scheme and behind it a port. */
+const LONGEST_KNOWN = 300;
+/** A part of a longer address is copied before it is kept, because it would keep the whole alive. */
+const LONGEST_KEPT = 1_024;
 /** The last of them: the next request mostly goes there, too. */
 let lastOrigin = "";
 let lastHost = "";
@@ -38,25 +48,30 @@ export function pathOf(address: URL | string): PathPlace {
 }
 
 /**
- * The host and port of an address; empty for one that has none, as `data:` and `blob:`.
+ * The host and port of an address; empty for one that has none, as `data:` and `blob:`. The port of the scheme is left
+ * out, so that `http://a.example` and `https://a.example` are one host.
  * @throws {TypeError} when it is no address
  */
 export function hostOf(address: URL | string): string {
-  if (typeof address !== "string") return address.host;
+  if (typeof address !== "string") return kept(address.host, address.href);
   if (isOfLast(address)) return lastHost;
   const end = originEnd(address);
-  if (end === 0) return urlOf(address).host;
+  if (end === 0 || end > LONGEST_KNOWN) return kept(urlOf(address).host, address);
   const origin = address.slice(0, end);
-  let host = known.get(origin);
-  if (host === undefined) {
-    ({ host } = new URL(origin));
+  let found = known.get(origin);
+  if (found === undefined) {
+    found = { text: kept(origin, address), host: new URL(origin).host };
     if (known.size >= MOST_KNOWN) known.clear();
-    known.set(origin, host);
+    known.set(found.text, found);
   }
-  lastOrigin = origin;
-  lastHost = host;
-  return host;
+  lastOrigin = found.text;
+  lastHost = found.host;
+  return found.host;
 }
+
+/** A part of a text, without the rest of it. */
+const kept = (part: string, whole: string): string =>
+  whole.length > LONGEST_KEPT ? Array.from(part).join("") : part;
 
 const isOfLast = (address: string): boolean =>
   lastOrigin !== "" &&

@@ -52,7 +52,7 @@ export class HttpCall {
   /** When its head came, by the clock of the guard; NaN before. */
   sinceMs = Number.NaN;
   /** The body of the request, when it is a stream that may break by itself. */
-  upload: Pick<Upload, "broke" | "spent"> | null = null;
+  upload: Pick<Upload, "brokeBy" | "spent"> | null = null;
   /** Somebody has begun to read the body. */
   isBeingRead = false;
   /** Its neighbours among the calls whose bodies are waited for. */
@@ -170,7 +170,7 @@ export class HttpCall {
 
   #outcomeOf(error: unknown, isAsked: boolean): Outcome {
     const outcome = outcomeOfError(error, this.#signal, isAsked);
-    return outcome === "error" && this.upload?.broke === true ? "cancelled" : outcome;
+    return outcome === "error" && this.upload?.brokeBy(error) === true ? "cancelled" : outcome;
   }
 
   #relapse(error: unknown, outcome: Outcome): void {

@@ -31,10 +31,14 @@ class Route {
   #lastName = "";
 
   constructor(label: string, method: string | null, path: string) {
+    // Paths come as `URL` writes them: "ö" as "%C3%B6".
+    const written = new URL(`http://host${path}`).pathname.split("/").slice(1);
     const segments = path.split("/").slice(1);
     this.open = segments.at(-1) === "*";
     if (this.open) segments.pop();
-    this.segments = segments.map((segment) => (segment.startsWith(":") ? null : segment));
+    this.segments = segments.map((segment, at) =>
+      segment.startsWith(":") ? null : (written[at] ?? segment),
+    );
     this.method = method;
     this.#label = label;
   }
@@ -42,7 +46,7 @@ class Route {
   nameAt(host: string): string {
     if (host !== this.#lastHost) {
       this.#lastHost = host;
-      this.#lastName = `${host} ${this.#label}`.slice(-LONGEST_NAME);
+      this.#lastName = cut(`${host} ${this.#label}`);
     }
     return this.#lastName;
   }
@@ -67,6 +71,10 @@ class Route {
 const LONGEST_TEMPLATE = 160;
 const TEMPLATE = /^(?:([A-Z]+) )?(\/[^\s?#]*)$/;
 const LONGEST_NAME = 256;
+const cut = (name: string): string => name.slice(-LONGEST_NAME);
+/** What a segment of a path never is, as `URL` writes it. */
+const DOTS = /^(?:\.|%2e){1,2}$/i;
+const PARAMETER = /^:[\p{L}\p{N}_-]+$/u;
 
 /** The names of breakers by host and route, so that no part of a path that a user chose becomes one. */
 export class RouteNames {
@@ -79,7 +87,7 @@ export class RouteNames {
   }
 
   nameOf({ address, host, method }: RequestTarget): string {
-    if (this.#routes.length === 0) return host;
+    if (this.#routes.length === 0) return host.length > LONGEST_NAME ? cut(host) : host;
     const path = pathOf(address);
     for (const route of this.#routes) {
       if (route.matches(method, path)) return route.nameAt(host);
@@ -95,5 +103,25 @@ function routeOf(check: Check, template: unknown, index: number): Route {
   if (path === undefined) {
     return check.range(field, 'a template such as "/users/:id" or "GET /users/*"', template);
   }
+  const segments = path.split("/").slice(1);
+  for (const [at, segment] of segments.entries()) {
+    const allowed = allowedFor(segment, at === segments.length - 1);
+    if (allowed !== undefined) return check.range(field, allowed, template);
+  }
   return new Route(text, method ?? null, path);
+}
+
+/** What a template must be that has such a segment; undefined when it may have it. Else it would never fit, and say nothing. */
+function allowedFor(segment: string, isLast: boolean): string | undefined {
+  if (segment.includes("*") && !(isLast && segment === "*")) {
+    return 'a template with "*" as nothing but its last segment';
+  }
+  if (/[{}]/.test(segment)) return 'a template with ":id" for "{id}"';
+  if (segment.startsWith(":") && !PARAMETER.test(segment)) {
+    return 'a template whose parameters are whole segments, such as ":id"';
+  }
+  if (DOTS.test(segment) || segment.includes("\\")) {
+    return 'a template without "." and ".." as segments, and without backslashes';
+  }
+  return undefined;
 }

@@ -20,11 +20,14 @@ export class Upload {
     if (!this.spent) this.watched = this.#watch(source);
   }
 
-  /** Whether its source has failed, as far as can be seen; a stream of Node says so itself. */
-  get broke(): boolean {
+  /**
+   * Whether its source is what failed the request. A stream of Node may have been destroyed by the client, because the
+   * request had failed: then its error is not the cause.
+   */
+  brokeBy(error: unknown): boolean {
     if (this.#broke) return true;
     const errored: unknown = Reflect.get(this.#source, "errored");
-    return errored !== undefined && errored !== null;
+    return errored instanceof Error && error instanceof Error && error.cause === errored;
   }
 
   /** Takes its source when it is read first: a request that is refused leaves it as it was. */
@@ -52,6 +55,7 @@ export class Upload {
 
 /** A `Request` takes no stream of which something was read. */
 function isWhole(body: ReadableStream): boolean {
+  if (typeof Request !== "function") return true;
   try {
     const init = { method: "POST", body, duplex: "half" };
     return new Request("http://127.0.0.1/", init as RequestInit).body !== null;
@@ -74,6 +78,7 @@ export async function hasBroken(body: object): Promise<boolean> {
   // What failed before is told first.
   await Promise.resolve();
   const answer = broke;
+  // Which ends the wait for its end, too.
   reader.releaseLock();
   return answer;
 }

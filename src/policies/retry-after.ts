@@ -46,14 +46,27 @@ function find(value: unknown, nowAtMs: number): number | undefined {
 
 function ofHeaders(headers: unknown, nowAtMs: number): number | undefined {
   if (typeof headers !== "object" || headers === null) return undefined;
-  const millis = header(headers, "retry-after-ms", "Retry-After-Ms");
+  const millis = header(headers, "retry-after-ms", "Retry-After-Ms")?.split(",")[0];
   if (millis !== undefined && /^\d+(\.\d+)?$/.test(millis)) return Number(millis);
   const asked = header(headers, "retry-after", "Retry-After");
   return asked === undefined ? undefined : parseRetryAfter(asked, nowAtMs);
 }
 
-/** The value of a `Retry-After` header in milliseconds from now; undefined when it is neither seconds nor a date. */
+/** Where a further value of the header begins; a date has a comma of its own. */
+const NEXT_VALUE = /,(?=\s*(?:\d+\s*(?:,|$)|[A-Z][a-z]+,))/;
+
+/** The longest that the values ask for, of which a proxy may have added one; undefined when all ask for nothing. */
 function parseRetryAfter(text: string, nowAtMs: number): number | undefined {
+  let longestMs: number | undefined;
+  for (const value of text.split(NEXT_VALUE)) {
+    const askedMs = parseValue(value, nowAtMs);
+    if (askedMs !== undefined) longestMs = Math.max(longestMs ?? 0, askedMs);
+  }
+  return longestMs;
+}
+
+/** One value in milliseconds from now; undefined when it is neither seconds nor a date. */
+function parseValue(text: string, nowAtMs: number): number | undefined {
   const trimmed = text.trim();
   if (/^\d+$/.test(trimmed)) return Number(trimmed) * 1000;
   const form = DATES.findIndex((date) => date.test(trimmed));
@@ -68,9 +81,9 @@ function header(headers: object, ...names: readonly string[]): string | undefine
   for (const name of names) {
     const value: unknown =
       typeof get === "function" ? Reflect.apply(get, headers, [name]) : Reflect.get(headers, name);
-    const first: unknown = Array.isArray(value) ? value[0] : value;
-    if (typeof first === "string") return first;
-    if (typeof first === "number") return String(first);
+    if (Array.isArray(value)) return value.join(", ");
+    if (typeof value === "string") return value;
+    if (typeof value === "number") return String(value);
   }
   return undefined;
 }

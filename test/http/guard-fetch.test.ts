@@ -63,6 +63,7 @@ test("option refusal: what is no refusal still rejects", async () => {
 
 test.each([
   { form: "seconds", header: () => "7", cooldownMs: 7_000 },
+  { form: "two values, the longest", header: () => "3, 7", cooldownMs: 7_000 },
   {
     form: "a date",
     header: () => new Date(given.clock.epochMs() + 9_000).toUTCString(),

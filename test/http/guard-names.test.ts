@@ -1,7 +1,12 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { guardFetch } from "../../src/http/index.ts";
 import { createEventBus } from "../../src/index.ts";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
 
 test("guardFetch() has a breaker for each host, and shows them", async () => {
   const guarded = guardFetch(async (_: string, __?: RequestInit) => new Response(null));
@@ -149,9 +154,9 @@ test("guardFetch() matches its routes with paths as URL reads them", async () =>
   );
 });
 
-/** The same by lists of segments. */
+/** The same by lists of segments, as `URL` writes them. */
 function fits(template: string, path: string): boolean {
-  const wanted = template.split("/").slice(1);
+  const wanted = new URL(`http://a.example${template}`).pathname.split("/").slice(1);
   const given = path.split("/").slice(1);
   const open = wanted.at(-1) === "*";
   if (open) wanted.pop();
@@ -164,7 +169,9 @@ function fits(template: string, path: string): boolean {
 test("guardFetch() finds the first route that fits, segment by segment", async () => {
   const segment = fc.constantFrom("", "a", "ab", "b", "7", "%2e", "é");
   const path = fc.array(segment, { minLength: 1, maxLength: 4 });
-  const wanted = fc.array(fc.oneof(segment, fc.constant(":id")), { maxLength: 3 });
+  // A template with dots is refused.
+  const written = segment.filter((each) => each !== "%2e");
+  const wanted = fc.array(fc.oneof(written, fc.constant(":id")), { maxLength: 3 });
   const end = fc.constantFrom("", "/*", "/");
   const template = fc.tuple(wanted, end).map(([all, last]) => `/${all.join("/")}${last}`);
   const query = fc.constantFrom("", "?to=/a/b", "#/a/b");
@@ -185,4 +192,72 @@ test("guardFetch() finds the first route that fits, segment by segment", async (
     ),
     { numRuns: 2_000 },
   );
+});
+
+test("option routes: letters beyond those of addresses fit as URL writes them", async () => {
+  const routes = ["/größe/:id", "/a%20b/*", "/v1/models:list"];
+  const guarded = guardFetch(async (_: string, __?: RequestInit) => new Response(null), { routes });
+  for (const path of ["/größe/7", "/gr%C3%B6%C3%9Fe/8", "/a b/c", "/v1/models:list"]) {
+    await guarded(`http://a.example${path}`);
+  }
+  expect([...guarded.breakers].map(({ name }) => name)).toEqual(
+    routes.map((route) => `a.example ${route}`),
+  );
+});
+
+test.each([
+  { route: "/a/*/b", message: '"*" as nothing but its last segment' },
+  { route: "/files/a*", message: '"*" as nothing but its last segment' },
+  { route: "/users/{id}", message: '":id" for "{id}"' },
+  { route: "/users/:id.json", message: 'parameters are whole segments, such as ":id"' },
+  { route: "/users/:", message: "parameters are whole segments" },
+  { route: "/a/./b", message: 'without "." and ".." as segments' },
+  { route: "/a/%2E%2e", message: 'without "." and ".." as segments' },
+  { route: "/a\\b", message: "without backslashes" },
+])(
+  "option routes: $route, which could never fit what it means, is refused",
+  ({ route, message }) => {
+    expect(() => guardFetch(fetch, { routes: [route] })).toThrow(message);
+  },
+);
+
+test("guardFetch() has one breaker for http and https of a host, whose ports are those of their schemes", async () => {
+  const guarded = guardFetch(async (_: string, __?: RequestInit) => new Response(null));
+  for (const start of ["http://a.example", "https://a.example", "https://a.example:443"]) {
+    await guarded(`${start}/`);
+  }
+  await guarded("https://a.example:80/");
+  expect([...guarded.breakers].map(({ name }) => name)).toEqual(["a.example", "a.example:80"]);
+});
+
+test("guardFetch() asks for a host whose name is too long for a breaker, by the end of it", async () => {
+  const asked: string[] = [];
+  const guarded = guardFetch(async (address: string, _?: RequestInit) => {
+    asked.push(address);
+    return new Response(null);
+  });
+  const address = `http://${"a".repeat(200)}.${"b".repeat(200)}.example/`;
+  for (const _ of [1, 2]) await guarded(address);
+  expect(asked).toEqual([address, address]);
+  expect([...guarded.breakers].map(({ name }) => name)).toEqual([address.slice(7, -1).slice(-256)]);
+});
+
+test.each([
+  { form: "plain", address: (host: string, rest: string) => `http://${host}/${rest}` },
+  { form: "with capitals", address: (host: string, rest: string) => `http://A${host}/${rest}` },
+  { form: "as a URL", address: (host: string, rest: string) => new URL(`http://${host}/${rest}`) },
+])("guardFetch() keeps no long address alive for its host: $form", async ({ address }) => {
+  const guarded = guardFetch(async (_: string | URL, __?: RequestInit) => new Response(null));
+  const heap = (): number => {
+    collectGarbage();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = heap();
+  const rest = "x".repeat(1_000_000);
+  for (let tenant = 0; tenant < 100; tenant++) {
+    const whole = address(`tenant-number-${tenant}.example`, rest);
+    // A string of its own, and not the parts that it was made of.
+    await guarded(typeof whole === "string" ? Buffer.from(whole).toString("latin1") : whole);
+  }
+  expect(heap() - before).toBeLessThan(30_000_000);
 });

@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { guardFetch } from "../../src/http/index.ts";
 import { isTransient, retry } from "../../src/index.ts";
 import { eachGuarded } from "../support/guarded-server.ts";
 import { status } from "../support/loopback.ts";
@@ -52,6 +53,19 @@ test("an upload of a stream of Node that breaks is cancelled", async () => {
   expect(calls()).toMatchObject({ cancelled: 1, error: 0 });
 });
 
+test("a stream of Node that a client destroys because the server died is no reason to spare the server", async () => {
+  const died = Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });
+  const piping = async (_: string, init?: RequestInit): Promise<Response> => {
+    if (init?.body instanceof Readable) init.body.destroy(died);
+    throw Object.assign(new Error(`request failed, reason: ${died.message}`), { code: died.code });
+  };
+  const body = new Readable({ read() {} });
+  body.on("error", () => {});
+  const guarded = guardFetch(piping, { breaker: given.breaker });
+  await expect(guarded(given.server.url, streamed(body))).rejects.toThrow("socket hang up");
+  expect(calls()).toMatchObject({ error: 1, cancelled: 0 });
+});
+
 test("an upload that breaks behind the head of the answer is cancelled", async () => {
   const { body, breaks } = source();
   given.server.answer = (request, response) => {
@@ -91,6 +105,22 @@ test("an upload is sent whole, chunk by chunk, and a request that is refused lea
   await expect(guard()(given.server.url, wrong)).rejects.toThrow(TypeError);
   const response = await guard()(given.server.url, streamed(body));
   await expect(response.text()).resolves.toBe("ab");
+});
+
+test("on Workers a stream is sent as it is, which has its length there", async () => {
+  vi.stubGlobal("FixedLengthStream", TransformStream);
+  try {
+    const seen: unknown[] = [];
+    const sending = async (_: string, init?: RequestInit): Promise<Response> => {
+      seen.push(init?.body);
+      return new Response(null);
+    };
+    const body = new Blob(["x"]).stream();
+    await guardFetch(sending, { breaker: given.breaker })(given.server.url, streamed(body));
+    expect(seen[0]).toBe(body);
+  } finally {
+    vi.unstubAllGlobals();
+  }
 });
 
 test.each([

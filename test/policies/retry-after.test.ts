@@ -15,7 +15,17 @@ test.each([
   ["seconds", { headers: { "retry-after": "120" } }, 120_000],
   ["seconds with spaces", { headers: { "retry-after": " 7 " } }, 7_000],
   ["a number", { headers: { "retry-after": 3 } }, 3_000],
-  ["several values", { headers: { "retry-after": ["4", "9"] } }, 4_000],
+  ["several values: the longest", { headers: { "retry-after": ["4", "9", "7"] } }, 9_000],
+  ["several values in one", { headers: { "retry-after": "30, 60" } }, 60_000],
+  [
+    "a date and seconds",
+    {
+      headers: { "retry-after": "Sun, 06 Nov 1994 08:49:37 GMT, 3,Sun, 06 Nov 1994 08:49:38 GMT" },
+    },
+    8_000,
+  ],
+  ["seconds, and what is none", { headers: { "retry-after": "soon, 60" } }, 60_000],
+  ["several values of milliseconds", { headers: { "retry-after-ms": ["250", "300"] } }, 250],
   ["another spelling", { headers: { "Retry-After": "5" } }, 5_000],
   ["a Headers object", { headers: new Headers({ "retry-after": "6" }) }, 6_000],
   ["a Response", new Response(null, { headers: { "retry-after": "6" } }), 6_000],
