@@ -1,5 +1,6 @@
+import { Agent, interceptors, request } from "undici";
 import { expect, test } from "vitest";
-import { guardFetch } from "../../src/http/index.ts";
+import { breakerInterceptor, guardFetch } from "../../src/http/index.ts";
 import { createEventBus, errorKind, retry } from "../../src/index.ts";
 import { eachGuarded } from "../support/guarded-server.ts";
 
@@ -127,6 +128,17 @@ test.each([
     void response.writeHead(302, { location: row.location }).end();
   await expect(guard()(given.server.url)).rejects.toThrow(row.told);
   expect(calls()).toMatchObject({ error: 1, unreached: 0 });
+});
+
+test("breakerInterceptor() counts a redirect to a wrong address as an error of the server, too", async () => {
+  given.server.answer = (_, response) =>
+    void response.writeHead(302, { location: "http://[broken" }).end();
+  const guarding = breakerInterceptor({ breaker: given.breaker });
+  const agent = new Agent();
+  const dispatcher = agent.compose(interceptors.redirect({ maxRedirections: 3 }), guarding);
+  await expect(request(given.server.url, { dispatcher })).rejects.toThrow("Invalid URL");
+  expect(calls()).toMatchObject({ error: 1, unreached: 0 });
+  await agent.close();
 });
 
 test("guardFetch() counts a wrong address as unreached that a fetch inside of it makes", async () => {
