@@ -52,6 +52,8 @@ const TRANSIENT_CODES = new Set([
 ]);
 /** A wrong address stays wrong. */
 const INVALID_URL = "ERR_INVALID_URL";
+/** What `fetch` throws when it has begun to ask: an address that is wrong then is one that the server redirected to. */
+const ASKED = "fetch failed";
 /** Wrong certificates stay wrong, too, for those who would try again at once. */
 const UNTRUSTED_CODES = new Set([
   "CERT_HAS_EXPIRED",
@@ -167,7 +169,9 @@ function kindOfCode(error: object, untrusted: ErrorKind): ErrorKind {
         return textOf(about, "syscall") === "connect" ? "unsent" : "transient";
       }
       if (UNTRUSTED_CODES.has(code)) return untrusted;
-      if (code === INVALID_URL) return "permanent";
+      if (code === INVALID_URL) {
+        return textOf(error, "message") === ASKED ? "transient" : "permanent";
+      }
     }
     const cause: unknown = Reflect.get(about, "cause");
     const errors: unknown = Reflect.get(about, "errors");

@@ -42,6 +42,16 @@ test.each([
   ["a connect timeout of undici", networkError("UND_ERR_CONNECT_TIMEOUT"), "unsent"],
   ["an expired certificate", networkError("CERT_HAS_EXPIRED"), "permanent"],
   ["a wrong address", networkError("ERR_INVALID_URL"), "permanent"],
+  [
+    "a wrong address that fetch was given",
+    new TypeError("Failed to parse URL from x", { cause: networkError("ERR_INVALID_URL") }),
+    "permanent",
+  ],
+  [
+    "a wrong address that a server redirected to",
+    new TypeError("fetch failed", { cause: networkError("ERR_INVALID_URL") }),
+    "transient",
+  ],
   ["an unknown code", networkError("ERR_ASSERTION"), "unknown"],
   [
     "a failed fetch",

@@ -56,6 +56,18 @@ test("a server that is busy is asked again when it said it may be", async () => 
   );
 });
 
+test("a server that redirects to a wrong address is an outage: the last good result is served, and stays", async () => {
+  const kept = fallback("client", { bus, fail: "closed", cache: { maxAgeMs: 60_000 } });
+  const policy = pipeline(kept, retry("client", { bus, backoff: quick, attempts: 2 }));
+  await policy.call(get("/orders"), { key: "orders" });
+  server.answer = (_, response) => void response.writeHead(302, { location: "http://[bad" }).end();
+  for (let n = 0; n < 2; n++) {
+    const served = await policy.execute(get("/orders"), { key: "orders" });
+    expect(served).toMatchObject({ outcome: "fallback", value: "answer to /orders" });
+  }
+  expect(server.requests).toBe(5);
+});
+
 test("a client's mistake is not asked again", async () => {
   server.answer = status(404);
   const policy = retry("client", { bus, backoff: quick });
