@@ -19,6 +19,10 @@ export function refuseBeside(
   return refusalError(refuse(circuit, circuit.begin(), context, beside));
 }
 
+/** Whether somebody hears of what {@link failedBeside} tells. */
+export const hearsFailedBeside = (breaker: CircuitBreaker): boolean =>
+  circuitOf(breaker).journal?.hears("circuit.callback_failed") === true;
+
 /** Tells, as a step of its own, that something given beside a breaker failed. */
 export function failedBeside(breaker: CircuitBreaker, callback: string, thrown: unknown): void {
   const circuit = circuitOf(breaker);

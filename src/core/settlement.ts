@@ -12,6 +12,7 @@ import {
   Probe,
   type Slot,
 } from "./period.ts";
+import { keepPermanent } from "./permanent-failures.ts";
 import { closes, probeDecision, reopens } from "./probe-decision.ts";
 import { ShadowTrip } from "./shadow-trip.ts";
 import { changeFailures, degradedShare, settleIdle, tellShare } from "./traffic.ts";
@@ -206,6 +207,7 @@ function failProbe(circuit: Circuit, period: HalfOpenPeriod, call: Call, nowMs: 
 }
 
 function forcePermanently(circuit: Circuit, { thrown }: Call, nowMs: number): void {
+  keepPermanent(thrown?.value);
   circuit.force({ note: "permanent failure", thrown, forMs: Number.POSITIVE_INFINITY }, nowMs);
 }
 

@@ -80,12 +80,15 @@ export const errorKind = (error: unknown): ErrorKind => kindOf(error, "permanent
  */
 export const outageKind = (error: unknown): ErrorKind => kindOf(error, "unsent");
 
-function kindOf(error: unknown, untrusted: ErrorKind): ErrorKind {
+function kindOf(error: unknown, untrusted: ErrorKind, depth = 0): ErrorKind {
   try {
-    if (isMarked(error)) return "permanent";
     const about = reported(error);
+    if (isPermanent(error) || isPermanent(about)) return "permanent";
     if (isCircuitOpenError(about)) return "refused";
-    if (isTimeout(about)) return kindOfTimeout(about, untrusted);
+    if (isTimeout(about)) {
+      const late = depth < DEEPEST ? kindOf(thrownLate(about), untrusted, depth + 1) : undefined;
+      return late === "permanent" ? late : "timeout";
+    }
     if (typeof about !== "object" || about === null) return "unknown";
     if (textOf(about, "name") === "AbortError") return "cancelled";
     if (textOf(about, "code") === "ERR_CANCELED") return "cancelled"; // that of axios
@@ -100,21 +103,23 @@ function kindOf(error: unknown, untrusted: ErrorKind): ErrorKind {
   }
 }
 
-/** The end of a time limit of ours has as its cause what its function threw after it. */
-function kindOfTimeout(error: unknown, untrusted: ErrorKind): ErrorKind {
-  if (!isTimeoutError(error)) return "timeout";
-  return kindOf(error.cause, untrusted) === "permanent" ? "permanent" : "timeout";
-}
+/** What the function threw after its limit, to a `timeout` that waited for it. Any other has not heard from it. */
+const thrownLate = (error: unknown): unknown =>
+  isTimeoutError(error) && !error.abandoned ? error.cause : undefined;
 
 /** Whether an error was marked by `permanent`, or is the end of a time limit after which such an error was thrown. */
 export function isMarked(error: unknown): boolean {
   try {
-    const about = reported(error);
-    if (isPermanent(error) || isPermanent(about)) return true;
-    return isTimeoutError(about) && isMarked(about.cause);
+    let thrown = error;
+    for (let depth = 0; depth < DEEPEST && thrown !== undefined; depth++) {
+      const about = reported(thrown);
+      if (isPermanent(thrown) || isPermanent(about)) return true;
+      thrown = thrownLate(about);
+    }
   } catch {
-    return false;
+    // What cannot be read is not marked.
   }
+  return false;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { hasForcedOpen } from "../core/permanent-failures.ts";
 import { outageKind, refusalOf } from "./error-kind.ts";
 
 /**
@@ -33,10 +34,11 @@ export function isShutOut(thrown: unknown): boolean {
 }
 
 /**
- * Whether a breaker refuses because a failure that is known to stay has forced it open: the first call failed with that
- * failure itself, and so do those that it is the cause of.
+ * Whether a breaker refuses because a permanent failure has forced it open: the first call failed with that failure
+ * itself, and so do those that it is the cause of. Not by an outage, whatever the breaker made of it.
  */
 export function isDenied(thrown: unknown): boolean {
   const refusal = refusalOf(thrown);
-  return refusal?.state === "forced_open" && outageKind(refusal.cause) === "permanent";
+  if (refusal?.state !== "forced_open" || !hasForcedOpen(refusal.cause)) return false;
+  return outageKind(refusal.cause) !== "unsent";
 }

@@ -67,7 +67,7 @@ export class Pipeline<
   }
 }
 
-/** The clock of the outermost policy, else of the outermost breaker; a failure is told by the first who can. */
+/** The clock of the outermost policy, else of the outermost breaker; a failure is told where somebody hears of it. */
 function surroundingsOfAll(members: Members): Surroundings {
   const all = members.map((member) =>
     member instanceof CircuitBreaker ? surroundingsOf(member) : member[HOST],
@@ -77,8 +77,11 @@ function surroundingsOfAll(members: Members): Surroundings {
     // A pipeline has one member or more.
     clock: (all[timed] ?? (all[0] as Surroundings)).clock,
     isUnheard: all.every(({ isUnheard }) => isUnheard),
+    get hearsFailures() {
+      return all.some(({ hearsFailures }) => hearsFailures);
+    },
     failed: (callback, thrown, scope) =>
-      all.find(({ isUnheard }) => !isUnheard)?.failed(callback, thrown, scope),
+      all.find(({ hearsFailures }) => hearsFailures)?.failed(callback, thrown, scope),
   };
 }
 

@@ -79,14 +79,30 @@ export class PolicyHost implements Surroundings {
   #guarded(timers: Timers): Timers {
     const asking = { host: this, scope: undefined };
     return {
-      start: (callback, delayMs) => timers.start(callback, delayMs),
-      stop: (timer) => notify("timers.stop", () => timers.stop(timer), asking),
+      start: (callback, delayMs) => {
+        const started = { isOver: false, timer: undefined as unknown };
+        const fire = (): void => {
+          if (!started.isOver) callback();
+        };
+        started.timer = timers.start(fire, delayMs);
+        return started;
+      },
+      stop: (given) => {
+        // What `start` has returned.
+        const started = given as { isOver: boolean; readonly timer: unknown };
+        started.isOver = true;
+        notify("timers.stop", () => timers.stop(started.timer), asking);
+      },
     };
   }
 
   /** Whether nobody can ever listen. */
   get isUnheard(): boolean {
     return this.#audience === null;
+  }
+
+  get hearsFailures(): boolean {
+    return this.hears("policy.callback_failed");
   }
 
   hears(type: PolicyEventType): boolean {
@@ -123,7 +139,7 @@ export class PolicyHost implements Surroundings {
 
   /** Tells that something the user gave failed; the call goes on without it. */
   failed(callback: string, thrown: unknown, scope: Pick<Scope, "context"> | undefined): void {
-    if (!this.hears("policy.callback_failed")) return;
+    if (!this.hearsFailures) return;
     this.tell("policy.callback_failed", scope, { callback, error: describeError(thrown) });
   }
 

@@ -175,9 +175,10 @@ export class RetryRun<T> implements Asking {
     const { reason, state, retryAfterMs } = refusal;
     // What passes only a share of the calls would pass more of them if those that it sorted out came again.
     if (reason === "degraded" || reason === "ramping") return undefined;
-    if (retryAfterMs !== null) return retryAfterMs;
+    const { maxRetryAfterMs } = this.#settings;
+    if (retryAfterMs !== null && (retryAfterMs > 0 || maxRetryAfterMs > 0)) return retryAfterMs;
     // Nothing that this call waits for ends it; a probe or a place in a bulkhead may be free at any time.
-    return state === "forced_open" || this.#settings.maxRetryAfterMs === 0 ? undefined : null;
+    return state === "forced_open" || maxRetryAfterMs === 0 ? undefined : null;
   }
 
   #backoffMs(): number {

@@ -1,4 +1,4 @@
-import { failedBeside } from "../core/beside-breaker.ts";
+import { failedBeside, hearsFailedBeside } from "../core/beside-breaker.ts";
 import { type CircuitBreaker, circuitOf } from "../core/circuit-breaker.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Scope } from "./call-scope.ts";
@@ -8,6 +8,8 @@ export interface Surroundings {
   readonly clock: Clock;
   /** Whether nobody can ever listen. */
   readonly isUnheard: boolean;
+  /** Whether somebody hears of failures now. */
+  readonly hearsFailures: boolean;
   /** Tells that something the user gave failed. */
   failed(callback: string, thrown: unknown, scope: Pick<Scope, "context"> | undefined): void;
 }
@@ -19,5 +21,8 @@ export const surroundingsOf = (
 ): Surroundings => ({
   clock,
   isUnheard: false,
+  get hearsFailures() {
+    return hearsFailedBeside(breaker);
+  },
   failed: (callback, thrown) => failedBeside(breaker, callback, thrown),
 });

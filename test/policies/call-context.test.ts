@@ -90,6 +90,14 @@ test("the events of a call carry what was kept of its context, a long text cut",
   expect(last("policy.callback_failed")).toMatchObject({ context: { k0: 0 } });
 });
 
+test("a pipeline tells of a context where somebody hears it, not at a breaker that has no listener", async () => {
+  const { options, time, last } = surroundings();
+  const unheard = new CircuitBreaker("unheard", { clock: time });
+  const policy = pipeline(unheard, retry("heard", options));
+  await policy.call(succeed, { context: MANY });
+  expect(last("policy.callback_failed")).toMatchObject({ policy: "heard" });
+});
+
 test("a pipeline without a bus fails no call for its context either", async () => {
   const quiet = pipeline(retry("a"), retry("b"));
   await expect(quiet.call(succeed, { context: MANY })).resolves.toBe("value");

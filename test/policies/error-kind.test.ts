@@ -124,15 +124,28 @@ const afterLimit = (cause: unknown): TimeoutError =>
   });
 
 test.each([
-  ["an error that was marked", () => permanent(new Error("revoked")), "permanent"],
-  ["HTTP 404", () => httpError(404), "permanent"],
-  ["a limit of its own", () => afterLimit(permanent(new Error("revoked"))), "permanent"],
-  ["HTTP 503", () => httpError(503), "timeout"],
-  ["an error without a sign", () => BOOM, "timeout"],
-  ["an AbortError", () => new DOMException("gone", "AbortError"), "timeout"],
-  ["undefined", () => undefined, "timeout"],
-])("errorKind() of a limit after which %s was thrown is %#", (_, cause, kind) => {
+  ["an error that was marked", "permanent", () => permanent(new Error("revoked"))],
+  ["HTTP 404", "permanent", () => httpError(404)],
+  ["a limit of its own", "permanent", () => afterLimit(permanent(new Error("revoked")))],
+  ["HTTP 503", "timeout", () => httpError(503)],
+  ["an error without a sign", "timeout", () => BOOM],
+  ["an AbortError", "timeout", () => new DOMException("gone", "AbortError")],
+  ["undefined", "timeout", () => undefined],
+])("errorKind() of a limit after which %s was thrown is %s", (_, kind, cause) => {
   expect(errorKind(afterLimit(cause()))).toBe(kind);
+});
+
+test("errorKind() of a limit that waited for nobody is timeout, whatever was thrown before", () => {
+  const thrown = { value: httpError(404) };
+  const late = new TimeoutError({ policy: "search", limitMs: 100, abandoned: true, thrown });
+  expect(errorKind(late)).toBe("timeout");
+  expect(late.cause).toBe(thrown.value);
+});
+
+test("errorKind() of a limit that is its own cause is timeout", () => {
+  const late = afterLimit(BOOM);
+  Object.defineProperty(late, "cause", { value: late });
+  expect(errorKind(late)).toBe("timeout");
 });
 
 test("errorKind() of another's TimeoutError is timeout, whatever its cause", () => {

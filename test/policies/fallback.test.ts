@@ -284,7 +284,7 @@ async function denied() {
   const open = pipeline(fallback("rates", { ...options, fail: "open", value: "none" }), breaker);
   return { ...around, breaker, cached, open };
 }
-const revoked = httpError(401);
+const revoked = new Error("revoked, which only the classifier knows");
 const revoke = (): Promise<never> => Promise.reject(revoked);
 
 test("a permanent error is not hidden once its breaker is forced open by it", async () => {
@@ -299,7 +299,16 @@ test("a permanent error is not hidden once its breaker is forced open by it", as
 
 test("a breaker that an operator forces open is served for", async () => {
   const { breaker, cached, open } = await denied();
+  // What failed last is not what it was forced open for, whatever it was.
+  await breaker.execute(() => Promise.reject(httpError(404)));
   breaker.forceOpen("maintenance");
+  await expect(breaker.call(succeed)).rejects.toMatchObject({ cause: { status: 404 } });
   await expect(cached.call(succeed, { key: "b" })).resolves.toBe("old b");
   await expect(open.call(succeed)).resolves.toBe("none");
+  breaker.reset();
+  await cached.execute(revoke, { key: "a" });
+  breaker.reset();
+  await breaker.execute(() => Promise.reject(BOOM));
+  breaker.forceOpen("maintenance");
+  await expect(cached.call(succeed, { key: "b" })).resolves.toBe("old b");
 });

@@ -9,7 +9,8 @@ import {
   timeout,
   tokenBudget,
 } from "../../src/index.ts";
-import { BOOM, fail, succeed } from "../support/breaker.ts";
+import { joined, nth } from "../cluster/fleet.ts";
+import { BOOM, fail, failTimes, succeed } from "../support/breaker.ts";
 import { flaky, httpError, listenersOf, surroundings } from "../support/policies.ts";
 
 const steady = { backoff: { jitter: "none", initialMs: 100 } } as const;
@@ -51,6 +52,22 @@ test("maxRetryAfterMs 0 waits for no refusal, also where none says for how long,
   await expect(pipeline(policy, places, breaker).call(succeed)).rejects.toMatchObject(refused);
   expect(last("retry.give_up")).toMatchObject({ ...refused, error: { name: "CircuitOpenError" } });
   await first;
+  expect(budget.balance).toBe(500);
+});
+
+test("maxRetryAfterMs 0 waits for no breaker whose turn to probe another task has, either", async () => {
+  const { time, tasks } = await joined(2);
+  const [first, second] = [nth(tasks, 0).get("db"), nth(tasks, 1).get("db")];
+  await failTimes(first, 2);
+  await time.pass(1_100);
+  // Its window is over, and the right to probe is not here yet.
+  const budget = tokenBudget();
+  const options = { clock: time, timers: time, ...steady };
+  const policy = pipeline(retry("db", { ...options, budget, maxRetryAfterMs: 0 }), second);
+  await expect(policy.call(succeed)).rejects.toMatchObject({
+    ...{ reason: "refused", attempts: 1 },
+    cause: { state: "open", retryAfterMs: 0 },
+  });
   expect(budget.balance).toBe(500);
 });
 
@@ -341,6 +358,10 @@ test("timers of one's own that cannot be stopped keep no caller waiting, and are
   await expect(call).rejects.toBe("gone");
   const failures = events.filter(({ type }) => type === "policy.callback_failed");
   expect(failures).toHaveLength(5);
+  // Nor do they fire for anybody.
+  const before = events.length;
+  await time.pass(10_000);
+  expect(events).toHaveLength(before);
   expect(failures[0]).toMatchObject({
     callback: "timers.stop",
     error: { message: "stop is broken" },
