@@ -1,31 +1,40 @@
 import { RecentKeys } from "./recent-keys.ts";
 
-/** Keys whose last denial is remembered, at the most. */
-const MOST_KEYS = 1_000;
+/** Keys with calls under way that are known, at the most. */
+const MOST_KEYS = 10_000;
+
+/** What is known of the calls of one key that are under way. */
+export interface Watched {
+  calls: number;
+  /** How often the key was denied since the first of them began; Infinity when nobody knows any more. */
+  denials: number;
+}
 
 /**
- * Which keys the dependency denied for good: a call that began before the denial may end after it, and must not bring
- * back what was denied. Nothing is held of the calls themselves, some of which never end.
+ * Which keys the dependency denied for good while a call of theirs was under way: one that began before the denial may
+ * end after it, and must not bring back what was denied. Denials of other keys, which strangers can bring about, change
+ * nothing. Nothing is held of the calls themselves, some of which never end.
  */
 export class Denials {
-  /** The number of each key's last denial. */
-  readonly #last = new RecentKeys<number>(MOST_KEYS);
-  #count = 0;
-  /** Denials up to this number may have been of any key. */
-  #forgotten = 0;
+  /** The key whose last call began last comes last. */
+  readonly #watched = new RecentKeys<Watched>(MOST_KEYS);
 
-  /** Denials so far: what `denies` asks for of a call's beginning. */
-  get count(): number {
-    return this.#count;
+  /** A call begins: its key was denied in the meantime if `denials` is another number when it ends. */
+  begin(key: string): Watched {
+    const watched = this.#watched.get(key) ?? { calls: 0, denials: 0 };
+    watched.calls++;
+    const gone = this.#watched.put(key, watched);
+    if (gone !== undefined) gone.denials = Number.POSITIVE_INFINITY;
+    return watched;
+  }
+
+  end(key: string, watched: Watched): void {
+    watched.calls--;
+    if (watched.calls === 0 && this.#watched.get(key) === watched) this.#watched.delete(key);
   }
 
   add(key: string): void {
-    this.#count++;
-    this.#forgotten = this.#last.put(key, this.#count) ?? this.#forgotten;
-  }
-
-  /** Whether the key was denied after so many denials, or may have been. */
-  denies(key: string, count: number): boolean {
-    return count < this.#forgotten || (this.#last.get(key) ?? 0) > count;
+    const watched = this.#watched.get(key);
+    if (watched !== undefined) watched.denials++;
   }
 }

@@ -96,20 +96,23 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
   ): Promise<V> {
     const { results } = cache;
     const sinceMs = this.#host.clock.monotonicMs();
-    const denials = this.#denials.count;
+    const watched = this.#denials.begin(key);
+    const { denials } = watched;
     const outage = this.#outage.current;
     return followNext(
       next,
       scope,
       (value) => {
+        this.#denials.end(key, watched);
         const isOwn = (scope.report?.served ?? null) === null;
         if (isOwn && this.#isGood(cache, value, scope)) {
           this.#outage.succeeded(outage);
-          if (!this.#denials.denies(key, denials)) results.write(key, value, sinceMs, scope);
+          if (watched.denials === denials) results.write(key, value, sinceMs, scope);
         }
         return value;
       },
       (thrown) => {
+        this.#denials.end(key, watched);
         this.#outage.failed(thrown);
         if (outageKind(thrown) === "permanent") {
           // What the dependency now denies for good must not be served in its next outage.

@@ -248,19 +248,42 @@ test("of two calls that end in the other order the younger result stays, whateve
   }
 });
 
-test("a call that outlives 1 000 denials of other keys brings nothing back, a later one does", async () => {
+test("strangers who are denied while a call runs do not take its result away, however many", async () => {
   const around = surroundings();
   const policy = cached(around, { maxAgeMs: 1_000 });
   const answer = deferred<string>();
-  const slow = policy.call(() => answer.promise, { key: "slow" });
-  for (let n = 0; n < 1_001; n++) {
-    await policy.execute(() => Promise.reject(permanent(new Error("no"))), { key: String(n) });
-  }
-  answer.resolve("old");
+  const slow = policy.call(() => answer.promise, { key: "known" });
+  const denied = () => Promise.reject(permanent(new Error("no")));
+  const strangers = Array.from({ length: 5_000 }, (_, n) =>
+    policy.execute(denied, { key: `${n}` }),
+  );
+  await Promise.all(strangers);
+  for (let n = 0; n < 12_000; n++) await policy.execute(denied, { key: `later ${n}` });
+  answer.resolve("good");
   await slow;
-  await expect(policy.call(broken, { key: "slow" })).rejects.toBe(reset);
-  await policy.call(give("new"), { key: "slow" });
-  await expect(policy.call(broken, { key: "slow" })).resolves.toBe("new");
+  await expect(policy.call(broken, { key: "known" })).resolves.toBe("good");
+});
+
+test("trap 40: of more than 10 000 keys with calls that hang, the oldest neither write nor delete a result", async () => {
+  const around = surroundings();
+  const policy = cached(around, { maxAgeMs: 1_000, singleFlight: false });
+  await policy.call(give("kept"), { key: "oldest" });
+  await around.time.pass(1);
+  const answers = ["oldest", "next"].map((key) => {
+    const answer = deferred<string>();
+    return { answer, call: policy.call(() => answer.promise, { key }) };
+  });
+  for (let n = 0; n < 9_999; n++) {
+    void policy.call(() => new Promise<string>(() => {}), { key: String(n) });
+  }
+  for (const { answer, call } of answers) {
+    answer.resolve("new");
+    await call;
+  }
+  await expect(policy.call(broken, { key: "oldest" })).resolves.toBe("kept");
+  await expect(policy.call(broken, { key: "next" })).resolves.toBe("new");
+  await policy.call(give("newer"), { key: "oldest" });
+  await expect(policy.call(broken, { key: "oldest" })).resolves.toBe("newer");
 });
 
 test("the least recently used key goes first, as a reference of it says", async () => {
