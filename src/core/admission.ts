@@ -64,7 +64,7 @@ export function startOf(circuit: Circuit, slot: Slot, admittedMs: number): numbe
   if (!(slot instanceof Probe)) {
     const { settings } = circuit;
     if (settings.admitsPlainly) return admittedMs;
-    if (!shapesTraffic(settings) && !circuit.isTelling) return admittedMs;
+    if (!shapesTraffic(settings) && !isTelling(circuit)) return admittedMs;
   }
   circuit.deliver();
   return circuit.begin();
@@ -101,6 +101,11 @@ export function refuse(
   circuit.journal?.skip(facts, context);
   circuit.deliver();
   return facts;
+}
+
+/** Whether an admission has something to tell, about calls that hang. */
+function isTelling({ underWay, journal }: Circuit): boolean {
+  return underWay !== null && journal?.isWaiting === true;
 }
 
 /** When the next call may be tried that was refused now; null when that is unknown. */

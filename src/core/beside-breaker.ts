@@ -4,6 +4,7 @@ import { tellLeftOut } from "./call-context.ts";
 import { type CallOptions, type CheckedOptions, checkedOptions } from "./call-options.ts";
 import { type CircuitBreaker, circuitOf } from "./circuit-breaker.ts";
 import { type Beside, type CircuitOpenError, refusalError } from "./circuit-open-error.ts";
+import { Onlookers } from "./onlookers.ts";
 import { type AskedPermit, askPermit } from "./permit.ts";
 
 /**
@@ -29,6 +30,17 @@ export function failedBeside(breaker: CircuitBreaker, callback: string, thrown: 
   circuit.begin();
   circuit.callbackFailed(callback, thrown);
   circuit.deliver();
+}
+
+/** Calls `onlooker` after each step that leaves the breaker open, as long as it looks on. */
+export function lookOn(breaker: CircuitBreaker, onlooker: () => void): void {
+  const circuit = circuitOf(breaker);
+  circuit.onlookers ??= new Onlookers();
+  circuit.onlookers.add(onlooker);
+}
+
+export function lookAway(breaker: CircuitBreaker, onlooker: () => void): void {
+  circuitOf(breaker).onlookers?.remove(onlooker);
 }
 
 /**

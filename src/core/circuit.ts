@@ -12,6 +12,7 @@ import type { Fleet, OwnOpen, PeerClose, PeerOpen } from "./fleet.ts";
 import { changeForce, type Forced } from "./force-change.ts";
 import { Incident, incidentIdOf, incidentSince } from "./incident.ts";
 import { type Committed, Journal } from "./journal.ts";
+import type { Onlookers } from "./onlookers.ts";
 import {
   ClosedPeriod,
   DisabledPeriod,
@@ -66,6 +67,8 @@ export class Circuit implements Committed {
   quotaMs = 0;
   /** Who takes the length of each call without an event; null when nobody does. */
   durations: readonly DurationSubscription[] | null = null;
+  /** Null until calls have waited beside it. */
+  onlookers: Onlookers | null = null;
   #attempts: CooldownAttempts | null = null;
   /** Failures of the user's functions that one who only reads has come upon: the next step tells them. */
   #untold: [callback: string, thrown: unknown][] | null = null;
@@ -139,16 +142,12 @@ export class Circuit implements Committed {
     return clock === platformClock ? platformEpochAt(this.#nowMs) : clock.epochMs();
   }
 
-  /** Whether the step has something to tell: about calls that hang, at an admission. */
-  get isTelling(): boolean {
-    return this.underWay !== null && this.journal?.isWaiting === true;
-  }
-
   /** Ends a step: what it committed is told now. */
   deliver(): void {
     // A trip that was found with them is committed first.
     if (this.#untold !== null && !this.underWay?.pending) this.tellUntold();
     this.journal?.flush();
+    this.onlookers?.stepped(this.period.state);
   }
 
   /** A function given as an option threw; the step goes on without its answer. */

@@ -1,4 +1,4 @@
-import { refuseBeside } from "../core/beside-breaker.ts";
+import { failedBeside, lookAway, lookOn, refuseBeside } from "../core/beside-breaker.ts";
 import { CircuitBreaker } from "../core/circuit-breaker.ts";
 import { rejection } from "../core/rejection.ts";
 import { Check } from "../events/check.ts";
@@ -11,7 +11,7 @@ import {
   PolicyHost,
   type PolicyOptions,
 } from "./policy-host.ts";
-import { type Surroundings, surroundingsOf } from "./surroundings.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** The queue of a {@link bulkhead}. */
 export interface BulkheadQueueOptions {
@@ -47,6 +47,24 @@ interface Waiter {
   refuse(): void;
 }
 
+/** What surrounds a bulkhead: it has no bus of its own, so its failures are told as its breaker's. */
+class BesideBreaker extends PolicyHost {
+  readonly #breaker: CircuitBreaker;
+
+  constructor(breaker: CircuitBreaker, options: PolicyOptions) {
+    super(breaker.name, options);
+    this.#breaker = breaker;
+  }
+
+  override get isUnheard(): boolean {
+    return false;
+  }
+
+  override failed(callback: string, thrown: unknown): void {
+    failedBeside(this.#breaker, callback, thrown);
+  }
+}
+
 /** The policy that {@link bulkhead} makes. */
 export class Bulkhead extends Policy {
   readonly #breaker: CircuitBreaker;
@@ -54,9 +72,8 @@ export class Bulkhead extends Policy {
   readonly #limit: number;
   readonly #queue: BulkheadQueueOptions | undefined;
   readonly #waiting = new Set<Waiter>();
-  /** Ends the listening to the breaker, which lasts as long as somebody waits. */
-  #unlisten: (() => void) | null = null;
   #running = 0;
+  #refusing = false;
 
   constructor(breaker: CircuitBreaker, host: PolicyHost, { limit, queue }: BulkheadLimits) {
     super();
@@ -82,7 +99,7 @@ export class Bulkhead extends Policy {
   }
 
   get [HOST](): Surroundings {
-    return surroundingsOf(this.#breaker, this.#host.clock);
+    return this.#host;
   }
 
   [RUN]<T>(next: Next<T>, scope: Scope): Promise<T> {
@@ -132,9 +149,7 @@ export class Bulkhead extends Policy {
         this.#waiting.delete(waiter);
         timers.stop(timer);
         signal?.removeEventListener("abort", abort);
-        if (this.#waiting.size > 0) return;
-        this.#unlisten?.();
-        this.#unlisten = null;
+        if (this.#waiting.size === 0) lookAway(this.#breaker, this.#onOpen);
       };
       const waiter: Waiter = {
         enter: () => {
@@ -142,6 +157,8 @@ export class Bulkhead extends Policy {
           resolve();
         },
         refuse: () => {
+          // A timer that could not be stopped fires for nobody.
+          if (!this.#waiting.has(waiter)) return;
           end();
           reject(this.#refuse(scope));
         },
@@ -153,17 +170,26 @@ export class Bulkhead extends Policy {
       const timer = timers.start(waiter.refuse, maxWaitMs);
       signal?.addEventListener("abort", abort);
       this.#waiting.add(waiter);
-      this.#unlisten ??= listenToOpens(this.#breaker, this.#onOpen);
+      lookOn(this.#breaker, this.#onOpen);
     });
   }
 
   /** They would wait for a place only to be refused by the breaker. */
   readonly #onOpen = (): void => {
+    // Each refusal is a step of the breaker itself.
+    if (this.#refusing) return;
+    this.#refusing = true;
     for (const waiter of [...this.#waiting]) {
-      // Another listener may have closed it again.
-      if (!this.#breaker.isOpen) return;
-      if (this.#waiting.has(waiter)) waiter.refuse();
+      // A listener may have closed it again.
+      if (!this.#breaker.isOpen) break;
+      try {
+        waiter.refuse();
+      } catch (thrown) {
+        // A signal of the caller's making fails: whose step of the breaker this is has no part in it.
+        this.#host.failed("signal", thrown, undefined);
+      }
     }
+    this.#refusing = false;
   };
 
   #refuse({ context }: Scope): Error {
@@ -171,27 +197,6 @@ export class Bulkhead extends Policy {
     this.#breaker.catchUp();
     return refuseBeside(this.#breaker, { reason: "bulkhead" }, context);
   }
-}
-
-/** Calls `heard` whenever the breaker may have opened; returns what ends it. */
-function listenToOpens(breaker: CircuitBreaker, heard: () => void): () => void {
-  const offs: (() => void)[] = [];
-  const guarded = (step: () => void): void => {
-    try {
-      step();
-    } catch {
-      // A bus of the user's making fails: those who wait are then refused when their time is over.
-    }
-  };
-  guarded(() => {
-    // A restored state is told by no open of its own.
-    for (const type of ["circuit.open", "circuit.restore"] as const) {
-      offs.push(breaker.on(type, heard, { sink: "bulkhead" }));
-    }
-  });
-  return () => {
-    for (const off of offs) guarded(off);
-  };
 }
 
 /**
@@ -215,7 +220,7 @@ export function bulkhead(breaker: CircuitBreaker, options: BulkheadOptions): Bul
   checkedSurroundings(check, options);
   const limit = check.positiveInteger("limit", options.limit);
   const queue = checkedQueue(check, options.queue);
-  return new Bulkhead(breaker, new PolicyHost(breaker.name, options), { limit, queue });
+  return new Bulkhead(breaker, new BesideBreaker(breaker, options), { limit, queue });
 }
 
 function checkedQueue(

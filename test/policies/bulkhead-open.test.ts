@@ -47,6 +47,21 @@ test.each(opens)(
   },
 );
 
+test("trap 10: those who wait are refused when a forced open that had ended is renewed", async () => {
+  const { time, places, hold, breaker, told } = limited({
+    limit: 1,
+    queue: { limit: 5, maxWaitMs: 500 },
+  });
+  void places.call(hold);
+  breaker.forceOpen("maintenance", { forMs: 100 });
+  await time.pass(100);
+  const waiting = places.execute(succeed);
+  breaker.forceOpen("more maintenance", { forMs: 100 });
+  expect(await waiting).toMatchObject({ error: { state: "forced_open" }, latencyMs: 0 });
+  expect(told()).toEqual(["circuit.open", "circuit.force_changed", "circuit.skip"]);
+  expect(time.pending).toBe(0);
+});
+
 test("calls that hang trip the breaker, and those who wait behind them are refused", async () => {
   const time = new VirtualTime();
   const breaker = new CircuitBreaker("db", {
@@ -97,41 +112,54 @@ test("those who wait stay when the breaker is closed again by the time they woul
   await expect(waiting).resolves.toBe("value");
 });
 
-test("the breaker is listened to as long as somebody waits, and by nobody else", async () => {
+test("trap 40: waiting subscribes to nothing, so no event is built for it, however many wait", async () => {
+  const time = new VirtualTime();
+  const bus = createEventBus();
+  const on = vi.spyOn(bus, "on");
+  const breaker = new CircuitBreaker("db", { clock: time, bus });
+  const queue = { limit: 5, maxWaitMs: 500 };
+  const places = bulkhead(breaker, { limit: 1, queue, clock: time, timers: time });
+  void places.call(() => new Promise(() => {}));
+  const waiting = [1, 2, 3].map(() => places.execute(succeed));
+  breaker.forceOpen();
+  for (const result of await Promise.all(waiting)) {
+    expect(result).toMatchObject({ error: { state: "forced_open" } });
+  }
+  expect(on).not.toHaveBeenCalled();
+});
+
+test("those who wait are refused with their own breaker alone, also one after the other", async () => {
   const time = new VirtualTime();
   const bus = createEventBus();
   const breaker = new CircuitBreaker("db", { clock: time, bus });
   const other = new CircuitBreaker("other", { clock: time, bus });
-  const queue = { limit: 5, maxWaitMs: 500 };
-  const places = bulkhead(breaker, { limit: 1, queue, clock: time, timers: time });
+  const limits = { limit: 1, queue: { limit: 5, maxWaitMs: 500 }, clock: time, timers: time };
+  const [places, beside] = [bulkhead(breaker, limits), bulkhead(breaker, limits)];
   const place = deferred<string>();
   const running = places.call(() => place.promise);
-  expect(bus.has("circuit.open")).toBe(false);
+  void beside.call(() => new Promise(() => {}));
   const caller = new AbortController();
   const left = places.execute(succeed, { signal: caller.signal });
   const late = places.execute(succeed);
-  expect(bus.has("circuit.open")).toBe(true);
   other.forceOpen();
   expect(places.waiting).toBe(2);
   caller.abort("no more");
   await left;
-  expect(bus.has("circuit.open")).toBe(true);
   await time.pass(500);
-  await late;
+  expect(await late).toMatchObject({ error: { state: "closed" } });
   const next = places.call(succeed);
   place.resolve("value");
   await running;
   await next;
-  const refused = places.call(() => new Promise(() => {}));
-  void refused;
-  const queued = places.execute(succeed);
+  void places.call(() => new Promise(() => {}));
+  const queued = [places, beside].map((waited) => waited.execute(succeed));
   breaker.forceOpen();
-  await queued;
-  for (const type of ["circuit.open", "circuit.restore"] as const)
-    expect(bus.has(type)).toBe(false);
+  expect([places.waiting, beside.waiting]).toEqual([0, 0]);
+  for (const result of await Promise.all(queued)) expect(result).toMatchObject({ latencyMs: 0 });
+  expect(breaker.stats.skips.bulkhead).toBe(3);
 });
 
-test("a bus that takes no listener harms no call: those who wait do so until their time is over", async () => {
+test("a bus that takes no listener keeps nobody waiting when the breaker opens", async () => {
   const time = new VirtualTime();
   const bus = {
     emit: () => {},
@@ -146,5 +174,65 @@ test("a bus that takes no listener harms no call: those who wait do so until the
   void places.call(() => new Promise(() => {}));
   const waiting = places.execute(succeed);
   breaker.forceOpen();
-  expect(await time.until(waiting)).toMatchObject({ reason: "bulkhead", latencyMs: 500 });
+  expect(await waiting).toMatchObject({ reason: "bulkhead", latencyMs: 0 });
+});
+
+test("a caller's signal that fails while those who wait are refused harms nobody else, and is told", async () => {
+  const { places, hold, breaker, last } = limited({
+    limit: 1,
+    queue: { limit: 5, maxWaitMs: 500 },
+  });
+  void places.call(hold);
+  const { signal } = new AbortController();
+  signal.removeEventListener = () => {
+    throw BOOM;
+  };
+  void places.execute(succeed, { signal });
+  const waiting = places.execute(succeed);
+  breaker.forceOpen();
+  expect(await waiting).toMatchObject({ error: { state: "forced_open" } });
+  expect(last("circuit.callback_failed")).toMatchObject({ callback: "signal", breaker: "db" });
+});
+
+test("a timer that cannot be stopped fires for nobody, and is told as the breaker's", async () => {
+  const time = new VirtualTime();
+  const bus = createEventBus();
+  const failed: string[] = [];
+  bus.on("circuit.callback_failed", ({ breaker, callback }) =>
+    failed.push(`${breaker} ${callback}`),
+  );
+  const breaker = new CircuitBreaker("db", { clock: time, bus });
+  const timers = {
+    start: (callback: () => void, delayMs: number) => time.start(callback, delayMs),
+    stop: () => {
+      throw BOOM;
+    },
+  };
+  const queue = { limit: 5, maxWaitMs: 500 };
+  const places = bulkhead(breaker, { limit: 1, queue, clock: time, timers });
+  const place = deferred<string>();
+  const running = places.call(() => place.promise);
+  const waiting = places.call(succeed);
+  place.resolve("value");
+  await running;
+  await waiting;
+  expect(failed).toEqual(["db timers.stop"]);
+  await time.pass(500);
+  expect(breaker.stats.skips.bulkhead).toBe(0);
+  expect(places).toMatchObject({ running: 0, waiting: 0 });
+});
+
+test("a clock of the bulkhead's own that fails is told as the breaker's", async () => {
+  const bus = createEventBus();
+  const failed = vi.fn();
+  bus.on("circuit.callback_failed", ({ callback }) => failed(callback));
+  const clock = {
+    monotonicMs: (): number => {
+      throw BOOM;
+    },
+    epochMs: () => 0,
+  };
+  const places = bulkhead(new CircuitBreaker("db", { bus }), { limit: 1, clock });
+  expect(await places.execute(succeed)).toMatchObject({ outcome: "ok", latencyMs: 0 });
+  expect(failed).toHaveBeenCalledWith("clock.monotonicMs");
 });
