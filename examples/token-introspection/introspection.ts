@@ -16,7 +16,7 @@ export interface ActiveToken {
   readonly active: true;
   readonly sub: string;
   readonly scope: string;
-  /** When it ends, in seconds since 1970; null when its issuer does not say. */
+  /** When it ends, in seconds since 1970; null when its issuer does not say, NaN when that cannot be read. */
   readonly exp: number | null;
 }
 
@@ -99,9 +99,7 @@ export function tokenIntrospection(options: IntrospectionOptions) {
           return { token: result.value, ageMs: 0 };
         case "fallback":
           // RFC 7662, section 4: an answer must not be used from a cache beyond the time that it names.
-          if (result.value.exp !== null && nowMs() >= result.value.exp * 1_000) {
-            throw new InactiveToken("The token has expired");
-          }
+          refuseExpired(result.value, nowMs());
           return { token: result.value, ageMs: result.ageMs ?? 0 };
         case "circuit-open":
         case "error":
@@ -142,10 +140,19 @@ function tokenIn(text: string, { ok, status, headers }: Response): ActiveToken {
   return { active: true, sub: String(sub ?? ""), scope: String(scope ?? ""), exp: endOf(exp) };
 }
 
-/** An `exp` that cannot be read is over: the token is good now, and nobody knows for how long. */
 function endOf(exp: unknown): number | null {
   if (exp === undefined || exp === null) return null;
-  return typeof exp === "number" ? exp : 0;
+  return Number.isFinite(exp) ? Number(exp) : Number.NaN;
+}
+
+/** Refuses a result that is served from the cache, unless its token is known to be good for longer. */
+function refuseExpired({ exp }: ActiveToken, nowMs: number): void {
+  if (exp === null || nowMs < exp * 1_000) return;
+  throw new InactiveToken(
+    Number.isNaN(exp)
+      ? "The token was good, and its exp does not say for how long"
+      : "The token has expired",
+  );
 }
 
 interface Answer {

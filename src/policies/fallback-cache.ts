@@ -9,9 +9,11 @@ export interface FallbackCacheOptions<V> {
   readonly maxAgeMs: number;
   /**
    * Time beyond `maxAgeMs` in which a result is still served in a known outage, in milliseconds: from a refusal of a
-   * breaker that is open, half open or forced open, until a call succeeds that began after it. Whatever fails in between
-   * is served for by this bound, so the call that becomes the breaker's probe is, too. A fallback remembers one outage,
-   * for all its keys: make one for each dependency. No result is served that is older than both together.
+   * breaker that is open, half open or forced open, until a call that began after it brings a value that `keep` takes,
+   * or a permanent error, which is an answer, too. Whatever fails in between is served for by this bound, so the call
+   * that becomes the breaker's probe is, too. Nothing else ends it: not that other users of the breaker close it, nor
+   * its `reset()`. A fallback remembers one outage, for all its keys: make one for each dependency. No result is served
+   * that is older than both together.
    * @default 0
    */
   readonly staleWhileOpenMs?: number;

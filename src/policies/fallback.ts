@@ -106,7 +106,7 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
         this.#denials.end(key, watched);
         const isOwn = (scope.report?.served ?? null) === null;
         if (isOwn && this.#isGood(cache, value, scope)) {
-          this.#outage.succeeded(outage);
+          this.#outage.answered(outage);
           if (watched.denials === denials) results.write(key, value, sinceMs, scope);
         }
         return value;
@@ -115,6 +115,7 @@ export class Fallback<V, Taken = unknown> extends Policy<V, Taken> {
         this.#denials.end(key, watched);
         this.#outage.failed(thrown);
         if (outageKind(thrown) === "permanent") {
+          this.#outage.answered(outage);
           // What the dependency now denies for good must not be served in its next outage.
           this.#denials.add(key);
           results.remove(key, scope);

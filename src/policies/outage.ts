@@ -2,8 +2,8 @@ import { hasForcedOpen } from "../core/permanent-failures.ts";
 import { outageKind, refusalOf } from "./error-kind.ts";
 
 /**
- * Whether the dependency of a fallback is known to fail: since a breaker refused a call for that, until a call succeeds
- * that began after it. The call that becomes the breaker's probe fails with an error of its own, in the same outage.
+ * Whether the dependency of a fallback is known to fail: since a breaker refused a call for that, until one that began
+ * after it is answered. The call that becomes the breaker's probe fails with an error of its own, in the same outage.
  */
 export class Outage {
   #number = 0;
@@ -21,8 +21,8 @@ export class Outage {
     this.#number++;
   }
 
-  /** A call succeeded; `begunIn` is what `current` was when it began. */
-  succeeded(begunIn: number): void {
+  /** The dependency answered, well or for good; `begunIn` is what `current` was when the call began. */
+  answered(begunIn: number): void {
     if (begunIn === this.#number) this.#lasts = false;
   }
 }

@@ -8,6 +8,11 @@ export class RecentKeys<V> {
     this.#most = most;
   }
 
+  /** The key put last comes last. Keys may be deleted meanwhile. */
+  [Symbol.iterator](): Iterator<[string, V]> {
+    return this.#held[Symbol.iterator]();
+  }
+
   get(key: string): V | undefined {
     return this.#held.get(key);
   }

@@ -3,17 +3,19 @@ import { rejection } from "../core/rejection.ts";
 import { type AbortSource, type HostSignal, platformAbort } from "../platform.ts";
 import {
   type CallReport,
+  type Deadline,
   followNext,
   type Next,
   type Scope,
   withReport,
   withSignal,
 } from "./call-scope.ts";
+import { RecentKeys } from "./recent-keys.ts";
 
 /** One call that several callers wait for. */
 class Flight<T> {
   readonly startedMs: number;
-  /** Whether it may be made only once: no retry repeats it. */
+  /** Whether its caller says that it must not be made twice; what retries inside take for granted is not known here. */
   readonly isOnce: boolean;
   readonly report: CallReport = { retries: 0, served: null };
   readonly #source: AbortSource | null;
@@ -22,13 +24,13 @@ class Flight<T> {
   #waiting = 0;
 
   /** `landed` is called once: when the call ends, or when nobody waits for it any more. */
-  constructor(next: Next<T>, scope: Scope, { startedMs, landed }: FlightPlan<T>) {
+  constructor(next: Next<T>, scope: Scope, { startedMs, deadline, landed }: FlightPlan<T>) {
     this.startedMs = startedMs;
     this.isOnce = scope.idempotent === false;
     this.#landed = () => landed(this);
     // The signal of one caller must not end the call for the others: it has one of its own.
     this.#source = scope.signal === undefined ? null : platformAbort();
-    const inner = withReport(withSignal(scope, this.#source?.signal), this.report);
+    const inner = withReport(withSignal(scope, this.#source?.signal, deadline), this.report);
     this.#landing = followNext(
       next,
       inner,
@@ -90,6 +92,8 @@ class Flight<T> {
 
 interface FlightPlan<T> {
   readonly startedMs: number;
+  /** That of its only caller: whoever joins a shared call may have more time. */
+  readonly deadline: Deadline | undefined;
   readonly landed: (flight: Flight<T>) => void;
 }
 
@@ -103,8 +107,8 @@ const MOST_FLIGHTS = 10_000;
 export class SingleFlight<T> {
   readonly #clock: Clock;
   readonly #leaseMs: number;
-  /** The one that began last comes last. */
-  readonly #flights = new Map<string, Flight<T>>();
+  /** The one that began last comes last; of too many the oldest goes, and is shared no longer. */
+  readonly #flights = new RecentKeys<Flight<T>>(MOST_FLIGHTS);
 
   /** With a lease of 0 nothing is shared. */
   constructor(clock: Clock, leaseMs: number) {
@@ -114,7 +118,7 @@ export class SingleFlight<T> {
 
   run(key: string, next: Next<T>, scope: Scope): Promise<T> {
     const nowMs = this.#clock.monotonicMs();
-    this.#letGo(nowMs);
+    this.#endLeases(nowMs);
     const known = this.#flights.get(key);
     if (known !== undefined && (known.isOnce || scope.idempotent !== false)) {
       return known.join(scope);
@@ -122,17 +126,15 @@ export class SingleFlight<T> {
     const landed = (done: Flight<T>): void => {
       if (this.#flights.get(key) === done) this.#flights.delete(key);
     };
-    const flight = new Flight(next, scope, { startedMs: nowMs, landed });
-    this.#flights.delete(key);
-    this.#flights.set(key, flight);
+    const deadline = this.#leaseMs > 0 ? undefined : scope.deadline;
+    const flight = new Flight(next, scope, { startedMs: nowMs, deadline, landed });
+    this.#flights.put(key, flight);
     return flight.join(scope);
   }
 
-  /** Lets go of the calls whose lease is over, and of the oldest where there are too many. */
-  #letGo(nowMs: number): void {
+  #endLeases(nowMs: number): void {
     for (const [key, { startedMs }] of this.#flights) {
-      const isHeld = nowMs - startedMs < this.#leaseMs;
-      if (isHeld && this.#flights.size < MOST_FLIGHTS) return;
+      if (nowMs - startedMs < this.#leaseMs) return;
       this.#flights.delete(key);
     }
   }

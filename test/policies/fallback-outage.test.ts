@@ -4,6 +4,7 @@ import {
   CircuitBreaker,
   type CircuitBreakerOptions,
   fallback,
+  permanent,
   pipeline,
   ratioBudget,
   retry,
@@ -109,6 +110,24 @@ test("a call that began in an outage that is over does not end the next one", as
   await slow;
   await time.pass(1_000);
   await expect(policy.call(down, { key: "a" })).resolves.toBe("old");
+});
+
+test("a permanent error is an answer: one of a call that began in the outage ends it", async () => {
+  const { time, breaker, policy } = guarded();
+  const deny = () => Promise.reject(permanent(new Error("no such token")));
+  await policy.call(give("old"), { key: "a" });
+  const before = deferred<string>();
+  const slow = policy.execute(() => before.promise, { key: "b" });
+  breaker.forceOpen("the outage is known", { forMs: 2_000 });
+  await policy.execute(give("refused"), { key: "a" });
+  before.reject(permanent(new Error("denied before the outage")));
+  await slow;
+  await time.pass(2_000);
+  await expect(policy.call(down, { key: "a" })).resolves.toBe("old");
+  await time.pass(250);
+  await policy.execute(deny, { key: "c" });
+  breaker.reset();
+  expect(await policy.execute(down, { key: "a" })).toMatchObject({ outcome: "error" });
 });
 
 test("a value that keep turns down is no end of the outage", async () => {

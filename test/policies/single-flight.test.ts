@@ -2,7 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
-import { fallback, pipeline, retry } from "../../src/index.ts";
+import { fallback, pipeline, retry, timeout } from "../../src/index.ts";
 import { BOOM, deferred } from "../support/breaker.ts";
 import { listenersOf, networkError, type Surroundings, surroundings } from "../support/policies.ts";
 
@@ -192,6 +192,38 @@ test("trap 40: calls that hang are held no longer than leaseMs, nor more than 10
   for (const policy of [brief, patient]) await policy.call(async () => "one", { key: "usd" });
   expect(held.slice(0, 100)).not.toContain(true);
   expect(held.slice(100).filter(Boolean)).toHaveLength(10_000);
+});
+
+test("with 10 000 calls under way the oldest is still shared: only one more call lets go of it", async () => {
+  const policy = shared(surroundings(), { leaseMs: 1_000_000 });
+  const hung = vi.fn(() => new Promise<string>(() => {}));
+  for (let n = 0; n < 10_000; n++) void policy.call(hung, { key: String(n) });
+  void policy.call(hung, { key: "0" });
+  expect(hung).toHaveBeenCalledTimes(10_000);
+  void policy.call(hung, { key: "one more" });
+  void policy.call(hung, { key: "1" });
+  expect(hung).toHaveBeenCalledTimes(10_001);
+  void policy.call(hung, { key: "0" });
+  expect(hung).toHaveBeenCalledTimes(10_002);
+});
+
+test("singleFlight: false leaves a call its caller's time limit: no retry waits beyond it", async () => {
+  for (const singleFlight of [false, undefined] as const) {
+    const around = surroundings();
+    const { options } = around;
+    const policy = pipeline(
+      timeout("all", { ...options, limitMs: 100 }),
+      shared(around, singleFlight),
+      retry("rates", { ...options, backoff: () => 1_000 }),
+    );
+    const result = await around.time.until(
+      policy.execute(() => Promise.reject(BOOM), { key: "eur" }),
+    );
+    // Who joins a shared call may have more time: it has no limit of its own.
+    const own = { error: { name: "RetryError", reason: "time", cause: BOOM }, latencyMs: 0 };
+    const common = { error: { name: "TimeoutError" }, latencyMs: 100 };
+    expect(result).toMatchObject(singleFlight === false ? own : common);
+  }
 });
 
 const event = fc.oneof(
