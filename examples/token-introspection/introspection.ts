@@ -40,7 +40,7 @@ export interface IntrospectionOptions {
   readonly bus: EventBus;
   /** How old a result may be that is served while the identity server fails. */
   readonly maxAgeMs: number;
-  /** How much older from when the breaker opens until a call succeeds, because the outage is known then. */
+  /** How much older from when the breaker opens until one is answered, because the outage is known then. */
   readonly staleWhileOpenMs: number;
   readonly clock?: Clock;
 }
