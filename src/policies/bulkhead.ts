@@ -147,9 +147,9 @@ export class Bulkhead extends Policy {
     return new Promise((resolve, reject) => {
       const end = (): void => {
         this.#waiting.delete(waiter);
+        if (this.#waiting.size === 0) lookAway(this.#breaker, this.#onOpen);
         timers.stop(timer);
         signal?.removeEventListener("abort", abort);
-        if (this.#waiting.size === 0) lookAway(this.#breaker, this.#onOpen);
       };
       const waiter: Waiter = {
         enter: () => {
@@ -179,8 +179,8 @@ export class Bulkhead extends Policy {
     // Each refusal is a step of the breaker itself.
     if (this.#refusing) return;
     this.#refusing = true;
-    for (const waiter of [...this.#waiting]) {
-      // A listener may have closed it again.
+    for (const waiter of this.#waiting) {
+      // It may be due for a probe, or a listener may have closed it again.
       if (!this.#breaker.isOpen) break;
       try {
         waiter.refuse();
