@@ -1,4 +1,10 @@
-import { failedBeside, lookAway, lookOn, refuseBeside } from "../core/beside-breaker.ts";
+import {
+  failedBeside,
+  hearsFailedBeside,
+  lookAway,
+  lookOn,
+  refuseBeside,
+} from "../core/beside-breaker.ts";
 import { CircuitBreaker } from "../core/circuit-breaker.ts";
 import { rejection } from "../core/rejection.ts";
 import { Check } from "../events/check.ts";
@@ -58,6 +64,10 @@ class BesideBreaker extends PolicyHost {
 
   override get isUnheard(): boolean {
     return false;
+  }
+
+  override get hearsFailures(): boolean {
+    return hearsFailedBeside(this.#breaker);
   }
 
   override failed(callback: string, thrown: unknown): void {
@@ -157,8 +167,6 @@ export class Bulkhead extends Policy {
           resolve();
         },
         refuse: () => {
-          // A timer that could not be stopped fires for nobody.
-          if (!this.#waiting.has(waiter)) return;
           end();
           reject(this.#refuse(scope));
         },

@@ -14,12 +14,9 @@ export interface Surroundings {
   failed(callback: string, thrown: unknown, scope: Pick<Scope, "context"> | undefined): void;
 }
 
-/** Those of a breaker, for what has no bus of its own: its failures are told as the breaker's. */
-export const surroundingsOf = (
-  breaker: CircuitBreaker,
-  clock: Clock = circuitOf(breaker).clock,
-): Surroundings => ({
-  clock,
+/** Those of a breaker. */
+export const surroundingsOf = (breaker: CircuitBreaker): Surroundings => ({
+  clock: circuitOf(breaker).clock,
   isUnheard: false,
   get hearsFailures() {
     return hearsFailedBeside(breaker);

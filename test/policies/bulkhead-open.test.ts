@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { bulkhead, CircuitBreaker, createEventBus, pipeline } from "../../src/index.ts";
+import { bulkhead, CircuitBreaker, createEventBus, pipeline, retry } from "../../src/index.ts";
 import { BOOM, deferred, succeed } from "../support/breaker.ts";
 import { limited } from "../support/bulkhead.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -235,4 +235,13 @@ test("a clock of the bulkhead's own that fails is told as the breaker's", async 
   const places = bulkhead(new CircuitBreaker("db", { bus }), { limit: 1, clock });
   expect(await places.execute(succeed)).toMatchObject({ outcome: "ok", latencyMs: 0 });
   expect(failed).toHaveBeenCalledWith("clock.monotonicMs");
+});
+
+test("what does not fit of a context is told by a bulkhead's breaker, alone and in a pipeline", async () => {
+  const context = { ["k".repeat(65)]: 1 };
+  const { places, told } = limited({ limit: 1 });
+  for (const policy of [places, pipeline(places, retry("unheard"))]) {
+    await policy.call(succeed, { context });
+    expect(told()).toEqual(["circuit.callback_failed"]);
+  }
 });
