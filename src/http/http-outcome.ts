@@ -155,12 +155,25 @@ function isTimeoutOfAxios(error: unknown): boolean {
   return message === own || /^timeout (of \d+ms )?exceeded$/.test(message);
 }
 
-/** Whether a client failed after a good status, and not for what the whole body says. */
+/**
+ * Whether the connection broke after a good status, in the middle of the body or of redirects. Whatever else is thrown
+ * with such a status is the caller's own: it was not the status that it wanted, or not the answer.
+ */
 function brokeOff(error: unknown, status: number): boolean {
   if (!(error instanceof Error) || status >= FIRST_CLIENT_ERROR) return false;
-  if (status >= FIRST_REDIRECT)
-    return error.name === "MaxRedirectsError" || errorKind(error) === "transient";
-  return error.name !== "SyntaxError" && error.name !== "ParseError";
+  if (errorKind(error) === "transient") return true;
+  return status >= FIRST_REDIRECT ? error.name === "MaxRedirectsError" : isBrokenBody(error);
+}
+
+/** What zlib and the parser of Node say of a body. */
+const MALFORMED = /^(?:Z|HPE)_/;
+
+/** A body that broke off or is no such encoding, in the words of got, of axios and of Node. */
+function isBrokenBody(error: Error): boolean {
+  if (error.name === "ReadError") return true;
+  const code = propertyOf(error, "code");
+  if (code === "ERR_BAD_RESPONSE") return /\baborted$/.test(error.message);
+  return typeof code === "string" && MALFORMED.test(code);
 }
 
 function statusOf(held: unknown): number | undefined {

@@ -123,10 +123,13 @@ test("guardFetch() counts an error without a cause as one when the request could
 test.each([
   { location: "http://[broken", told: "fetch failed" },
   { location: "ftp://127.0.0.1/", told: "fetch failed" },
+  { location: "http://127.0.0.1:6667/", told: "fetch failed" },
 ])("guardFetch() counts a redirect to $location as an error of the server", async (row) => {
   given.server.answer = (_, response) =>
     void response.writeHead(302, { location: row.location }).end();
-  await expect(guard()(given.server.url)).rejects.toThrow(row.told);
+  const error: unknown = await guard()(given.server.url).catch((thrown) => thrown);
+  expect(error).toMatchObject({ message: row.told });
+  expect(errorKind(error)).not.toBe("permanent");
   expect(calls()).toMatchObject({ error: 1, unreached: 0 });
 });
 
