@@ -22,7 +22,7 @@ import {
 import { guardBody } from "./guarded-body.ts";
 import { HttpCall } from "./http-call.ts";
 import { HttpGuard } from "./http-guard.ts";
-import { mayHaveBody } from "./http-outcome.ts";
+import { isWrongArgument, mayHaveBody } from "./http-outcome.ts";
 import { isOwnFault, type Sent } from "./own-faults.ts";
 import { answerRefusal } from "./refusal-answer.ts";
 import { hasBroken, Upload } from "./upload.ts";
@@ -231,15 +231,15 @@ function failed(call: HttpCall, error: unknown, sent: Sent): Promise<never> {
     // It stays wrong.
     return Promise.reject(permanent(error as object));
   }
-  const body = call.upload === null ? bodyOf(sent.input) : null;
+  const body = bodyOf(sent.input, sent.init);
   if (body === null) {
     call.threw(error);
-    return Promise.reject(error);
+    return Promise.reject(isWrongArgument(error) ? permanent(error as object) : error);
   }
   return hasBroken(body).then((broke) => {
     call.upload = { brokeBy: () => broke, spent: false };
     call.threw(error);
-    throw error;
+    throw isWrongArgument(error) ? permanent(error as object) : error;
   });
 }
 

@@ -91,12 +91,30 @@ export function outcomeOfError(
   return wasRefusedHere(error, isAsked) ? "unreached" : outcome;
 }
 
+/** What undici says of a request that it does not make: a wrong header, such as a length that is not the body's. */
+const WRONG_ARGUMENT = new Set([
+  "UND_ERR_INVALID_ARG",
+  "UND_ERR_NOT_SUPPORTED",
+  "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH",
+]);
 /** A wrong argument, and a dispatcher of undici that was closed: nobody was asked for anything. */
-const REFUSED_HERE = new Set(["UND_ERR_CLOSED", "UND_ERR_DESTROYED", "UND_ERR_INVALID_ARG"]);
+const REFUSED_HERE = new Set(["UND_ERR_CLOSED", "UND_ERR_DESTROYED", ...WRONG_ARGUMENT]);
 /** A wrong address: that of the caller, or the one that an answer redirects to. */
 const INVALID_URL = "ERR_INVALID_URL";
 /** What Node's `fetch` says of a request that it has begun. */
 const FETCH_FAILED = "fetch failed";
+
+/** Whether undici refused a request for what it is, which no further try changes. Never throws. */
+export function isWrongArgument(error: unknown): boolean {
+  try {
+    const code = propertyOf(error, "code");
+    if (typeof code === "string" && WRONG_ARGUMENT.has(code)) return true;
+    const cause = propertyOf(error, "cause");
+    return cause !== undefined && isWrongArgument(cause);
+  } catch {
+    return false;
+  }
+}
 
 function wasRefusedHere(error: unknown, isAsked: boolean): boolean {
   try {

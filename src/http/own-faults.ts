@@ -1,4 +1,4 @@
-import { type FetchRequest, remade } from "./fetch-request.ts";
+import { type FetchRequest, isHeldElsewhere, remade } from "./fetch-request.ts";
 
 /** What a `fetch` was called with. */
 export interface Sent {
@@ -26,7 +26,7 @@ export function isOwnFault(error: unknown, sent: Sent, isSpent: boolean): boolea
     if (!(error instanceof TypeError)) return false;
     const { cause } = error;
     if (cause !== undefined) return isRefusedAddress(cause, sent.request);
-    if (isSpent) return true;
+    if (isSpent || isHeldElsewhere(sent.input, sent.init)) return true;
     if (typeof Request === "function") return !canBeMade(sent);
   } catch {
     // What cannot be read says nothing.
