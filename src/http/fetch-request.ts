@@ -55,13 +55,17 @@ export function readRequest(input: unknown, init: unknown): FetchRequest {
     // Checked where it is used.
     context: over.context as RequestContext | undefined,
     stream: isStream(body) ? body : null,
-    spent: over.bodyUsed === true || (isNamed(body) ? isLocked(body) : asked.bodyUsed === true),
+    spent: over.bodyUsed === true || (isNamed(body) ? isLocked(body) : isUsed(asked, body)),
   };
 }
 
 function isSignal(value: unknown): boolean {
   return isNamed(value) && typeof Reflect.get(value, "aborted") === "boolean";
 }
+
+/** One that has another body to send may have been read. */
+const isUsed = (asked: Named, body: unknown): boolean =>
+  (body === undefined || body === null) && asked.bodyUsed === true;
 
 const isLocked = (body: object): boolean => Reflect.get(body, "locked") === true;
 
@@ -73,12 +77,20 @@ function isStream(body: unknown): body is object {
   );
 }
 
-/** The input of one attempt: a `Request` can be sent once, so that each attempt sends a copy. */
+/**
+ * The input of one attempt: a `Request` can be sent once, so that each attempt sends a copy. One that was read before
+ * cannot be copied: it has another body to send, or is refused by `fetch`.
+ */
 export function copied<I>(input: I): I {
   if (!isNamed(input) || input instanceof URL) return input;
   const clone: unknown = Reflect.get(input, "clone");
-  // A `Request` makes a copy of its own kind.
-  return typeof clone === "function" ? (Reflect.apply(clone, input, []) as I) : input;
+  if (typeof clone !== "function") return input;
+  try {
+    // A `Request` makes a copy of its own kind.
+    return Reflect.apply(clone, input, []) as I;
+  } catch {
+    return input;
+  }
 }
 
 /** What `fetch` may read of its `init`: that of the standard, of undici, and of Deno, Bun, Workers and Next. */
@@ -105,10 +117,18 @@ export function withBody<O extends object>(init: O | undefined, body: ReadableSt
   return { ...init, ...inherited(init), body } as object as O;
 }
 
-/** The body of a `Request`, which is a stream whatever it was made of. */
-export function bodyOf(input: unknown): object | null {
+/** The body of a `Request` that is sent, which is a stream whatever it was made of; null when another one is sent. */
+export function bodyOf(input: unknown, init: unknown): object | null {
+  const other: unknown = isNamed(init) ? init.body : undefined;
+  if (other !== undefined && other !== null) return null;
   const body: unknown = isNamed(input) && !(input instanceof URL) ? input.body : null;
   return isNamed(body) ? body : null;
+}
+
+/** Whether somebody else holds the body of a `Request` that was to be sent: one that `fetch` has taken counts as used. */
+export function isHeldElsewhere(input: unknown, init: unknown): boolean {
+  const body = bodyOf(input, init);
+  return body !== null && isLocked(body) && isNamed(input) && input.bodyUsed !== true;
 }
 
 /** The request as `fetch` would make it, if it did: what its address, method and members are, with another body. */
@@ -116,7 +136,7 @@ export function remade(input: unknown, init: unknown, body: object | string | un
   const asked = isNamed(input) && !(input instanceof URL) ? input : NOTHING;
   const given = isNamed(init) ? init : {};
   const { context: _, signal, ...rest }: Named = { ...given, ...inherited(given) };
-  const made = { method: asked.method ?? "GET", ...rest, body };
+  const made = { ...rest, method: rest.method ?? asked.method ?? "GET", body };
   // One that is no signal is refused; one that is would be listened to.
   const wrong = signal instanceof AbortSignal ? {} : { signal };
   // Whether it is one, is asked.

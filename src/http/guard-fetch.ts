@@ -22,7 +22,7 @@ import {
 import { guardBody } from "./guarded-body.ts";
 import { HttpCall } from "./http-call.ts";
 import { HttpGuard } from "./http-guard.ts";
-import { mayHaveBody } from "./http-outcome.ts";
+import { isWrongArgument, mayHaveBody } from "./http-outcome.ts";
 import { isOwnFault, type Sent } from "./own-faults.ts";
 import { answerRefusal } from "./refusal-answer.ts";
 import { hasBroken, Upload } from "./upload.ts";
@@ -102,6 +102,17 @@ class Guard<I, O extends object, R extends FetchResponse> {
   }
 
   readonly run = (input: I, init?: O & GuardedInit): Promise<R> => {
+    let answered: Promise<R>;
+    try {
+      answered = this.#guarded(input, init);
+    } catch (thrown) {
+      // By a getter of the `init`, before anybody was asked.
+      return Promise.reject(thrown);
+    }
+    return this.#answers ? answered.then(undefined, answerOf<R>) : answered;
+  };
+
+  #guarded(input: I, init: (O & GuardedInit) | undefined): Promise<R> {
     let request: FetchRequest;
     try {
       request = readRequest(input, init);
@@ -109,13 +120,11 @@ class Guard<I, O extends object, R extends FetchResponse> {
       // Nothing that could be asked for: `fetch` says so.
       return this.#send(input, passedOn(init, undefined));
     }
-    const answered =
-      // What was read before cannot be sent, nor copied for an attempt.
-      this.#policy === undefined || request.spent
-        ? this.#attempt(request, input, passedOn(init, undefined))
-        : this.#repeat(this.#policy, request, { input, init });
-    return this.#answers ? answered.then(undefined, answerOf<R>) : answered;
-  };
+    // What was read before cannot be sent, nor copied for an attempt.
+    return this.#policy === undefined || request.spent
+      ? this.#attempt(request, input, passedOn(init, undefined))
+      : this.#repeat(this.#policy, request, { input, init });
+  }
 
   /** Runs the attempts of a request under the policy. */
   #repeat(
@@ -163,7 +172,14 @@ class Guard<I, O extends object, R extends FetchResponse> {
     if (call === null) return this.#send(input, init);
     if (!(call instanceof HttpCall)) return Promise.reject(call);
     const begun = call;
-    return this.#send(input, this.#uploading(begun, request.stream, init)).then(
+    let watched: O | undefined;
+    try {
+      watched = this.#uploading(begun, request.stream, init);
+    } catch (thrown) {
+      begun.refusedHere(thrown);
+      return Promise.reject(permanent(thrown));
+    }
+    return this.#send(input, watched).then(
       (response) => {
         this.#answered(begun, response, request.method);
         return response;
@@ -215,15 +231,15 @@ function failed(call: HttpCall, error: unknown, sent: Sent): Promise<never> {
     // It stays wrong.
     return Promise.reject(permanent(error as object));
   }
-  const body = call.upload === null ? bodyOf(sent.input) : null;
+  const body = bodyOf(sent.input, sent.init);
   if (body === null) {
     call.threw(error);
-    return Promise.reject(error);
+    return Promise.reject(isWrongArgument(error) ? permanent(error as object) : error);
   }
   return hasBroken(body).then((broke) => {
     call.upload = { brokeBy: () => broke, spent: false };
     call.threw(error);
-    throw error;
+    throw isWrongArgument(error) ? permanent(error as object) : error;
   });
 }
 

@@ -91,12 +91,30 @@ export function outcomeOfError(
   return wasRefusedHere(error, isAsked) ? "unreached" : outcome;
 }
 
+/** What undici says of a request that it does not make: a wrong header, such as a length that is not the body's. */
+const WRONG_ARGUMENT = new Set([
+  "UND_ERR_INVALID_ARG",
+  "UND_ERR_NOT_SUPPORTED",
+  "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH",
+]);
 /** A wrong argument, and a dispatcher of undici that was closed: nobody was asked for anything. */
-const REFUSED_HERE = new Set(["UND_ERR_CLOSED", "UND_ERR_DESTROYED", "UND_ERR_INVALID_ARG"]);
+const REFUSED_HERE = new Set(["UND_ERR_CLOSED", "UND_ERR_DESTROYED", ...WRONG_ARGUMENT]);
 /** A wrong address: that of the caller, or the one that an answer redirects to. */
 const INVALID_URL = "ERR_INVALID_URL";
 /** What Node's `fetch` says of a request that it has begun. */
 const FETCH_FAILED = "fetch failed";
+
+/** Whether undici refused a request for what it is, which no further try changes. Never throws. */
+export function isWrongArgument(error: unknown): boolean {
+  try {
+    const code = propertyOf(error, "code");
+    if (typeof code === "string" && WRONG_ARGUMENT.has(code)) return true;
+    const cause = propertyOf(error, "cause");
+    return cause !== undefined && isWrongArgument(cause);
+  } catch {
+    return false;
+  }
+}
 
 function wasRefusedHere(error: unknown, isAsked: boolean): boolean {
   try {
@@ -155,12 +173,25 @@ function isTimeoutOfAxios(error: unknown): boolean {
   return message === own || /^timeout (of \d+ms )?exceeded$/.test(message);
 }
 
-/** Whether a client failed after a good status, and not for what the whole body says. */
+/**
+ * Whether the connection broke after a good status, in the middle of the body or of redirects. Whatever else is thrown
+ * with such a status is the caller's own: it was not the status that it wanted, or not the answer.
+ */
 function brokeOff(error: unknown, status: number): boolean {
   if (!(error instanceof Error) || status >= FIRST_CLIENT_ERROR) return false;
-  if (status >= FIRST_REDIRECT)
-    return error.name === "MaxRedirectsError" || errorKind(error) === "transient";
-  return error.name !== "SyntaxError" && error.name !== "ParseError";
+  if (errorKind(error) === "transient") return true;
+  return status >= FIRST_REDIRECT ? error.name === "MaxRedirectsError" : isBrokenBody(error);
+}
+
+/** What zlib and the parser of Node say of a body. */
+const MALFORMED = /^(?:Z|HPE)_/;
+
+/** A body that broke off or is no such encoding, in the words of got, of axios and of Node. */
+function isBrokenBody(error: Error): boolean {
+  if (error.name === "ReadError") return true;
+  const code = propertyOf(error, "code");
+  if (code === "ERR_BAD_RESPONSE") return /\baborted$/.test(error.message);
+  return typeof code === "string" && MALFORMED.test(code);
 }
 
 function statusOf(held: unknown): number | undefined {

@@ -15,7 +15,11 @@ export class Upload {
 
   constructor(source: object) {
     this.#source = source;
-    if (!(source instanceof ReadableStream) || isSentNatively()) return;
+    if (!(source instanceof ReadableStream)) {
+      this.spent = wasTouched(source);
+      return;
+    }
+    if (isSentNatively()) return;
     this.spent = !isWhole(source);
     if (!this.spent) this.watched = this.#watch(source);
   }
@@ -52,6 +56,10 @@ export class Upload {
     );
   }
 }
+
+/** Whether a stream of Node was read or destroyed before. */
+const wasTouched = (source: object): boolean =>
+  Reflect.get(source, "readableDidRead") === true || Reflect.get(source, "destroyed") === true;
 
 /** A `Request` takes no stream of which something was read. */
 function isWhole(body: ReadableStream): boolean {

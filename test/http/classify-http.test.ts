@@ -123,6 +123,61 @@ test.each([
     counts: "success",
   },
   {
+    what: "axios, a status that the caller does not take",
+    call: () => {
+      server.answer = status(202);
+      return byAxios({ validateStatus: (code) => code === 200 });
+    },
+    counts: "success",
+  },
+  {
+    what: "got, a hook that throws",
+    call: () => {
+      beginning("whole", "ends");
+      const refuse = () => {
+        throw new Error("not the answer that was wanted");
+      };
+      return byGot({ hooks: { afterResponse: [refuse] } });
+    },
+    counts: "success",
+  },
+  {
+    what: "a GraphQL client, errors in an answer of status 200",
+    call: () => async () => {
+      throw Object.assign(new Error("no such order"), { response: { status: 200, errors: [] } });
+    },
+    counts: "success",
+  },
+  {
+    what: "axios, a body that is not encoded as it says",
+    call: () => {
+      server.answer = (_, response) =>
+        void response.writeHead(200, { "content-encoding": "gzip" }).end("not gzip");
+      return byAxios({});
+    },
+    counts: "error",
+  },
+  {
+    what: "got, a body that is not encoded as it says",
+    call: () => {
+      server.answer = (_, response) =>
+        void response.writeHead(200, { "content-encoding": "gzip" }).end("not gzip");
+      return byGot({});
+    },
+    counts: "error",
+  },
+  {
+    what: "axios, a body that broke off, by its own code",
+    call: () => async () => {
+      throw Object.assign(new Error("stream has been aborted"), {
+        name: "AxiosError",
+        code: "ERR_BAD_RESPONSE",
+        response: { status: 200 },
+      });
+    },
+    counts: "error",
+  },
+  {
     what: "got, redirects without an end",
     call: () => {
       server.answer = status(302, { location: server.url });

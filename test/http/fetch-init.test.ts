@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { guardFetch } from "../../src/http/index.ts";
-import { retry, timeout } from "../../src/index.ts";
+import { CircuitBreaker, retry, timeout } from "../../src/index.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { type Loopback, loopback } from "../support/loopback.ts";
 
 let server: Loopback;
@@ -95,3 +96,28 @@ test("guardFetch() keeps the members of a class that only some fetch knows", asy
     { dispatcher: "agent", cf: { cacheTtl: 5 }, signal: expect.any(AbortSignal) },
   ]);
 });
+
+test.each([{ context: undefined }, { context: { order: 7 } }])(
+  "guardFetch() rejects when a getter of its init throws, and gives its permit back, context: $context",
+  async ({ context }) => {
+    class Init {
+      readonly method = "POST";
+      readonly duplex = "half";
+      readonly body = new Blob(["x"]).stream();
+      readonly context = context;
+      get headers(): Record<string, string> {
+        throw new Error("no key");
+      }
+    }
+    const clock = new FakeClock();
+    const breaker = new CircuitBreaker("one", { clock });
+    breaker.forceOpen("test", { forMs: 100 });
+    clock.advance(100);
+    const guarded = guardFetch(fetch, { breaker, clock });
+    await expect(guarded(server.url, new Init())).rejects.toThrow("no key");
+    expect(server.requests).toBe(0);
+    expect(breaker.stats.calls.error).toBe(0);
+    await (await guarded(server.url)).text();
+    expect(breaker.state).toBe("closed");
+  },
+);

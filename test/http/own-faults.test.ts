@@ -1,7 +1,9 @@
+import { getEventListeners } from "node:events";
+import { Readable } from "node:stream";
 import { Agent, interceptors, request } from "undici";
 import { expect, test } from "vitest";
 import { breakerInterceptor, guardFetch } from "../../src/http/index.ts";
-import { createEventBus, errorKind, retry } from "../../src/index.ts";
+import { CircuitBreaker, createEventBus, errorKind, retry } from "../../src/index.ts";
 import { eachGuarded } from "../support/guarded-server.ts";
 
 const { given, guard, calls } = eachGuarded();
@@ -33,6 +35,21 @@ const mistakes: Record<string, (to: Fetched) => Promise<unknown>> = {
     to(new Request(given.server.url, { method: "POST", body: "x" }), { method: "GET" }),
   "a Request that was read before": async (to) => to(await spent()),
   "a Request that was read before, as init": async (to) => to(given.server.url, await spent()),
+  "a Request that is locked": (to) => {
+    const request = new Request(given.server.url, { method: "PUT", body: "x" });
+    request.body?.getReader();
+    return to(request);
+  },
+  "a stream of Node that was read before": async (to) => {
+    const body = Readable.from([Buffer.from("a")]);
+    for await (const _ of body);
+    return to(given.server.url, { method: "POST", body, duplex: "half" });
+  },
+  "a stream of Node that was destroyed before": (to) => {
+    const body = Readable.from([Buffer.from("a")]);
+    body.destroy();
+    return to(given.server.url, { method: "POST", body, duplex: "half" });
+  },
   "a stream that is locked": (to) => {
     const body = new ReadableStream();
     body.getReader();
@@ -49,6 +66,14 @@ const mistakes: Record<string, (to: Fetched) => Promise<unknown>> = {
     to(given.server.url.replace("//", "//user:password@")),
   // @ts-expect-error it is no signal
   "a signal that is none": (to) => to(given.server.url, { signal: {} }),
+  "a length that is not the body's": (to) =>
+    to(given.server.url, { method: "POST", body: "abc", headers: { "content-length": "10" } }),
+  "a header that undici does not support": (to) =>
+    to(given.server.url, { method: "POST", body: "x", headers: { expect: "100-continue" } }),
+  "a header that undici sends itself": (to) =>
+    to(given.server.url, { headers: { "transfer-encoding": "chunked" } }),
+  "such a header on a Request": (to) =>
+    to(new Request(given.server.url, { method: "PUT", body: "x", headers: { expect: "x" } })),
   "a port that is not asked": (to) => to("http://127.0.0.1:6667/"),
   "a scheme that nobody knows": (to) => to("ftp://127.0.0.1/"),
 };
@@ -111,22 +136,60 @@ test("guardFetch() counts an error without a cause as one when the request could
   for (const fetched of [
     () => guarded("http://127.0.0.1/"),
     () => guarded(sent),
+    // @ts-expect-error it says nothing of a method
+    () => guarded(sent, { method: undefined }),
+    () => guarded(sent, { body: null }),
+    async () => guarded(await spent(), { body: "y" }),
     () => guarded("http://127.0.0.1/", { method: "POST", body }),
   ]) {
     given.breaker.reset();
     await expect(fetched()).rejects.toThrow("Failed to fetch");
   }
-  expect(calls()).toMatchObject({ error: 3, unreached: 0 });
+  expect(calls()).toMatchObject({ error: 6, unreached: 0 });
   expect(sent.bodyUsed).toBe(false);
+});
+
+test("guardFetch() leaves no listener on the signal of a request that failed", async () => {
+  const lost = async (_: string, __?: RequestInit): Promise<Response> => {
+    throw new TypeError("Failed to fetch");
+  };
+  const { signal } = new AbortController();
+  const guarded = guardFetch(lost, { breaker: given.breaker });
+  await expect(guarded("http://127.0.0.1/", { signal })).rejects.toThrow("Failed to fetch");
+  expect(calls()).toMatchObject({ error: 1, unreached: 0 });
+  expect(getEventListeners(signal, "abort")).toEqual([]);
+});
+
+test("option policy: a Request that was read before is sent again with the body that its init has", async () => {
+  const bodies: string[] = [];
+  given.server.answer = async (request, response) => {
+    let body = "";
+    for await (const chunk of request) body += chunk;
+    bodies.push(`${request.method} ${body}`);
+    response.writeHead(503).end();
+  };
+  const policy = retry("client", {
+    attempts: 3,
+    backoff: () => 0,
+    shouldRetryResult: () => true,
+  });
+  const used = new Request(given.server.url, { method: "PUT", body: "x" });
+  await used.text();
+  const breaker = new CircuitBreaker("lenient");
+  await guardFetch(fetch, { breaker, policy })(used, { body: "y" }).catch(() => {});
+  expect(bodies).toEqual(["PUT y", "PUT y", "PUT y"]);
 });
 
 test.each([
   { location: "http://[broken", told: "fetch failed" },
   { location: "ftp://127.0.0.1/", told: "fetch failed" },
+  { location: "http://127.0.0.1:6667/", told: "fetch failed" },
 ])("guardFetch() counts a redirect to $location as an error of the server", async (row) => {
   given.server.answer = (_, response) =>
     void response.writeHead(302, { location: row.location }).end();
-  await expect(guard()(given.server.url)).rejects.toThrow(row.told);
+  const error: unknown = await guard()(given.server.url).catch((thrown) => thrown);
+  expect(error).toMatchObject({ message: row.told });
+  expect(errorKind(error)).not.toBe("permanent");
   expect(calls()).toMatchObject({ error: 1, unreached: 0 });
 });
 

@@ -91,6 +91,35 @@ test.each(["init", "Request"])(
   },
 );
 
+test("the body of a Request that broke is no reason to spare a server that another body was sent to", async () => {
+  given.server.answer = (request) => request.once("data", () => request.socket.destroy());
+  const { body, breaks } = source();
+  breaks();
+  const request = new Request(given.server.url, streamed(body));
+  await expect(guard()(request, { body: "other" })).rejects.toThrow("fetch failed");
+  expect(calls()).toMatchObject({ error: 1, cancelled: 0 });
+});
+
+test.each([0, 1])(
+  "an upload that the client gives up cancels its source, after %i chunks",
+  async (chunks) => {
+    const cancelled: unknown[] = [];
+    const body = new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(1)),
+      cancel: (reason) => void cancelled.push(reason),
+    });
+    const leaving = async (_: string, init?: RequestInit): Promise<Response> => {
+      if (!(init?.body instanceof ReadableStream)) throw new Error("A stream was expected");
+      const reader = init.body.getReader();
+      for (let read = 0; read < chunks; read++) await reader.read();
+      await reader.cancel("left");
+      return new Response(null);
+    };
+    await guardFetch(leaving, { breaker: given.breaker })(given.server.url, streamed(body));
+    expect(cancelled).toEqual(["left"]);
+  },
+);
+
 test("an upload is sent whole, chunk by chunk, and a request that is refused leaves its stream alone", async () => {
   given.server.answer = async (request, response) => {
     let text = "";
