@@ -72,18 +72,19 @@ export class StreamClient {
   /** Sends what the client does not have, as far as it takes it. */
   serve(): void {
     const { ring } = this.#source;
-    while (!this.#blocked) {
+    while (!this.#blocked && !this.#ended) {
       const behind = ring.first - 1 - this.#after;
       if (behind > 0) this.#miss(behind);
       const text = this.#next();
-      if (text === null) return;
+      // What lists the breakers for a snapshot may have ended it.
+      if (text === null || this.#ended) return;
       this.#send(text);
     }
   }
 
   /** It is time for what was read; one that is not ready is told all of it with the next. */
   read(): void {
-    if (this.#blocked || !this.wantsReadings) return;
+    if (this.#blocked || this.#ended || !this.wantsReadings) return;
     const changed = this.#source.readingsSince(this.#reading);
     if (changed === null) return;
     this.#reading = changed.readings;

@@ -84,12 +84,19 @@ export function fetchWire(
     gone();
   };
   const aborted = (): void => over((open) => open.close());
+  let isEnding = false;
+  const pull = (): void => {
+    if (isEnding && queued() === 0) over((open) => open.close());
+    else ready();
+  };
+  const queued = (): number =>
+    controller === null ? 0 : HIGH_WATER_BYTES - (controller.desiredSize ?? 0);
   const body = new ReadableStream<Uint8Array>(
     {
       start(made) {
         controller = made;
       },
-      pull: ready,
+      pull,
       cancel: () => over(),
     },
     new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_BYTES }),
@@ -100,8 +107,15 @@ export function fetchWire(
       controller?.enqueue(encoder.encode(text));
       return (controller?.desiredSize ?? 0) > 0;
     },
-    waiting: () => (controller === null ? 0 : HIGH_WATER_BYTES - (controller.desiredSize ?? 0)),
-    end: () => over((open) => open.close()),
+    waiting: queued,
+    end() {
+      // The end of one that takes nothing would wait behind what it does not take.
+      if (queued() >= HIGH_WATER_BYTES) {
+        over((open) => open.error(new Error("The stream has ended, and the client took nothing")));
+      } else if (queued() === 0) over((open) => open.close());
+      // Once it has taken what it was given, which may be never.
+      else isEnding = true;
+    },
     drop: () => over((open) => open.error(new Error("The client took nothing for too long"))),
   };
   return { wire, body };

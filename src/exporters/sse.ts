@@ -45,7 +45,8 @@ export interface EventEndpoint {
   readonly respond: (request: FetchStreamRequest) => Response;
   /**
    * Ends every stream and leaves no listener; a further request is answered 503. A client that takes nothing is cut off,
-   * one that does not take the end by the next heartbeat as well.
+   * one that does not take the end by the next heartbeat as well. Behind a fetch-style server that is told by an error of
+   * the body: one that waits for its connection alone, and not for the body, has to end the connection itself.
    * @throws {AggregateError} when a bus of the user's making refuses to let a listener go
    */
   readonly detach: () => void;
@@ -175,7 +176,10 @@ class EventStreams implements LineTarget, Source {
     if (method !== "GET" && method !== "HEAD") {
       return { status: 405, headers: { allow: "GET, HEAD" }, text: "Use GET\n" };
     }
-    if (this.#detached || this.#clients.size >= this.#settings.maxClients) {
+    const { breakers } = this.#settings;
+    // Before the client has a place: it is sent what follows. Who hears of it may detach, or make requests.
+    if (method === "GET" && breakers !== undefined && this.#hasRoom) catchUp(breakers);
+    if (!this.#hasRoom) {
       const retryAfter = String(Math.ceil(this.#settings.retryMs / 1_000));
       const text = this.#detached ? "The stream has ended\n" : "Too many clients\n";
       return { status: 503, headers: { "retry-after": retryAfter }, text };
@@ -190,6 +194,10 @@ class EventStreams implements LineTarget, Source {
     return method === "HEAD" ? { status: 200, headers, text: "" } : { status: 200, headers };
   }
 
+  get #hasRoom(): boolean {
+    return !this.#detached && this.#clients.size < this.#settings.maxClients;
+  }
+
   #open(asked: Asked, connect: (events: WireEvents) => Wire): void {
     let client: StreamClient | undefined;
     const wire = connect({
@@ -198,15 +206,16 @@ class EventStreams implements LineTarget, Source {
         if (client !== undefined) this.#leave(client);
       },
     });
-    // Before the client has a place: it is sent what follows.
-    if (this.#settings.breakers !== undefined) catchUp(this.#settings.breakers);
     const beginning = this.#beginning(asked);
     wire.write(greeting(this.#ids.of(beginning.after), this.#settings.retryMs));
     client = new StreamClient(this, wire, beginning);
     this.#clients.add(client);
     this.#timer ??= unheld(setInterval(() => this.#beat(), this.#settings.heartbeatMs));
     client.serve();
-    if (beginning.wantsReadings) this.#beginReading();
+    // What lists the breakers may have detached, and the wire may have broken.
+    if (beginning.wantsReadings && !this.#detached && this.#clients.has(client)) {
+      this.#beginReading();
+    }
   }
 
   #beginning({ lastId, prefer }: Asked): Beginning {

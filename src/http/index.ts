@@ -11,6 +11,7 @@ export {
   serveEvents,
 } from "../exporters/sse.ts";
 export {
+  type ExpressAnswer,
   expressRefusals,
   type FastifyAnswer,
   fastifyRefusals,

@@ -45,16 +45,20 @@ export interface RefusalAnswer {
  * about the body that it never sent, and would break this one or have it kept for it.
  */
 export const HEADERS_OF_BODY = [
+  "accept-ranges",
   "content-digest",
   "content-disposition",
   "content-encoding",
   "content-language",
   "content-length",
   "content-location",
+  "content-md5",
   "content-range",
+  "digest",
   "etag",
   "last-modified",
   "repr-digest",
+  "trailer",
   "transfer-encoding",
 ] as const;
 

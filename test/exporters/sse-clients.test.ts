@@ -104,6 +104,20 @@ describe("a slow client", () => {
     expect([stalled.listening, lost()]).toEqual([0, 0]);
   });
 
+  test("that takes less than the events of every heartbeat give it is kept", () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const { endpoint, turnover } = streamed({ heartbeatMs: 1_000 });
+    const response = new FakeResponse();
+    response.writableLength = 0;
+    endpoint.handle(GET, response);
+    for (let beat = 0; beat < 12; beat++) {
+      response.writableLength -= 1;
+      turnover();
+      vi.advanceTimersByTime(1_000);
+    }
+    expect(response.destroyed).toBe(false);
+  });
+
   test("that is blocked and takes something is kept", () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     const { endpoint, turnover } = streamed({ heartbeatMs: 1_000 });
