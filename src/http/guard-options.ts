@@ -95,6 +95,15 @@ export const HTTP_GUARD_OPTIONS = [
 
 const DEFAULT_BODY_LEASE_MS = 10_000;
 
+/** Guards with one clock see one time, by which they know that they can share the list of their bodies. */
+const steadyClocks = new WeakMap<Clock, SteadyClock>();
+
+function steady(clock: Clock): SteadyClock {
+  const known = steadyClocks.get(clock) ?? new SteadyClock(clock, () => {});
+  steadyClocks.set(clock, known);
+  return known;
+}
+
 /** Checks the options that guards of requests share. */
 export function checkedHttpGuard(check: Check, options: HttpGuardOptions): HttpGuardSettings {
   const { breaker, routes = [], nameOf, classify, bodyLeaseMs, maxRetryAfterMs } = options;
@@ -126,7 +135,7 @@ export function checkedHttpGuard(check: Check, options: HttpGuardOptions): HttpG
         ? DEFAULT_MAX_RETRY_AFTER_MS
         : check.durationMs("maxRetryAfterMs", maxRetryAfterMs),
     // What fails or goes backwards is told by the breakers that have the same clock.
-    clock: clock === platformClock ? clock : new SteadyClock(clock, () => {}),
+    clock: clock === platformClock ? clock : steady(clock),
   };
 }
 

@@ -6,7 +6,7 @@ import { Check } from "../events/check.ts";
 import type { HttpGuardSettings, RequestContext } from "./guard-options.ts";
 import { urlOf } from "./hosts.ts";
 import { HttpCall } from "./http-call.ts";
-import { OpenBodies } from "./open-bodies.ts";
+import { type OpenBodies, openBodiesOf } from "./open-bodies.ts";
 import type { RequestTarget } from "./route-names.ts";
 
 /** What a request is admitted with. */
@@ -22,7 +22,7 @@ export class HttpGuard {
 
   constructor(settings: HttpGuardSettings) {
     this.#settings = settings;
-    this.#bodies = new OpenBodies(settings.bodyLeaseMs, settings.clock, settings.shared);
+    this.#bodies = openBodiesOf(settings.bodyLeaseMs, settings.clock, settings.shared);
   }
 
   get breakers(): Iterable<CircuitBreaker> {

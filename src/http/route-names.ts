@@ -75,6 +75,10 @@ const cut = (name: string): string => name.slice(-LONGEST_NAME);
 /** What a segment of a path never is, as `URL` writes it. */
 const DOTS = /^(?:\.|%2e){1,2}$/i;
 const PARAMETER = /^:[\p{L}\p{N}_-]+$/u;
+/** As in "/@:user", where the name would stand for itself; "/models:list" says what it means. */
+const SIGNED_PARAMETER = /^[^\p{L}\p{N}:]+:[\p{L}\p{N}_-]/u;
+/** A path may have such a sign, but at an end it is meant for the rest of a name. */
+const WILDCARD = /^\*|\*$/;
 
 /** The names of breakers by host and route, so that no part of a path that a user chose becomes one. */
 export class RouteNames {
@@ -113,11 +117,11 @@ function routeOf(check: Check, template: unknown, index: number): Route {
 
 /** What a template must be that has such a segment; undefined when it may have it. Else it would never fit, and say nothing. */
 function allowedFor(segment: string, isLast: boolean): string | undefined {
-  if (segment.includes("*") && !(isLast && segment === "*")) {
+  if (WILDCARD.test(segment) && !(isLast && segment === "*")) {
     return 'a template with "*" as nothing but its last segment';
   }
   if (/[{}]/.test(segment)) return 'a template with ":id" for "{id}"';
-  if (segment.startsWith(":") && !PARAMETER.test(segment)) {
+  if (SIGNED_PARAMETER.test(segment) || (segment.startsWith(":") && !PARAMETER.test(segment))) {
     return 'a template whose parameters are whole segments, such as ":id"';
   }
   if (DOTS.test(segment) || segment.includes("\\")) {

@@ -195,9 +195,9 @@ test("guardFetch() finds the first route that fits, segment by segment", async (
 });
 
 test("option routes: letters beyond those of addresses fit as URL writes them", async () => {
-  const routes = ["/größe/:id", "/a%20b/*", "/v1/models:list"];
+  const routes = ["/größe/:id", "/a%20b/*", "/v1/models:list", "/a*b"];
   const guarded = guardFetch(async (_: string, __?: RequestInit) => new Response(null), { routes });
-  for (const path of ["/größe/7", "/gr%C3%B6%C3%9Fe/8", "/a b/c", "/v1/models:list"]) {
+  for (const path of ["/größe/7", "/gr%C3%B6%C3%9Fe/8", "/a b/c", "/v1/models:list", "/a*b"]) {
     await guarded(`http://a.example${path}`);
   }
   expect([...guarded.breakers].map(({ name }) => name)).toEqual(
@@ -210,6 +210,9 @@ test.each([
   { route: "/files/a*", message: '"*" as nothing but its last segment' },
   { route: "/users/{id}", message: '":id" for "{id}"' },
   { route: "/users/:id.json", message: 'parameters are whole segments, such as ":id"' },
+  { route: "/@:user", message: 'parameters are whole segments, such as ":id"' },
+  { route: "/users/~:id", message: 'parameters are whole segments, such as ":id"' },
+  { route: "/files/*.js", message: '"*" as nothing but its last segment' },
   { route: "/users/:", message: "parameters are whole segments" },
   { route: "/a/./b", message: 'without "." and ".." as segments' },
   { route: "/a/%2E%2e", message: 'without "." and ".." as segments' },

@@ -1,7 +1,13 @@
-import { expect, test } from "vitest";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { expect, test, vi } from "vitest";
 import { breakerInterceptor, guardFetch } from "../../src/http/index.ts";
 import { BreakerRegistry, CircuitBreaker } from "../../src/index.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { begun, eachGuarded } from "../support/guarded-server.ts";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
 
 const { given, guard, calls } = eachGuarded();
 
@@ -41,6 +47,58 @@ test("guards that come and go leave no body that nobody counts", async () => {
   await response.text();
   await (await guardFetch(fetch, { breaker, clock })(server.url)).text();
   expect(calls().success).toBe(5);
+});
+
+/** A body that begins and never ends. */
+const endless = async (_: string, __?: RequestInit): Promise<Response> =>
+  new Response(new ReadableStream({ start: (it) => it.enqueue(new Uint8Array(1)) }));
+
+test("a request costs the same however many guards with open bodies its registry has", async () => {
+  const looks = async (guards: number): Promise<number> => {
+    const clock = new FakeClock();
+    const registry = new BreakerRegistry({ defaults: { clock } });
+    for (let made = 0; made < guards; made++) {
+      await guardFetch(endless, { clock, registry })("http://127.0.0.1/");
+    }
+    const last = guardFetch(endless, { clock, registry });
+    const reading = vi.spyOn(clock, "monotonicMs");
+    await last("http://127.0.0.1/");
+    return reading.mock.calls.length;
+  };
+  expect(await looks(100)).toBe(await looks(2));
+});
+
+test.each([
+  { leases: "the same lease", other: 60_000 },
+  { leases: "different leases", other: 30_000 },
+])("guards of one registry hold 10 000 bodies between them: $leases", async ({ other }) => {
+  const { clock } = given;
+  const registry = new BreakerRegistry({ defaults: { clock } });
+  const one = guardFetch(endless, { clock, registry, bodyLeaseMs: 60_000 });
+  const two = guardFetch(endless, { clock, registry, bodyLeaseMs: other });
+  for (let held = 0; held < 10_000; held++) await one("http://127.0.0.1/");
+  const breaker = registry.get("127.0.0.1");
+  expect(breaker.stats.calls.success).toBe(0);
+  for (const success of [1, 2]) {
+    await two("http://127.0.0.1/");
+    expect(breaker.stats.calls.success).toBe(success);
+  }
+});
+
+test("a registry keeps nothing of a guard that is gone and whose bodies have ended", async () => {
+  const { clock } = given;
+  const registry = new BreakerRegistry({ defaults: { clock } });
+  const come = async (): Promise<WeakRef<FakeClock>> => {
+    const own = new FakeClock();
+    const response = await guardFetch(endless, { clock: own, registry })("http://127.0.0.1/");
+    await response.body?.cancel();
+    return new WeakRef(own);
+  };
+  const gone = await come();
+  await guardFetch(endless, { clock, registry })("http://127.0.0.1/");
+  await new Promise((resolve) => setImmediate(resolve));
+  collectGarbage();
+  expect(gone.deref()).toBeUndefined();
 });
 
 test("an interceptor finds what is due for a guarded fetch of the same registry", async () => {
