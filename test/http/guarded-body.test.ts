@@ -1,6 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { guardFetch } from "../../src/http/index.ts";
+import { CircuitBreaker } from "../../src/index.ts";
 import { begun, breaks, eachGuarded } from "../support/guarded-server.ts";
 import { status } from "../support/loopback.ts";
 
@@ -214,6 +215,27 @@ test("a copy of a response whose stream was looked at before can be read", async
   expect(response.body).not.toBe(body);
   await expect(read(response.body)).resolves.toBe("answer to /");
   await expect(copy.text()).resolves.toBe("answer to /");
+});
+
+test("a reader of the stream that a copy took from a response does not lock the response", async () => {
+  const response = await guard()(given.server.url);
+  const { body } = response;
+  const copy = response.clone();
+  await expect(body?.getReader().read()).rejects.toThrow(TypeError);
+  await expect(response.text()).resolves.toBe("answer to /");
+  await expect(copy.text()).resolves.toBe("answer to /");
+  expect(calls()).toMatchObject({ success: 1, error: 0 });
+});
+
+test("16 guards around another one learn of its body: further ones count by its head", async () => {
+  const breakers = Array.from({ length: 19 }, (_, at) => new CircuitBreaker(`guard ${at}`));
+  let guarded = (_: string, __?: object): Promise<Response> => Promise.resolve(new Response("x"));
+  for (const breaker of breakers) guarded = guardFetch(guarded, { breaker });
+  const response = await guarded("http://127.0.0.1/");
+  const successes = () => breakers.map(({ stats }) => stats.calls.success);
+  expect(successes()).toEqual([...Array(17).fill(0), 1, 1]);
+  await response.text();
+  expect(successes()).toEqual(Array(19).fill(1));
 });
 
 test("a listener that makes a request while the time of bodies ends finds no body twice", async () => {
