@@ -86,6 +86,7 @@ export class GuardedHandler extends Guarded<DispatchHandler> implements Dispatch
 
   onRequestStart(controller: never, context: never): void {
     this.#controller = controller;
+    this.call.begun();
     this.handed(() => this.handler.onRequestStart?.(controller, context));
   }
 
@@ -124,6 +125,7 @@ function wasAborted(controller: unknown): boolean {
 /** The same for a handler of the old shape. */
 export class GuardedOldHandler extends Guarded<OldDispatchHandler> implements OldDispatchHandler {
   onConnect(abort: (reason?: Error) => void, context?: never): void {
+    this.call.begun();
     const leave = (reason?: Error): void => {
       this.call.left();
       abort(reason);

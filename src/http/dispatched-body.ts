@@ -7,7 +7,7 @@ export class DispatchedBody {
 
   constructor(given: unknown) {
     this.#given = given;
-    this.body = isPlainAsyncIterable(given) ? this.#watched(given) : given;
+    this.body = isPlainIterable(given) ? this.#watched(given) : given;
   }
 
   /** Whether a request failed because of its source. A stream that undici destroys has no error of its own by then. */
@@ -16,7 +16,7 @@ export class DispatchedBody {
     return isObject(this.#given) && error !== null && error === Reflect.get(this.#given, "errored");
   }
 
-  #watched(source: AsyncIterable<unknown>): AsyncIterable<unknown> {
+  #watched(source: AsyncIterable<unknown> | Iterable<unknown>): AsyncIterable<unknown> {
     const fail = (error: unknown): void => {
       this.#failure = { error };
     };
@@ -35,7 +35,12 @@ export class DispatchedBody {
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 
-/** Those of Node's streams, which undici reads as streams, say themselves what became of them. */
-function isPlainAsyncIterable(body: unknown): body is AsyncIterable<unknown> {
-  return isObject(body) && Symbol.asyncIterator in body && !("pipe" in body);
+/**
+ * What undici goes through itself. Node's streams, which it reads as streams, say what became of them; bytes it sends as they
+ * are, and forms (those of `fetch`, and what has their methods) have an encoding of their own.
+ */
+function isPlainIterable(body: unknown): body is AsyncIterable<unknown> | Iterable<unknown> {
+  if (!isObject(body) || "pipe" in body) return false;
+  if (Symbol.asyncIterator in body) return true;
+  return Symbol.iterator in body && !ArrayBuffer.isView(body) && !("append" in body);
 }

@@ -19,11 +19,17 @@ export class DispatchedCall {
   readonly #call: HttpCall;
   readonly #from: DispatchedFrom;
   #progress: "sent" | "body" | "told" = "sent";
+  #isBegun = false;
   #left = false;
 
   constructor(call: HttpCall, from: DispatchedFrom) {
     this.#call = call;
     this.#from = from;
+  }
+
+  /** It is on its way: what goes wrong from now on comes of what the dependency does. */
+  begun(): void {
+    this.#isBegun = true;
   }
 
   /** A head has come. */
@@ -63,8 +69,9 @@ export class DispatchedCall {
       return;
     }
     const answer = this.#progress === "sent" ? answerIn(error) : null;
-    if (answer === null) this.#call.broke(error);
-    else this.#call.answered(answer.status, answer, false);
+    if (answer !== null) this.#call.answered(answer.status, answer, false);
+    else if (this.#isBegun || this.#progress !== "sent") this.#call.broke(error);
+    else this.#call.threw(error);
   }
 
   #isCallers(error: unknown): boolean {

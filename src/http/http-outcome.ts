@@ -91,9 +91,11 @@ export function outcomeOfError(
   return wasRefusedHere(error, isAsked) ? "unreached" : outcome;
 }
 
+/** A wrong argument: of the caller, or, once somebody was asked, a redirect that cannot be followed. */
+const INVALID_ARGUMENT = "UND_ERR_INVALID_ARG";
 /** What undici says of a request that it does not make: a wrong header, such as a length that is not the body's. */
 const WRONG_ARGUMENT = new Set([
-  "UND_ERR_INVALID_ARG",
+  INVALID_ARGUMENT,
   "UND_ERR_NOT_SUPPORTED",
   "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH",
 ]);
@@ -116,13 +118,16 @@ export function isWrongArgument(error: unknown): boolean {
   }
 }
 
-function wasRefusedHere(error: unknown, isAsked: boolean): boolean {
+/** `isParsed` when an address is that of an answer, because the one of the caller was read. */
+function wasRefusedHere(error: unknown, isAsked: boolean, isParsed = isAsked): boolean {
   try {
     if (typeof error !== "object" || error === null) return false;
     const { code, cause, message } = error as Readonly<Record<string, unknown>>;
-    if (code === INVALID_URL) return !isAsked;
+    if (code === INVALID_URL) return !isParsed;
+    if (code === INVALID_ARGUMENT) return !isAsked;
     if (typeof code === "string" && REFUSED_HERE.has(code)) return true;
-    return cause !== undefined && wasRefusedHere(cause, isAsked || message === FETCH_FAILED);
+    if (cause === undefined) return false;
+    return wasRefusedHere(cause, isAsked, isParsed || message === FETCH_FAILED);
   } catch {
     return false;
   }

@@ -20,6 +20,7 @@ const calls = () => given.breaker.stats.calls;
 interface Release {
   readonly Agent: new () => Composable;
   readonly Client: new (origin: string) => Composable;
+  readonly interceptors: { redirect(options: { readonly maxRedirections: number }): unknown };
   request(url: string, options: object): Promise<{ statusCode: number; body: Body }>;
   fetch(url: string, options: object): Promise<Response>;
   stream(url: string, options: object, factory: () => never): Promise<unknown>;
@@ -28,7 +29,7 @@ interface Body {
   text(): Promise<string>;
 }
 interface Composable {
-  compose(interceptor: unknown): object;
+  compose(...interceptors: readonly unknown[]): object;
   close(): Promise<void>;
 }
 
@@ -112,6 +113,46 @@ describe.each(Object.entries(RELEASES))("breakerInterceptor() in %s", (_, module
       undici.stream(given.server.url, { dispatcher, method: "GET" }, fails),
     ).rejects.toThrow("disk full");
     expect(calls()).toMatchObject({ cancelled: 1, error: 0 });
+  });
+
+  test("an upload of a generator that fails decides nothing", async () => {
+    given.server.answer = (asked) => void asked.on("error", () => {}).resume();
+    const generate = function* () {
+      yield Buffer.from("one");
+      throw new Error("the source broke");
+    };
+    const sent = undici.request(given.server.url, { dispatcher, method: "POST", body: generate() });
+    await expect(sent).rejects.toThrow("the source broke");
+    expect(calls()).toMatchObject({ cancelled: 1, error: 0 });
+  });
+
+  test.each(["ftp://127.0.0.1/x", "http://:::"])(
+    "a redirect to %s, inside, is the dependency's",
+    async (location) => {
+      const { server, breaker, clock } = given;
+      server.answer = status(302, { location });
+      const following = agent.compose(
+        undici.interceptors.redirect({ maxRedirections: 3 }),
+        breakerInterceptor({ breaker, clock }),
+      );
+      await expect(undici.request(server.url, { dispatcher: following })).rejects.toThrow(
+        "Invalid URL",
+      );
+      expect(calls()).toMatchObject({ error: 1, unreached: 0 });
+    },
+  );
+
+  test("wrong arguments are nobody's, behind a redirect or not", async () => {
+    const { server, breaker, clock } = given;
+    const following = agent.compose(
+      undici.interceptors.redirect({ maxRedirections: 3 }),
+      breakerInterceptor({ breaker, clock }),
+    );
+    for (const way of [dispatcher, following]) {
+      const asking = undici.request(server.url, { dispatcher: way, headersTimeout: -1 });
+      await expect(asking).rejects.toMatchObject({ code: "UND_ERR_INVALID_ARG" });
+    }
+    expect(calls()).toMatchObject({ error: 0, unreached: 2 });
   });
 
   test("a client that is bound to one origin has the breaker of the origin that is given", async () => {

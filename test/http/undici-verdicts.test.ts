@@ -3,7 +3,12 @@ import { createServer } from "node:http";
 import { Readable, Writable } from "node:stream";
 import { Agent, interceptors, request, fetch as undiciFetch, upgrade } from "undici";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { breakerInterceptor, type FinishedRequest } from "../../src/http/index.ts";
+import {
+  breakerInterceptor,
+  type DispatchHandler,
+  type DispatchRequest,
+  type FinishedRequest,
+} from "../../src/http/index.ts";
 import { type GuardedServer, guardedServer } from "../support/guarded-server.ts";
 import { hang, status } from "../support/loopback.ts";
 
@@ -112,14 +117,39 @@ test("breakerInterceptor() counts a signal that timed out as latency", async () 
   expect(calls()).toMatchObject({ latency: 1, cancelled: 0 });
 });
 
-test("breakerInterceptor() counts a body that is not what its content-encoding says", async () => {
-  given.server.answer = (_, response) => {
-    response.writeHead(200, { "content-encoding": "gzip" }).write("no gzip");
+/** More than a decoder wants before it looks. */
+const NO_SUCH_CODE = "this is nothing that was ever compressed".repeat(10);
+
+test.each(["gzip", "deflate", "br", "zstd"])(
+  "breakerInterceptor() counts a body that is not what its content-encoding says: %s",
+  async (encoding) => {
+    given.server.answer = (_, response) => {
+      response.writeHead(200, { "content-encoding": encoding }).write(NO_SUCH_CODE);
+    };
+    const fetching = undiciFetch(given.server.url, { dispatcher: composed() });
+    await expect(fetching.then((response) => response.text())).rejects.toThrow("terminated");
+    await expect.poll(() => calls().error, { timeout: 10_000 }).toBe(1);
+    expect(calls()).toMatchObject({ cancelled: 0 });
+  },
+);
+
+test("breakerInterceptor() knows who has aborted by the controller of the beginning, too", () => {
+  const { breaker, clock } = given;
+  const broken = (aborted: boolean) => {
+    const dispatch = breakerInterceptor({ breaker, clock })(
+      (_: DispatchRequest, handler: DispatchHandler) => {
+        // Whoever stands between may tell of an error without a controller.
+        handler.onRequestStart?.({ aborted } as never, {} as never);
+        handler.onResponseError?.(null as never, mine);
+        return true;
+      },
+    );
+    dispatch({ origin: given.server.url, path: "/", method: "GET" }, { onResponseError() {} });
   };
-  const { url } = given.server;
-  const fetching = undiciFetch(url, { dispatcher: composed() });
-  await expect(fetching.then((response) => response.text())).rejects.toThrow("terminated");
-  await expect.poll(() => calls().error, { timeout: 10_000 }).toBe(1);
+  broken(true);
+  expect(calls()).toMatchObject({ cancelled: 1, error: 0 });
+  broken(false);
+  expect(calls()).toMatchObject({ cancelled: 1, error: 1 });
 });
 
 const BODIES = {
@@ -178,6 +208,62 @@ describe.each(Object.entries(BODIES))("an upload of %s", (_, bodyOf) => {
     sending = false;
     expect(calls()).toMatchObject({ error: 1, cancelled: 0 });
   });
+});
+
+test.each(["a generator", "an iterable"])(
+  "an upload of %s that fails is no failure of the dependency",
+  async (which) => {
+    given.server.answer = (asked) => void asked.on("error", () => {}).resume();
+    const generate = function* () {
+      yield "one, ";
+      throw mine;
+    };
+    // Bodies that undici takes, whatever its types say.
+    const body = (which === "a generator" ? generate() : { [Symbol.iterator]: generate }) as never;
+    const sent = request(given.server.url, { dispatcher: composed(), method: "POST", body });
+    await expect(sent).rejects.toBe(mine);
+    expect(calls()).toMatchObject({ cancelled: 1, error: 0 });
+  },
+);
+
+test("an upload that no source of its own breaks goes on as it is", async () => {
+  const form = new FormData();
+  form.append("name", "value");
+  const bodies: readonly unknown[] = ["text", new Uint8Array([111, 107]), form, new Blob(["ok"])];
+  const { breaker, clock } = given;
+  const seen: unknown[] = [];
+  const dispatch = breakerInterceptor({ breaker, clock })(({ body }: DispatchRequest) => {
+    seen.push(body);
+    return true;
+  });
+  for (const body of [...bodies, new URLSearchParams("a=1")]) {
+    dispatch({ origin: given.server.url, path: "/", method: "POST", body }, {});
+  }
+  expect(seen.slice(0, 4)).toEqual(bodies);
+  expect(seen[1]).toBe(bodies[1]);
+  expect(seen[2]).toBe(form);
+  expect(seen[4]).toBeInstanceOf(URLSearchParams);
+});
+
+test("an upload of a generator arrives whole", async () => {
+  given.server.answer = (asked, response) => void asked.pipe(response);
+  const generate = function* () {
+    yield "one, ";
+    yield "two";
+  };
+  // As above.
+  const body = generate() as never;
+  const answer = await request(given.server.url, { dispatcher: composed(), method: "POST", body });
+  await expect(answer.body.text()).resolves.toBe("one, two");
+  expect(calls()).toMatchObject({ success: 1 });
+});
+
+test("a redirect without an end, inside, is the dependency's", async () => {
+  given.server.answer = status(302, { location: "/" });
+  const redirect = interceptors.redirect({ maxRedirections: 3 });
+  const dispatcher = composed((guard) => new Agent().compose(redirect, guard));
+  await expect(request(given.server.url, { dispatcher })).rejects.toThrow("Redirect loop detected");
+  expect(calls()).toMatchObject({ error: 1, unreached: 0 });
 });
 
 const SIDES: Record<string, Around> = {
