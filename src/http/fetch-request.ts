@@ -106,7 +106,7 @@ export function passedOn<O extends object>(
   signal: HostSignal | undefined,
 ): O | undefined {
   if (signal === undefined && init?.context === undefined) return init;
-  const { context: _, ...rest } = { ...init, ...inherited(init) };
+  const { context: _, ...rest }: Named = membersOf(init);
   // What is left of `O & { context }` is an O, and each `fetch` takes a signal.
   return (signal === undefined ? rest : { ...rest, signal }) as object as O;
 }
@@ -114,7 +114,7 @@ export function passedOn<O extends object>(
 /** The same `init` with another body. */
 export function withBody<O extends object>(init: O | undefined, body: ReadableStream): O {
   // Each `fetch` takes a stream where it took one.
-  return { ...init, ...inherited(init), body } as object as O;
+  return { ...membersOf(init), body } as object as O;
 }
 
 /** The body of a `Request` that is sent, which is a stream whatever it was made of; null when another one is sent. */
@@ -134,8 +134,7 @@ export function isHeldElsewhere(input: unknown, init: unknown): boolean {
 /** The request as `fetch` would make it, if it did: what its address, method and members are, with another body. */
 export function remade(input: unknown, init: unknown, body: object | string | undefined): Request {
   const asked = isNamed(input) && !(input instanceof URL) ? input : NOTHING;
-  const given = isNamed(init) ? init : {};
-  const { context: _, signal, ...rest }: Named = { ...given, ...inherited(given) };
+  const { context: _, signal, ...rest }: Named = membersOf(isNamed(init) ? init : undefined);
   const made = { ...rest, method: rest.method ?? asked.method ?? "GET", body };
   // One that is no signal is refused; one that is would be listened to.
   const wrong = signal instanceof AbortSignal ? {} : { signal };
@@ -143,9 +142,9 @@ export function remade(input: unknown, init: unknown, body: object | string | un
   return new Request(String(asked.url ?? input), { ...made, ...wrong } as RequestInit);
 }
 
-/** The members that an `init` has from its class: one may be a `Request`, whose getters answer for itself alone. */
-function inherited(init: object | undefined): Record<string, unknown> {
-  const members: Record<string, unknown> = {};
+/** What an `init` has, also from its class: one may be a `Request`, whose getters answer for itself alone. */
+function membersOf(init: object | undefined): Record<string, unknown> {
+  const members: Record<string, unknown> = { ...init };
   if (init === undefined || isPlain(Object.getPrototypeOf(init))) return members;
   for (const name of MEMBERS) if (name in init) members[name] = Reflect.get(init, name);
   return members;

@@ -5,6 +5,7 @@ import type { HostSignal } from "../platform.ts";
 import { errorKind } from "../policies/error-kind.ts";
 import { permanent, unmarked } from "../policies/permanent.ts";
 import { Policy } from "../policies/policy.ts";
+import { cancelUnread } from "../policies/unread-body.ts";
 import {
   bodyOf,
   copied,
@@ -139,7 +140,7 @@ class Guard<I, O extends object, R extends FetchResponse> {
     const attempt = async (given?: HostSignal): Promise<R> => {
       // What was sent cannot be sent again: the answer stands.
       if (once && last !== undefined) return last;
-      discard(last);
+      cancelUnread(last);
       const ending = lasting(signal, given);
       const now = ending === signal ? request : { ...request, signal: ending };
       try {
@@ -257,12 +258,6 @@ function lasting(
 
 const hasBody = (response: FetchResponse): boolean =>
   response.body !== null && response.headers.get("content-length") !== "0";
-
-/** Frees the connection of an answer that nobody will read. */
-function discard(response: FetchResponse | undefined): void {
-  const body = response?.body;
-  if (body instanceof ReadableStream) body.cancel().catch(() => {});
-}
 
 const REFUSED = 503;
 /** The answers that stand in for refused requests, with what refused: a guard around takes them for what they are. */

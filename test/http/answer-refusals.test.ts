@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { serve } from "@hono/node-server";
 import express from "express";
@@ -7,7 +6,7 @@ import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { HTTPException } from "hono/http-exception";
 import Koa from "koa";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   expressRefusals,
   fastifyRefusals,
@@ -16,6 +15,7 @@ import {
   refusalResponse,
 } from "../../src/http/index.ts";
 import { CircuitBreaker, retry } from "../../src/index.ts";
+import { afterTest, listening } from "../support/listening.ts";
 
 const breaker = new CircuitBreaker("orders-db");
 breaker.forceOpen("test", { forMs: 60_000 });
@@ -23,24 +23,6 @@ const refused = (): Promise<string> => breaker.call(async () => "never");
 const failing = (): never => {
   throw new Error("a bug");
 };
-
-let stop: (() => Promise<unknown>) | undefined;
-afterEach(async () => {
-  await stop?.();
-  stop = undefined;
-});
-
-async function listening(server: Server): Promise<string> {
-  if (!server.listening) await once(server, "listening");
-  stop = async () => {
-    server.close();
-    server.closeAllConnections();
-    await once(server, "close");
-  };
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("A port was expected");
-  return `http://127.0.0.1:${address.port}`;
-}
 
 /** The frameworks, each with the same two routes. */
 const FRAMEWORKS = {
@@ -63,7 +45,7 @@ const FRAMEWORKS = {
       inner.get("/failing", async () => failing());
     });
     const url = await app.listen({ port: 0, host: "127.0.0.1" });
-    stop = () => app.close();
+    afterTest(() => app.close());
     return url;
   },
   async hono() {

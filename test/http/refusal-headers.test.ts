@@ -1,11 +1,10 @@
-import { once } from "node:events";
 import type { Server } from "node:http";
 import { serve } from "@hono/node-server";
 import express from "express";
 import fastify from "fastify";
 import { Hono } from "hono";
 import Koa from "koa";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   expressRefusals,
   fastifyRefusals,
@@ -13,6 +12,7 @@ import {
   koaRefusals,
 } from "../../src/http/index.ts";
 import { CircuitBreaker } from "../../src/index.ts";
+import { afterTest, listening } from "../support/listening.ts";
 
 const breaker = new CircuitBreaker("orders-db");
 breaker.forceOpen("test", { forMs: 60_000 });
@@ -44,24 +44,6 @@ const BODIES: Record<string, Record<string, string>> = {
   "in chunks with trailers": { ...OF_BODY, "transfer-encoding": "chunked", trailer: "x-sum" },
 };
 
-let stop: (() => Promise<unknown>) | undefined;
-afterEach(async () => {
-  await stop?.();
-  stop = undefined;
-});
-
-async function listening(server: Server): Promise<string> {
-  if (!server.listening) await once(server, "listening");
-  stop = async () => {
-    server.close();
-    server.closeAllConnections();
-    await once(server, "close");
-  };
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("A port was expected");
-  return `http://127.0.0.1:${address.port}`;
-}
-
 /** Servers whose only route says what it will send, and then is refused. */
 const FRAMEWORKS = {
   async express(headers: Record<string, string>) {
@@ -86,7 +68,7 @@ const FRAMEWORKS = {
       return await refused();
     });
     const url = await app.listen({ port: 0, host: "127.0.0.1" });
-    stop = () => app.close();
+    afterTest(() => app.close());
     return url;
   },
   async hono(headers: Record<string, string>) {
